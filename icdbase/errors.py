@@ -1,0 +1,128 @@
+"""What icdbase says when something is wrong, and the exit code that goes with it.
+
+Every error that a user can cause derives from :class:`IcdbaseError`.  Its text
+names the file, the record, the field, the rule and the remedy - never the text
+of a note, which is patient data.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+__all__ = [
+    "DataError",
+    "DataWarning",
+    "IcdbaseError",
+    "ModelError",
+    "Problem",
+    "UsageError",
+    "did_you_mean",
+]
+
+MAX_PROBLEMS_SHOWN = 20
+
+
+class IcdbaseError(Exception):
+    """Base of all errors that carry their own exit code."""
+
+    exit_code = 1
+
+
+class DataWarning(UserWarning):
+    """Data that can be used, but that somebody should look at."""
+
+
+class UsageError(IcdbaseError, ValueError):
+    """A parameter, option or name that does not exist or does not fit."""
+
+    exit_code = 2
+
+
+class ModelError(IcdbaseError):
+    """A model folder that is damaged, foreign or unsafe."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing wrong with one place of a file.
+
+    Parameters
+    ----------
+    rule : str
+        What was expected and what was found (never the text of a note).
+    record : str
+        Record id, or a position such as ``"record 3"``; empty for the whole file.
+    field : str
+        Field name; empty when the record as a whole is meant.
+    remedy : str
+        What to do about it.
+    """
+
+    rule: str
+    record: str = ""
+    field: str = ""
+    remedy: str = ""
+
+    def __str__(self) -> str:
+        where = ", ".join(
+            part
+            for part in (
+                f"record {self.record}" if self.record else "",
+                f"field {self.field}" if self.field else "",
+            )
+            if part
+        )
+        text = f"{where}: {self.rule}" if where else self.rule
+        return f"{text}; {self.remedy}" if self.remedy else text
+
+
+class DataError(IcdbaseError):
+    """A file that cannot be used; carries all its problems, not just the first.
+
+    Parameters
+    ----------
+    path : str or os.PathLike
+        The file.
+    problems : sequence of Problem
+        At least one.
+
+    Examples
+    --------
+    >>> print(DataError("a.json", [Problem("text missing", "ZY1", "主诉", "add it")]))
+    a.json: record ZY1, field 主诉: text missing; add it
+    """
+
+    def __init__(self, path, problems: Sequence[Problem]):
+        self.path = str(path)
+        self.problems = tuple(problems)
+        super().__init__(self._message())
+
+    def _message(self) -> str:
+        if len(self.problems) == 1:
+            return f"{self.path}: {self.problems[0]}"
+        lines = [f"{self.path}: {len(self.problems)} problems"]
+        lines += [f"  - {problem}" for problem in self.problems[:MAX_PROBLEMS_SHOWN]]
+        hidden = len(self.problems) - MAX_PROBLEMS_SHOWN
+        if hidden > 0:
+            lines.append(f"  - ... and {hidden} more")
+        return "\n".join(lines)
+
+    def __reduce__(self):
+        return type(self), (self.path, self.problems)
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return ``"; did you mean X?"`` for a near miss, else the known names.
+
+    >>> did_you_mean("主述", ["主诉", "现病史"])
+    "; did you mean '主诉'?"
+    >>> did_you_mean("xyz", ["主诉", "现病史"])
+    '; known: 主诉, 现病史'
+    """
+    known = list(known)
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    if near:
+        return f"; did you mean {near[0]!r}?"
+    return f"; known: {', '.join(known)}"

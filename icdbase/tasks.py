@@ -1,0 +1,232 @@
+"""What is predicted from what: a task as data.
+
+A :class:`Task` names the text fields of a record and the targets to predict.
+Nothing outside this module knows a field name, a code or a weight, so another
+edition of the evaluation, or somebody's own table, is another ``Task`` object.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from importlib import resources
+
+from icdbase.errors import UsageError, did_you_mean
+
+__all__ = ["CCL25", "Target", "Task", "canonical_code", "get_task"]
+
+SINGLE, MULTI = "single", "multi"
+
+_CODE_SHAPE = re.compile(r"[A-Z]\d{2}(\.[\dx]{1,4}(x\d{2,3})?)?|\d{2}\.\d{1,4}(x\d{2,3})?")
+
+
+@dataclass(frozen=True)
+class Target:
+    """One thing to predict: a single code or a set of codes.
+
+    Parameters
+    ----------
+    name : str
+        Column of the label, for example ``主诊断编码``.
+    kind : {"single", "multi"}
+        One code a record, or a set of codes.
+    weight : float
+        Share in the official score.
+    codes : tuple of str
+        Candidate codes in table order; empty means an open set.
+    aliases : tuple of str
+        Other spellings of the column seen in files.
+    min_codes : int
+        The fewest codes that a prediction must hold.
+    """
+
+    name: str
+    kind: str
+    weight: float
+    codes: tuple[str, ...] = ()
+    aliases: tuple[str, ...] = ()
+    min_codes: int = 1
+
+    def __post_init__(self):
+        if self.kind not in (SINGLE, MULTI):
+            raise UsageError(f"target {self.name}: kind must be 'single' or 'multi', got {self.kind!r}")
+        if self.weight < 0:
+            raise UsageError(f"target {self.name}: weight must not be negative, got {self.weight}")
+
+    @property
+    def is_single(self) -> bool:
+        return self.kind == SINGLE
+
+    @property
+    def spellings(self) -> tuple[str, ...]:
+        return (self.name, *self.aliases)
+
+
+@dataclass(frozen=True)
+class Task:
+    """Text fields in, targets out.
+
+    Parameters
+    ----------
+    name : str
+        Short name, used on the command line and in model cards.
+    id_field : str
+        Column of the record id.
+    text_fields : tuple of str
+        The text fields in the order of the official files.
+    targets : tuple of Target
+        What is predicted; the order is that of the submission.
+    code_names : mapping of str to str
+        Code to its standard name, over all targets.
+    exclusive_groups : mapping of str to str
+        Code to the name of the group of which a record carries at most one
+        code, over all targets together (one hypertension grade, say).
+    train_counts : mapping of str to mapping of str to int
+        Published frequency of each code per target, where known.
+    prediction_field : str
+        Column of the prediction in a submission.
+    submission_brackets : bool
+        Whether a submission wraps the prediction in ``[`` and ``]``.
+
+    Examples
+    --------
+    >>> CCL25.main.name, len(CCL25.others.codes)
+    ('主诊断编码', 53)
+    >>> CCL25.code_names["I48.x02"]
+    '阵发性心房颤动'
+    """
+
+    name: str
+    id_field: str
+    text_fields: tuple[str, ...]
+    targets: tuple[Target, ...]
+    code_names: Mapping[str, str] = field(default_factory=dict, hash=False)
+    exclusive_groups: Mapping[str, str] = field(default_factory=dict, hash=False)
+    train_counts: Mapping[str, Mapping[str, int]] = field(default_factory=dict, hash=False)
+    prediction_field: str = "预测结果"
+    submission_brackets: bool = True
+
+    def __post_init__(self):
+        columns = [self.id_field, *self.text_fields]
+        columns += [spelling for target in self.targets for spelling in target.spellings]
+        doubled = sorted({column for column in columns if columns.count(column) > 1})
+        if doubled:
+            raise UsageError(f"task {self.name}: column {doubled[0]} is used twice; give each its own name")
+        if not self.targets:
+            raise UsageError(f"task {self.name}: no target; name at least one")
+
+    @property
+    def main(self) -> Target:
+        """The first single target."""
+        return next(target for target in self.targets if target.is_single)
+
+    @property
+    def others(self) -> Target:
+        """The first multi target."""
+        return next(target for target in self.targets if not target.is_single)
+
+    @cached_property
+    def spelling_of_code(self) -> Mapping[str, str]:
+        """Upper-case code to the candidate tables' own spelling."""
+        return {code.upper(): code for target in self.targets for code in target.codes}
+
+    def canonical_code(self, text: str) -> str:
+        """Spell one code as the candidate tables do.
+
+        >>> CCL25.canonical_code(" i10.X00X032。")
+        'I10.x00x032'
+        """
+        code = canonical_code(text)
+        return self.spelling_of_code.get(code.upper(), code)
+
+    def check_fields(self, fields) -> tuple[str, ...]:
+        """Return ``fields`` in task order; raise on an unknown or empty choice."""
+        chosen = list(fields)
+        for name in chosen:
+            if name not in self.text_fields:
+                raise UsageError(f"unknown text field {name!r}{did_you_mean(name, self.text_fields)}")
+        if not chosen:
+            raise UsageError(f"no text field chosen{did_you_mean('', self.text_fields)}")
+        return tuple(name for name in self.text_fields if name in chosen)
+
+
+def canonical_code(text: str) -> str:
+    """Normalise the spelling of a code: width, case, blanks, trailing stops.
+
+    ICD-10 letters are upper case, the Chinese extension's ``x`` lower case.
+
+    >>> canonical_code("Ｉ２１．４０１；"), canonical_code("i48.X01"), canonical_code("74.1X01")
+    ('I21.401', 'I48.x01', '74.1x01')
+    """
+    code = re.sub(r"\s+", "", unicodedata.normalize("NFKC", text)).strip("。.;,、[]")
+    return code[:1].upper() + code[1:].upper().replace("X", "x")
+
+
+def is_code_shaped(code: str) -> bool:
+    """Whether a canonical code looks like ICD-10 or ICD-9-CM-3 (Chinese editions).
+
+    >>> is_code_shaped("I10.x00x032"), is_code_shaped("06.3100x002"), is_code_shaped("高血压")
+    (True, True, False)
+    """
+    return _CODE_SHAPE.fullmatch(code) is not None
+
+
+def _read_code_table(filename: str):
+    """Read ``target,code,name,exclusive_group,train_count`` rows of a packaged table."""
+    codes, names, groups, counts = {}, {}, {}, {}
+    with (resources.files("icdbase") / "data" / filename).open(encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file):
+            target, code = row["target"], row["code"]
+            codes.setdefault(target, []).append(code)
+            names[code] = row["name"]
+            if row["exclusive_group"]:
+                groups[code] = row["exclusive_group"]
+            if row["train_count"]:
+                counts.setdefault(target, {})[code] = int(row["train_count"])
+    frozen = {target: tuple(listed) for target, listed in codes.items()}
+    return frozen, names, groups, counts
+
+
+def _ccl25() -> Task:
+    codes, names, groups, counts = _read_code_table("codes_ccl25.csv")
+    return Task(
+        name="ccl25",
+        id_field="病案标识",
+        text_fields=(
+            "主诉", "现病史", "既往史", "个人史", "婚姻史", "家族史",
+            "入院情况", "入院诊断", "诊疗经过", "出院情况", "出院医嘱",
+        ),
+        targets=(
+            Target("主诊断编码", SINGLE, 0.5, codes["主诊断编码"], aliases=("主要诊断编码",)),
+            Target("其他诊断编码", MULTI, 0.5, codes["其他诊断编码"]),
+        ),
+        code_names=names,
+        exclusive_groups=groups,
+        train_counts=counts,
+    )
+
+
+CCL25 = _ccl25()
+"""CCL25-Eval Task 8: one department, five main diagnoses, 53 other diagnoses."""
+
+_TASKS = {task.name: task for task in (CCL25,)}
+
+
+def get_task(name: str) -> Task:
+    """Return a built-in task by name.
+
+    Raises
+    ------
+    UsageError
+        If there is no such task.
+
+    >>> get_task("ccl25") is CCL25
+    True
+    """
+    if name not in _TASKS:
+        raise UsageError(f"unknown task {name!r}{did_you_mean(name, _TASKS)}")
+    return _TASKS[name]
