@@ -1,0 +1,653 @@
+"""The official score, and what stands behind it: per record, per target, per code.
+
+Pure functions over two tables, ``gold`` and ``pred``: index = record ids, one
+column a target; a single target holds one code (``None`` = no code), a multi
+target a tuple, list or set of codes.  Records are matched by id, never by
+position; codes are compared in the task's own spelling, order and doubles do
+not matter.
+
+Conventions that the organiser leaves open, chosen once and used everywhere:
+
+* F1 of two empty sets is 1, F1 of one empty and one filled set is 0;
+* recall of an empty gold set is 1 if the prediction is empty too, else 0
+  (precision likewise with the roles exchanged).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from itertools import chain
+from operator import eq
+
+import numpy as np
+import pandas as pd
+
+from icdbase.errors import DataError, Problem, UsageError, did_you_mean
+from icdbase.statistics import bootstrap_interval
+from icdbase.tasks import CCL25, Target, Task, get_task
+
+__all__ = [
+    "Scores",
+    "confusion",
+    "gold_labels",
+    "official_scorer",
+    "per_code_table",
+    "record_scores",
+    "score",
+]
+
+NO_CODE = "none"
+OTHER_OR_MISSING = "other/missing"
+
+_MAX_IDS_NAMED = 5
+_BLANK = frozenset({""})
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Result of :func:`score`; ``print`` it, or take ``to_dict()`` for JSON.
+
+    Attributes
+    ----------
+    acc : float
+        The official score.
+    main_accuracy : float or None
+        Share of records whose first single target is right; None if the task
+        has no single target.
+    other_f1, other_precision, other_recall : float or None
+        Means over records for the first multi target; None if the task has none.
+    acc_recall_variant : float
+        The score as it was before April 2025: recall in place of F1.
+    micro_f1, macro_f1 : float or None
+        Of the first multi target, pooled over all decisions and averaged over
+        the codes that occur in gold or prediction.
+    acc_interval : tuple of float
+        Bootstrap interval of ``acc`` over records.
+    n_records, n_missing : int
+        Records scored, and how many of them had no prediction (scored 0).
+    confidence : float
+    n_bootstrap : int
+    per_target : mapping of str to mapping of str to float
+        For each target its weight and ``accuracy``, or ``precision``,
+        ``recall``, ``f1``, ``micro_f1`` and ``macro_f1``.
+    """
+
+    acc: float
+    main_accuracy: float | None
+    other_f1: float | None
+    acc_recall_variant: float
+    micro_f1: float | None
+    macro_f1: float | None
+    acc_interval: tuple[float, float]
+    n_records: int
+    other_precision: float | None = None
+    other_recall: float | None = None
+    n_missing: int = 0
+    confidence: float = 0.95
+    n_bootstrap: int = 1000
+    per_target: Mapping[str, Mapping[str, float]] = field(default_factory=dict, hash=False)
+
+    def to_dict(self) -> dict:
+        """Return plain numbers, lists and dicts, ready for ``json.dumps``."""
+        return {**asdict(self), "acc_interval": list(self.acc_interval)}
+
+    def __str__(self) -> str:
+        low, high = self.acc_interval
+        interval = f"  [{low:.4f}, {high:.4f}] {self.confidence * 100:g} % interval"
+        rows = [
+            ("official score (Acc)", self.acc, interval),
+            ("  main code: accuracy", self.main_accuracy, ""),
+            ("  other codes: F1", self.other_f1, ""),
+            ("    precision", self.other_precision, ""),
+            ("    recall", self.other_recall, ""),
+            ("Acc (recall variant)", self.acc_recall_variant, ""),
+            ("other codes: micro F1", self.micro_f1, ""),
+            ("other codes: macro F1", self.macro_f1, ""),
+        ]
+        if len(self.per_target) > 2:
+            rows += [_target_row(name, measures) for name, measures in self.per_target.items()]
+        lines = [f"{label:<24}{value:.4f}{note}" for label, value, note in rows if value is not None]
+        lines.append(f"{'records':<24}{self.n_records}")
+        if self.n_missing:
+            lines.append(f"{'  without prediction':<24}{self.n_missing}  (scored 0)")
+        return "\n".join(lines)
+
+
+def score(
+    gold: pd.DataFrame,
+    pred: pd.DataFrame,
+    task: Task = CCL25,
+    *,
+    n_bootstrap: int = 1000,
+    confidence: float = 0.95,
+    random_state=0,
+    missing: str = "raise",
+) -> Scores:
+    """Score predictions as the evaluation does.
+
+    The official score is the mean over records of the weighted sum over
+    targets: 1 for an equal code of a single target, F1 of the two sets for a
+    multi target.  Weights are used as the task gives them.
+
+    Parameters
+    ----------
+    gold : DataFrame, shape (n_records, n_targets or more)
+        Index = record ids; a column a target (other columns are ignored).
+    pred : DataFrame
+        Likewise; matched by id, records not in ``gold`` are ignored.
+    task : Task
+    n_bootstrap, confidence, random_state
+        Of the interval; see :func:`icdbase.statistics.bootstrap_interval`.
+    missing : {"raise", "zero"}
+        What to do when a gold record has no prediction: stop, or give it 0 in
+        every measure.
+
+    Returns
+    -------
+    Scores
+
+    Raises
+    ------
+    DataError
+        If a table lacks a target's column, repeats an id, or holds something
+        that is not a code; if a gold record has no label; if predictions are
+        missing and ``missing="raise"``.
+    UsageError
+        If a parameter is out of range.
+
+    Notes
+    -----
+    CCL25-Eval Task 8, official score since April 2025.  ``micro_f1`` and
+    ``macro_f1`` equal scikit-learn's on the binarised sets; the macro average
+    runs over the codes that occur in gold or prediction.
+
+    Examples
+    --------
+    >>> gold = pd.DataFrame({
+    ...     "主诊断编码": ["I20.000", "I48.x01"],
+    ...     "其他诊断编码": [("I10.x00x032", "E78.500"), ("I50.900x010",)],
+    ... }, index=["病例1", "病例2"])
+    >>> pred = pd.DataFrame({
+    ...     "主诊断编码": ["I48.X01", "I20.000"],
+    ...     "其他诊断编码": [("I50.900x010",), ("E78.500",)],
+    ... }, index=["病例2", "病例1"])
+    >>> result = score(gold, pred)
+    >>> result.main_accuracy, round(result.other_f1, 4), round(result.acc, 4)
+    (1.0, 0.8333, 0.9167)
+    """
+    pairs = _align(gold, pred, task, missing)
+    measures = _record_measures(pairs, task)
+    records = _record_table(measures, pairs, task)
+    per_target = {target.name: _target_means(measures, pairs, target) for target in task.targets}
+    main, others = _first(task, single=True), _first(task, single=False)
+    of_main = per_target[main.name] if main else {}
+    of_others = per_target[others.name] if others else {}
+    return Scores(
+        acc=float(records["acc"].mean()),
+        main_accuracy=of_main.get("accuracy"),
+        other_f1=of_others.get("f1"),
+        acc_recall_variant=float(records["acc_recall_variant"].mean()),
+        micro_f1=of_others.get("micro_f1"),
+        macro_f1=of_others.get("macro_f1"),
+        acc_interval=bootstrap_interval(
+            records["acc"], confidence=confidence, n_bootstrap=n_bootstrap, random_state=random_state
+        ),
+        n_records=len(records),
+        other_precision=of_others.get("precision"),
+        other_recall=of_others.get("recall"),
+        n_missing=int(pairs.absent.sum()),
+        confidence=float(confidence),
+        n_bootstrap=int(n_bootstrap),
+        per_target=per_target,
+    )
+
+
+def record_scores(
+    gold: pd.DataFrame, pred: pd.DataFrame, task: Task = CCL25, *, missing: str = "raise"
+) -> pd.DataFrame:
+    """Score each record by itself; the mean of column ``acc`` is the official score.
+
+    Parameters
+    ----------
+    gold, pred, task, missing
+        As for :func:`score`.
+
+    Returns
+    -------
+    DataFrame, shape (n_records, n_measures)
+        In the order of ``gold``: ``acc``, ``acc_recall_variant``,
+        ``main_correct``, ``other_precision``, ``other_recall``, ``other_f1``;
+        further targets of the task follow as ``<target>_correct`` and so on.
+
+    Raises
+    ------
+    DataError, UsageError
+        As for :func:`score`.
+
+    Examples
+    --------
+    >>> gold = pd.DataFrame({"主诊断编码": ["I20.000"], "其他诊断编码": [()]}, index=["病例1"])
+    >>> pred = pd.DataFrame({"主诊断编码": ["I20.000"], "其他诊断编码": [("E78.500",)]}, index=["病例1"])
+    >>> record_scores(gold, pred)[["main_correct", "other_f1", "acc"]].iloc[0].tolist()
+    [1.0, 0.0, 0.5]
+    """
+    pairs = _align(gold, pred, task, missing)
+    return _record_table(_record_measures(pairs, task), pairs, task)
+
+
+def per_code_table(
+    gold: pd.DataFrame, pred: pd.DataFrame, task: Task = CCL25, *, missing: str = "raise"
+) -> pd.DataFrame:
+    """Count and measure every code of every target.
+
+    Parameters
+    ----------
+    gold, pred, task, missing
+        As for :func:`score`.
+
+    Returns
+    -------
+    DataFrame, one row a target and code
+        ``target``, ``code``, ``name``, ``support`` (records that carry the
+        code), ``predicted``, ``correct``, ``precision``, ``recall``, ``f1``.
+        Candidates in the task's order, then codes seen outside the list.  A
+        ratio of nothing is NaN: precision of a code never predicted, recall of
+        a code without support, F1 of a code with neither.
+
+    Raises
+    ------
+    DataError, UsageError
+        As for :func:`score`.
+
+    Examples
+    --------
+    >>> gold = pd.DataFrame({"主诊断编码": ["I20.000"], "其他诊断编码": [("E78.500",)]}, index=["病例1"])
+    >>> table = per_code_table(gold, gold)
+    >>> table.loc[table.support > 0, ["target", "code", "support", "f1"]].to_numpy().tolist()
+    [['主诊断编码', 'I20.000', 1, 1.0], ['其他诊断编码', 'E78.500', 1, 1.0]]
+    """
+    pairs = _align(gold, pred, task, missing)
+    tables = [_code_table(pairs, target, task) for target in task.targets]
+    return pd.concat(tables, ignore_index=True)
+
+
+def confusion(
+    gold: pd.DataFrame,
+    pred: pd.DataFrame,
+    task: Task = CCL25,
+    target: str | None = None,
+    *,
+    missing: str = "raise",
+) -> pd.DataFrame:
+    """Cross-tabulate gold and predicted code of a single target.
+
+    Parameters
+    ----------
+    gold, pred, task, missing
+        As for :func:`score`.
+    target : str, optional
+        Name of a single target; the task's first one by default.
+
+    Returns
+    -------
+    DataFrame of int
+        Row = gold code, column = predicted code: the candidates in the task's
+        order, then gold codes outside the list.  Predictions that are no gold
+        code or candidate, or no code at all, stand in a last column
+        ``other/missing``, which is there only when needed.  Where a target may
+        be empty (``min_codes=0``) and is, the code is ``none``.
+
+    Raises
+    ------
+    UsageError
+        If there is no such target or it is a multi target.
+    DataError
+        As for :func:`score`.
+
+    Examples
+    --------
+    >>> gold = pd.DataFrame({"主诊断编码": ["I20.000"], "其他诊断编码": [()]}, index=["病例1"])
+    >>> pred = pd.DataFrame({"主诊断编码": ["I21.401"], "其他诊断编码": [()]}, index=["病例1"])
+    >>> int(confusion(gold, pred).loc["I20.000", "I21.401"])
+    1
+    """
+    chosen = _single_target(task, target)
+    pairs = _align(gold, pred, task, missing)
+    truth, guess = pairs.codes[chosen.name]
+    if chosen.min_codes == 0:
+        truth = [NO_CODE if code is None else code for code in truth]
+        guess = [
+            NO_CODE if code is None and not absent else code
+            for code, absent in zip(guess, pairs.absent, strict=True)
+        ]
+    rows = [*chosen.codes, *sorted(set(truth) - set(chosen.codes))]
+    position = {code: place for place, code in enumerate(rows)}
+    counts = np.zeros((len(rows), len(rows) + 1), dtype=int)
+    places = [position.get(code, len(rows)) for code in guess]
+    np.add.at(counts, ([position[code] for code in truth], places), 1)
+    columns = [*rows, OTHER_OR_MISSING] if counts[:, -1].any() else rows
+    return pd.DataFrame(
+        counts[:, : len(columns)],
+        index=pd.Index(rows, name="gold"),
+        columns=pd.Index(columns, name="predicted"),
+    )
+
+
+def official_scorer(estimator, X: pd.DataFrame, y=None) -> float:
+    """Official score of a fitted estimator, in the shape scikit-learn asks of a scorer.
+
+    Parameters
+    ----------
+    estimator : fitted estimator
+        With ``task`` (a :class:`~icdbase.tasks.Task` or its name) and a
+        ``predict`` that returns a DataFrame of codes.
+    X : DataFrame
+        Records that carry their labels.  ``predict`` does not get to see them.
+    y : ignored
+        There for scikit-learn.
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    DataError, UsageError
+        As for :func:`score`.
+
+    Examples
+    --------
+    >>> from types import SimpleNamespace
+    >>> 病历 = pd.DataFrame({"主诊断编码": ["I20.000"], "其他诊断编码": [()]}, index=["病例1"])
+    >>> coder = SimpleNamespace(task=CCL25, predict=lambda X: 病历.loc[X.index])
+    >>> official_scorer(coder, 病历)
+    1.0
+    """
+    task = get_task(estimator.task) if isinstance(estimator.task, str) else estimator.task
+    labels = [name for target in task.targets for name in target.spellings if name in X.columns]
+    pred = estimator.predict(X.drop(columns=labels))
+    return float(record_scores(X, pred, task)["acc"].mean())
+
+
+def gold_labels(gold: pd.DataFrame, task: Task = CCL25) -> dict[str, list]:
+    """Read the labels of a table: canonical codes, each record checked.
+
+    Parameters
+    ----------
+    gold : DataFrame, shape (n_records, n_targets or more)
+    task : Task
+
+    Returns
+    -------
+    dict of str to list
+        Target name to one entry a record: a code (or None where the target may
+        be empty) or a frozenset of codes.
+
+    Raises
+    ------
+    DataError
+        If there is no record, a column is missing, an id comes twice, a label
+        is missing or is not a code.
+
+    Examples
+    --------
+    >>> gold = pd.DataFrame({"主诊断编码": ["i20.000"], "其他诊断编码": [["E78.500"] * 2]}, index=["病例1"])
+    >>> gold_labels(gold)
+    {'主诊断编码': ['I20.000'], '其他诊断编码': [frozenset({'E78.500'})]}
+    """
+    return _read_gold(gold, task, _Spelling(task))
+
+
+# --- reading and matching -------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Pairs:
+    """Gold and predicted codes in the order of gold; ``absent`` marks records without prediction."""
+
+    index: pd.Index
+    codes: Mapping[str, tuple[list, list]]
+    absent: np.ndarray
+
+
+class _Spelling(dict):
+    """Canonical spelling of every code met so far: a file repeats few codes many times."""
+
+    def __init__(self, task: Task):
+        super().__init__()
+        self._canonical_code = task.canonical_code
+
+    def __missing__(self, text):
+        if not isinstance(text, str):
+            raise TypeError(f"a code must be text, got {type(text).__name__}")
+        self[text] = code = self._canonical_code(text)
+        return code
+
+
+def _align(gold: pd.DataFrame, pred: pd.DataFrame, task: Task, missing: str) -> _Pairs:
+    if missing not in ("raise", "zero"):
+        raise UsageError(f"missing must be 'raise' or 'zero', got {missing!r}")
+    spelling = _Spelling(task)
+    truth = _read_gold(gold, task, spelling)
+    _check_table(pred, task, "predictions")
+    places = pred.index.get_indexer(gold.index)
+    absent = places < 0
+    if absent.any() and missing == "raise":
+        raise DataError("predictions", [_missing_problem(gold.index, pred.index, absent)])
+    wanted = pred.iloc[places[~absent]]
+    codes = {}
+    for target in task.targets:
+        found = iter(_read_column(wanted, target, spelling, "predictions"))
+        guess = [None if gone else next(found) for gone in absent]
+        if not target.is_single:
+            guess = [frozenset() if code is None else code for code in guess]
+        codes[target.name] = (truth[target.name], guess)
+    return _Pairs(gold.index, codes, absent)
+
+
+def _read_gold(gold: pd.DataFrame, task: Task, spelling: _Spelling) -> dict[str, list]:
+    _check_table(gold, task, "gold")
+    if not len(gold):
+        raise DataError("gold", [Problem("no records", remedy="give at least one labelled record")])
+    labels = {target.name: _read_column(gold, target, spelling, "gold") for target in task.targets}
+    problems = [
+        Problem("no label", str(record), target.name, "label the record or leave it out")
+        for target in task.targets
+        if not (target.is_single and target.min_codes == 0)
+        for record, code in zip(gold.index, labels[target.name], strict=True)
+        if code is None
+    ]
+    if problems:
+        raise DataError("gold", problems)
+    return labels
+
+
+def _check_table(table: pd.DataFrame, task: Task, source: str) -> None:
+    if not isinstance(table, pd.DataFrame):
+        raise UsageError(f"{source} must be a DataFrame indexed by record id, got {type(table).__name__}")
+    lacking = [target.name for target in task.targets if target.name not in table.columns]
+    if lacking:
+        remedy = f"task {task.name} needs a column for each target"
+        if source == "gold":
+            remedy += "; is it a file without labels?"
+        raise DataError(source, [Problem("no such column", field=name, remedy=remedy) for name in lacking])
+    doubled = table.index[table.index.duplicated()].unique()
+    if len(doubled):
+        rule = f"{len(doubled)} record ids come more than once: {_name_ids(doubled)}"
+        raise DataError(source, [Problem(rule, remedy="keep one row a record")])
+
+
+def _read_column(table: pd.DataFrame, target: Target, spelling: _Spelling, source: str) -> list:
+    """Return canonical codes (single) or frozensets (multi); None where the cell is missing."""
+    read = _read_code if target.is_single else _read_codes
+    codes, problems = [], []
+    for record, value in zip(table.index, table[target.name].tolist(), strict=True):
+        try:
+            codes.append(read(value, spelling))
+        except TypeError as error:
+            problems.append(Problem(str(error), str(record), target.name))
+    if problems:
+        raise DataError(source, problems)
+    return codes
+
+
+def _read_code(value, spelling: _Spelling) -> str | None:
+    if isinstance(value, str):
+        return spelling[value] or None
+    if _is_missing(value):
+        return None
+    raise TypeError(f"expected one code as text, got {type(value).__name__}")
+
+
+def _read_codes(value, spelling: _Spelling) -> frozenset | None:
+    if isinstance(value, (tuple, list, set, frozenset)):
+        codes = frozenset(map(spelling.__getitem__, value))
+        return codes - _BLANK if "" in codes else codes
+    if _is_missing(value):
+        return None
+    raise TypeError(f"expected a tuple, list or set of codes, got {type(value).__name__}")
+
+
+def _is_missing(value) -> bool:
+    return value is None or value is pd.NA or (isinstance(value, float) and np.isnan(value))
+
+
+def _missing_problem(wanted: pd.Index, given: pd.Index, absent: np.ndarray) -> Problem:
+    rule = f"no prediction for {absent.sum()} of {len(wanted)} gold records: {_name_ids(wanted[absent])}"
+    remedy = "predict them too, or score them 0 with missing='zero'"
+    if absent.all() and len(given):
+        remedy = (
+            f"no id matches (gold has e.g. {wanted[0]!r}, predictions {given[0]!r}): "
+            f"are both of the same file, and both text or both numbers? Else {remedy}"
+        )
+    return Problem(rule, remedy=remedy)
+
+
+def _name_ids(ids: pd.Index) -> str:
+    named = ", ".join(str(record) for record in ids[:_MAX_IDS_NAMED])
+    return f"{named}, ..." if len(ids) > _MAX_IDS_NAMED else named
+
+
+# --- measuring ------------------------------------------------------------------
+
+
+_Measures = dict[str, dict[str, np.ndarray]]
+
+
+def _record_measures(pairs: _Pairs, task: Task) -> _Measures:
+    """Per target and record: ``correct`` (single), or ``precision``, ``recall`` and ``f1`` (multi)."""
+    return {
+        target.name: {
+            # A record that was never predicted earns nothing, not even for an empty gold set.
+            name: np.where(pairs.absent, 0.0, values)
+            for name, values in (_equality if target.is_single else _overlap)(*pairs.codes[target.name]).items()
+        }
+        for target in task.targets
+    }
+
+
+def _equality(gold: list, pred: list) -> dict[str, np.ndarray]:
+    return {"correct": np.fromiter(map(eq, gold, pred), float, len(gold))}
+
+
+def _overlap(gold: list, pred: list) -> dict[str, np.ndarray]:
+    n_gold = np.fromiter(map(len, gold), float, len(gold))
+    n_pred = np.fromiter(map(len, pred), float, len(pred))
+    common = np.fromiter(map(len, map(frozenset.intersection, gold, pred)), float, len(gold))
+    both_empty = (n_gold + n_pred == 0).astype(float)
+    return {
+        "precision": _ratio(common, n_pred, both_empty),
+        "recall": _ratio(common, n_gold, both_empty),
+        "f1": _ratio(2 * common, n_gold + n_pred, both_empty),
+    }
+
+
+def _record_table(measures: _Measures, pairs: _Pairs, task: Task) -> pd.DataFrame:
+    first = {_first(task, single=True): "main", _first(task, single=False): "other"}
+    official = recall_variant = np.zeros(len(pairs.index))
+    columns = {}
+    for target in task.targets:
+        of_target = measures[target.name]
+        official = official + target.weight * of_target["correct" if target.is_single else "f1"]
+        recall_variant = recall_variant + target.weight * of_target["correct" if target.is_single else "recall"]
+        prefix = first.get(target, target.name)
+        columns |= {f"{prefix}_{name}": values for name, values in of_target.items()}
+    return pd.DataFrame({"acc": official, "acc_recall_variant": recall_variant} | columns, index=pairs.index)
+
+
+def _target_means(measures: _Measures, pairs: _Pairs, target: Target) -> dict[str, float]:
+    means = {name: float(values.mean()) for name, values in measures[target.name].items()}
+    if target.is_single:
+        return {"weight": float(target.weight), "accuracy": means["correct"]}
+    counts = _code_counts(pairs, target)
+    decisions = counts["support"] + counts["predicted"]
+    f1 = _ratio(2 * counts["correct"], decisions, np.nan)
+    # Nothing to find and nothing predicted is perfect here too.
+    micro = 2 * counts["correct"].sum() / decisions.sum() if len(counts) else 1.0
+    macro = f1.mean() if len(counts) else 1.0
+    return {"weight": float(target.weight), **means, "micro_f1": float(micro), "macro_f1": float(macro)}
+
+
+def _code_counts(pairs: _Pairs, target: Target) -> pd.DataFrame:
+    """Per code that occurs: records with it in gold, in the prediction, in both."""
+    gold, pred = pairs.codes[target.name]
+    if target.is_single:
+        gold, pred = [_as_set(code) for code in gold], [_as_set(code) for code in pred]
+    support = Counter(chain.from_iterable(gold))
+    predicted = Counter(chain.from_iterable(pred))
+    correct = Counter(chain.from_iterable(map(frozenset.intersection, gold, pred)))
+    codes = sorted(support.keys() | predicted.keys())
+    rows = [(support[code], predicted[code], correct[code]) for code in codes]
+    return pd.DataFrame(rows, index=codes, columns=["support", "predicted", "correct"], dtype=int)
+
+
+def _code_table(pairs: _Pairs, target: Target, task: Task) -> pd.DataFrame:
+    counts = _code_counts(pairs, target)
+    codes = [*target.codes, *sorted(set(counts.index) - set(target.codes))]
+    counts = counts.reindex(codes, fill_value=0)
+    support, predicted, correct = (counts[name].to_numpy() for name in ("support", "predicted", "correct"))
+    return pd.DataFrame({
+        "target": target.name,
+        "code": codes,
+        "name": [task.code_names.get(code, "") for code in codes],
+        "support": support,
+        "predicted": predicted,
+        "correct": correct,
+        "precision": _ratio(correct, predicted, np.nan),
+        "recall": _ratio(correct, support, np.nan),
+        "f1": _ratio(2 * correct, support + predicted, np.nan),
+    })
+
+
+def _ratio(part, whole, of_nothing) -> np.ndarray:
+    """Divide, with ``of_nothing`` where the whole is 0."""
+    part, whole = np.asarray(part, dtype=float), np.asarray(whole, dtype=float)
+    result = np.empty(whole.shape)
+    result[...] = of_nothing
+    return np.divide(part, whole, out=result, where=whole > 0)
+
+
+def _as_set(code: str | None) -> frozenset:
+    return frozenset() if code is None else frozenset((code,))
+
+
+def _first(task: Task, *, single: bool) -> Target | None:
+    return next((target for target in task.targets if target.is_single == single), None)
+
+
+def _single_target(task: Task, name: str | None) -> Target:
+    singles = {target.name: target for target in task.targets if target.is_single}
+    if not singles:
+        raise UsageError(f"task {task.name} has no single target; a confusion table needs one")
+    if name is None:
+        return next(iter(singles.values()))
+    if name not in singles:
+        raise UsageError(f"{name!r} is no single target of task {task.name}{did_you_mean(name, singles)}")
+    return singles[name]
+
+
+def _target_row(name: str, measures: Mapping[str, float]) -> tuple[str, float, str]:
+    label = "accuracy" if "accuracy" in measures else "f1"
+    return f"  {label} x {measures['weight']:g}", measures[label], f"  {name}"
