@@ -538,14 +538,13 @@ _Measures = dict[str, dict[str, np.ndarray]]
 
 def _record_measures(pairs: _Pairs, task: Task) -> _Measures:
     """Per target and record: ``correct`` (single), or ``precision``, ``recall`` and ``f1`` (multi)."""
-    return {
-        target.name: {
-            # A record that was never predicted earns nothing, not even for an empty gold set.
-            name: np.where(pairs.absent, 0.0, values)
-            for name, values in (_equality if target.is_single else _overlap)(*pairs.codes[target.name]).items()
-        }
-        for target in task.targets
-    }
+    measures = {}
+    for target in task.targets:
+        measure = _equality if target.is_single else _overlap
+        by_name = measure(*pairs.codes[target.name])
+        # A record that was never predicted earns nothing, not even for an empty gold set.
+        measures[target.name] = {name: np.where(pairs.absent, 0.0, each) for name, each in by_name.items()}
+    return measures
 
 
 def _equality(gold: list, pred: list) -> dict[str, np.ndarray]:
@@ -569,11 +568,12 @@ def _record_table(measures: _Measures, pairs: _Pairs, task: Task) -> pd.DataFram
     official = recall_variant = np.zeros(len(pairs.index))
     columns = {}
     for target in task.targets:
-        of_target = measures[target.name]
-        official = official + target.weight * of_target["correct" if target.is_single else "f1"]
-        recall_variant = recall_variant + target.weight * of_target["correct" if target.is_single else "recall"]
+        by_name = measures[target.name]
+        official = official + target.weight * by_name["correct" if target.is_single else "f1"]
+        half = by_name["correct" if target.is_single else "recall"]
+        recall_variant = recall_variant + target.weight * half
         prefix = first.get(target, target.name)
-        columns |= {f"{prefix}_{name}": values for name, values in of_target.items()}
+        columns |= {f"{prefix}_{name}": each for name, each in by_name.items()}
     return pd.DataFrame({"acc": official, "acc_recall_variant": recall_variant} | columns, index=pairs.index)
 
 
