@@ -43,7 +43,15 @@ def test_ties_go_to_the_alphabet_and_to_fewer_codes():
     """One code or two: (1 + 2/3)/2 either way."""
     train = table(("I21.401", ("E78.500",)), ("I20.000", ("E78.500", "E11.900")))
     assert answer(train) == ["I20.000", ("E78.500",)]
-    assert answer(train.iloc[1:]) == ["I20.000", ("E11.900", "E78.500")]
+    # Two codes or three: (4/5 + 1)/2 either way, though not to the last bit.
+    two, three = ("E11.900", "E78.500"), ("E11.900", "E78.500", "I48.x01")
+    train = table(("I20.000", three), ("I20.000", two), ("I20.000", two), ("I20.000", three))
+    assert answer(train) == ["I20.000", two]
+
+
+def test_equally_frequent_codes_come_in_alphabetical_order():
+    train = table(("I21.401", ("E78.500", "E11.900")), ("I20.000", ("E78.500", "E11.900")))
+    assert answer(train) == ["I20.000", ("E11.900", "E78.500")]
 
 
 def test_at_least_as_many_codes_as_the_target_demands():

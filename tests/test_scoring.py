@@ -206,6 +206,7 @@ def test_four_targets_by_hand():
     )
     records = record_scores(gold, pred, FOUR)
     assert records["acc"].tolist() == pytest.approx([0.4 + 0.1 * 2 / 3 + 0.1, 1.0, 0.1])
+    assert records["acc_recall_variant"].tolist() == pytest.approx([0.4 + 0.1 / 2 + 0.1, 1.0, 0.1])
     assert records["main op_correct"].tolist() == [0, 1, 0]
     assert records["other op_f1"].tolist() == [1, 1, 0]
     result = score(gold, pred, FOUR)
@@ -218,6 +219,22 @@ def test_four_targets_by_hand():
     assert crossed.loc["none", "none"] == 1
     assert crossed.loc["none", "36.0700"] == 1
     assert crossed.loc["36.0700", "other/missing"] == 1
+
+
+def test_an_optional_single_target_may_be_none_but_not_forgotten():
+    task = Task("op", "id", ("text",), (Target("op", "single", 1.0, min_codes=0),))
+    gold = table((None,), (None,), ("36.0700",), columns=("op",))
+    answered = gold.iloc[:1]
+    assert record_scores(gold, answered, task, missing="zero")["acc"].tolist() == [1, 0, 0]
+    crossed = confusion(gold, answered, task, missing="zero")
+    assert crossed.loc["none"].to_dict() == {"36.0700": 0, "none": 1, "other/missing": 1}
+
+
+def test_an_optional_set_is_empty_not_missing():
+    task = Task("ops", "id", ("text",), (Target("ops", "multi", 1.0, min_codes=0),))
+    assert score(table(((),), columns=("ops",)), table((None,), columns=("ops",)), task).acc == 1
+    with pytest.raises(DataError, match="gold: record 病例1, field ops: no label"):
+        score(table((None,), columns=("ops",)), table(((),), columns=("ops",)), task)
 
 
 def test_weights_are_used_as_given():

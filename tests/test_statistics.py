@@ -109,6 +109,18 @@ def test_randomisation_is_symmetric_and_treats_rounding_as_equal():
     assert approximate_randomisation(a, b) == 1.0  # 0.2, 0.2, -0.2: no pattern is nearer to 0
 
 
+def test_randomisation_counts_the_observed_order_too():
+    """Noreen's (k+1)/(n+1): never 0, however clear the difference."""
+    assert approximate_randomisation([1] * 40, [0] * 40, n_permutations=199) == 1 / 200
+
+
+def test_rounding_does_not_hide_equally_extreme_swaps():
+    """Six equal differences whose sum, added one by one, exceeds six times the difference."""
+    p_value = approximate_randomisation([1 / 30] * 6, [0] * 6, n_permutations=20_000)
+    assert p_value == pytest.approx(2 / 2**6, abs=0.005)
+    assert paired_bootstrap([0.1 + 0.2], [0.3]) == (0, 0, 0)
+
+
 def test_randomisation_keeps_its_level_when_nothing_differs():
     rng = np.random.default_rng(10)
     p_values = [
