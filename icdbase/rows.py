@@ -1,0 +1,344 @@
+"""Rows of a file, whatever its format: JSON array, JSON Lines, CSV, TSV, Excel.
+
+A row is a dict from column name to value.  What the columns mean is not known
+here, except for the names in ``known``: those may be shown in messages, others
+may not, for the first line of a table without header is a patient's note.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+from icdbase.errors import DataError, Problem
+from icdbase.files import atomic_write
+from icdbase.filetext import STDIN, clean_name, decode, is_zip, read_bytes
+from icdbase.tables import (
+    read_delimited,
+    read_workbook,
+    refuse_long_cells,
+    write_delimited,
+    write_workbook,
+)
+
+__all__ = ["Rows", "is_table", "read_rows", "type_name", "write_rows"]
+
+_JSON_LINES_ENDINGS = (".jsonl", ".ndjson")
+_TYPE_NAMES = {list: "list", dict: "object", str: "text", bool: "true/false", type(None): "null"}
+
+
+@dataclass
+class Rows:
+    """What a file holds, before anybody asks what it means.
+
+    Parameters
+    ----------
+    path : str
+        As given; ``-`` is standard input.
+    layout : str
+        ``JSON array``, ``JSON Lines``, ``CSV``, ``TSV`` or ``Excel``.
+    encoding : str
+    columns : tuple of str
+        Names in order of appearance.
+    records : list of (int, dict)
+        Number in the file (from 1) and the row; rows with problems left out.
+    problems : list of Problem
+        What is wrong with single rows or the header.
+    """
+
+    path: str
+    layout: str
+    encoding: str
+    columns: tuple[str, ...] = ()
+    records: list[tuple[int, dict]] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+
+
+def read_rows(path, known: Collection[str]) -> Rows:
+    """Read the rows of a file.
+
+    Parameters
+    ----------
+    path : str or os.PathLike
+        The file; ``-`` is standard input.
+    known : collection of str
+        Column names that mean something.
+
+    Returns
+    -------
+    Rows
+
+    Raises
+    ------
+    DataError
+        If the file as a whole cannot be read; problems of single rows are
+        collected in the result instead.
+    """
+    data = read_bytes(path)
+    if is_zip(data):
+        rows = Rows(str(path), "Excel", "xlsx")
+        _fill_from_table(rows, read_workbook(data, path, known), known)
+    else:
+        text, encoding = decode(data, path)
+        rows = _read_text(text, encoding, path, known)
+    if not rows.records and not rows.problems:
+        raise DataError(path, [Problem("no record in the file", remedy="check that it is the right file")])
+    return rows
+
+
+def _read_text(text: str, encoding: str, path, known) -> Rows:
+    ending = "" if str(path) == STDIN else Path(path).suffix.lower()
+    start = text.lstrip()[:1]
+    rows = Rows(str(path), "JSON array", encoding)
+    if not start:
+        raise DataError(path, [Problem("the file is empty", remedy="check that it was saved completely")])
+    if start == "[":
+        _read_array(rows, text, known)
+    elif start == "{":
+        _read_objects(rows, text, ending, known)
+    elif ending in (".json", *_JSON_LINES_ENDINGS):
+        remedy = "write an array of records, or name the file .csv if it is a table"
+        raise DataError(path, [Problem("no JSON: the file starts with neither [ nor {", remedy=remedy)])
+    else:
+        rows.layout, cells, rows.problems = read_delimited(text, ending, known)
+        _fill_from_table(rows, cells, known)
+    return rows
+
+
+def type_name(value) -> str:
+    """Name the type of a JSON value for a message.
+
+    >>> type_name([1]), type_name({}), type_name("胸闷")
+    ('list', 'object', 'text')
+    """
+    return _TYPE_NAMES.get(type(value), type(value).__name__)
+
+
+# --- JSON -----------------------------------------------------------------------------
+
+
+class _Doubled(dict):
+    """An object of which some keys occurred twice."""
+
+    twice: tuple[str, ...] = ()
+
+
+def _as_object(pairs: list[tuple[str, object]]) -> dict:
+    row = {clean_name(key): value for key, value in pairs}
+    if len(row) == len(pairs):
+        return row
+    names = [clean_name(key) for key, _ in pairs]
+    row = _Doubled(row)
+    row.twice = tuple(dict.fromkeys(name for name in names if names.count(name) > 1))
+    return row
+
+
+def _number_text(literal: str) -> str:
+    """Numbers stay as they are written, so that ids and codes survive."""
+    return literal.removesuffix(".0")
+
+
+def _constant(name: str) -> str | None:
+    return None if name == "NaN" else name
+
+
+def _decoder(*, strict: bool) -> json.JSONDecoder:
+    return json.JSONDecoder(
+        object_pairs_hook=_as_object,
+        parse_float=_number_text,
+        parse_int=str,
+        parse_constant=_constant,
+        strict=strict,
+    )
+
+
+def _parse(text: str):
+    """Parse JSON; raw line breaks and tabs inside strings are forgiven."""
+    try:
+        return _decoder(strict=True).decode(text)
+    except json.JSONDecodeError as error:
+        if not error.msg.startswith("Invalid control character"):
+            raise
+        return _decoder(strict=False).decode(text)
+
+
+def _try_parse(text: str, problem: Callable[[json.JSONDecodeError], Problem]):
+    """Return the parsed value and no problem, or no value and the problem."""
+    try:
+        return _parse(text), None
+    except json.JSONDecodeError as error:
+        return None, problem(error)
+    except RecursionError:
+        return None, Problem("JSON nested too deeply to be records", remedy="write an array of flat objects")
+
+
+def _json_problem(error: json.JSONDecodeError, line: int, record: str) -> Problem:
+    cut_off = not error.doc[error.pos :].strip() or error.msg.startswith("Unterminated string")
+    rule = f"malformed JSON at line {line} column {error.colno} ({error.msg})"
+    if cut_off:
+        rule, remedy = f"{rule}: the text ends too early", "the file was cut off: copy it again"
+    else:
+        remedy = "repair this place; quotes, commas and brackets are the usual causes"
+    return Problem(rule, record, remedy=remedy)
+
+
+def _read_array(rows: Rows, text: str, known) -> None:
+    items, problem = _try_parse(
+        text, lambda error: _json_problem(error, error.lineno, f"number {_items_before(text, error.pos) + 1}")
+    )
+    if problem:
+        raise DataError(rows.path, [problem])
+    _fill_from_objects(rows, list(enumerate(items, 1)), known)
+
+
+def _items_before(text: str, stop: int) -> int:
+    """Count the whole items of a broken array, to name the record that broke it."""
+    decoder, count = _decoder(strict=False), 0
+    position = text.index("[") + 1
+    while True:
+        while position < stop and text[position] in " \t\r\n,":
+            position += 1
+        try:
+            _, position = decoder.raw_decode(text, position)
+        except (json.JSONDecodeError, RecursionError):
+            return count
+        if position > stop:
+            return count
+        count += 1
+
+
+def _read_objects(rows: Rows, text: str, ending: str, known) -> None:
+    """Read a text that starts with ``{``: JSON Lines, or an object by mistake."""
+    lines = [(number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
+    whole, problem = _try_parse(text, lambda error: _json_problem(error, error.lineno, ""))
+    one_record = problem is None and len(lines) == 1 and ending != ".json"
+    several = problem is not None and (ending in _JSON_LINES_ENDINGS or any(_is_object(line) for _, line in lines[:2]))
+    if problem and not several:
+        raise DataError(rows.path, [problem])
+    if not problem and not one_record:
+        remedy = "wrap it in [ ], or put each record on a line of its own in a .jsonl file"
+        if not any(name in known for name in whole):
+            remedy = "the file must be an array of records: [ {...}, {...} ]"
+        raise DataError(rows.path, [Problem("a JSON object instead of an array", remedy=remedy)])
+    rows.layout = "JSON Lines"
+    _read_lines(rows, lines, known)
+
+
+def _is_object(line: str) -> bool:
+    value, problem = _try_parse(line, lambda error: Problem(error.msg))
+    return problem is None and isinstance(value, dict)
+
+
+def _read_lines(rows: Rows, lines: Iterable[tuple[int, str]], known) -> None:
+    items = []
+    for number, (line_number, line) in enumerate(lines, 1):
+        where = partial(_json_problem, line=line_number, record=f"number {number}")
+        value, problem = _try_parse(line, where)
+        if problem:
+            rows.problems.append(problem)
+        else:
+            items.append((number, value))
+    _fill_from_objects(rows, items, known)
+
+
+def _fill_from_objects(rows: Rows, items: Iterable[tuple[int, object]], known) -> None:
+    columns: dict[str, None] = {}
+    for number, item in items:
+        if not isinstance(item, dict):
+            rule = f"a {type_name(item)} instead of an object {{...}}"
+            rows.problems.append(Problem(rule, f"number {number}", remedy="each record is one JSON object"))
+            continue
+        for name in getattr(item, "twice", ()):
+            if name in known:
+                remedy = "keep one of the two"
+                rows.problems.append(Problem("the field occurs twice", f"number {number}", name, remedy))
+        columns.update(dict.fromkeys(item))
+        rows.records.append((number, item))
+    rows.columns = tuple(columns)
+
+
+# --- tables ---------------------------------------------------------------------------
+
+
+def _fill_from_table(rows: Rows, table: Iterable[tuple[str, Sequence]], known) -> None:
+    """Turn a header and cells into rows; blank rows are skipped."""
+    filled = [(place, cells) for place, cells in table if any(_is_filled(cell) for cell in cells)]
+    if not filled:
+        return
+    (_, header), body = filled[0], filled[1:]
+    names = [clean_name(name) if _is_filled(name) else "" for name in header]
+    while names and not names[-1]:
+        names.pop()
+    for name in dict.fromkeys(names):
+        if name in known and names.count(name) > 1:
+            rows.problems.append(Problem("the column occurs twice", field=name, remedy="keep one of the two"))
+    rows.columns = tuple(dict.fromkeys(filter(None, names)))
+    for number, (place, cells) in enumerate(body, 1):
+        if len(cells) < len(names) or any(_is_filled(cell) for cell in cells[len(names) :]):
+            rule = f"{place} has {len(cells)} cells, the header {len(names)}"
+            remedy = "quote cells that hold a separator or a line break"
+            rows.problems.append(Problem(rule, f"number {number}", remedy=remedy))
+            continue
+        rows.records.append((number, {n: c for n, c in zip(names, cells, strict=False) if n}))
+    if not body and not rows.problems:
+        rule = "only a header, no record" if any(n in known for n in names) else "only one line, no record"
+        rows.problems.append(Problem(rule, remedy="check that the file was saved completely"))
+
+
+def _is_filled(cell) -> bool:
+    return cell is not None and str(cell).strip() != ""
+
+
+# --- writing --------------------------------------------------------------------------
+
+
+def write_rows(rows: Sequence[dict], path, columns: Sequence[str]) -> None:
+    """Write rows atomically, in the format that the ending names.
+
+    Parameters
+    ----------
+    rows : sequence of dict
+        Column to text; in JSON a value may be None or a list, too.
+    path : str or os.PathLike
+        ``.jsonl``, ``.csv``, ``.tsv`` and ``.xlsx`` are understood, anything
+        else is a JSON array.
+    columns : sequence of str
+
+    Raises
+    ------
+    DataError
+        If the file cannot be written, or a text does not fit into an Excel cell.
+    """
+    ending = Path(path).suffix.lower()
+    if ending == ".xls":
+        raise DataError(path, [Problem("old Excel files cannot be written", remedy="name the file .xlsx")])
+    if ending == ".xlsx":
+        refuse_long_cells(rows, path, columns)
+    try:
+        with atomic_write(path, binary=ending == ".xlsx") as file:
+            _write(file, ending, rows, columns)
+    except OSError as error:
+        rule = f"the file cannot be written ({error.strerror or type(error).__name__})"
+        remedy = "check the folder, its permissions and the disk"
+        raise DataError(path, [Problem(rule, remedy=remedy)]) from error
+
+
+def is_table(path) -> bool:
+    """Whether the ending names a format of cells, which knows neither null nor lists."""
+    return Path(path).suffix.lower() in (".csv", ".tsv", ".xlsx")
+
+
+def _write(file, ending: str, rows: Sequence[dict], columns: Sequence[str]) -> None:
+    if ending == ".xlsx":
+        write_workbook(file, columns, rows)
+    elif ending in (".csv", ".tsv"):
+        file.write("\ufeff")  # without the mark, Excel in China takes the file for GBK
+        write_delimited(file, columns, rows, "," if ending == ".csv" else "\t")
+    elif ending in _JSON_LINES_ENDINGS:
+        file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+    else:
+        json.dump(list(rows), file, ensure_ascii=False, indent=1)
+        file.write("\n")

@@ -1,0 +1,240 @@
+"""Submissions: one line of codes a record, as the evaluation platform takes them.
+
+Reading is tolerant, so that any team's file can be scored; `check_submission`
+is strict, as the platform is.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections import Counter
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+
+import pandas as pd
+
+from icdbase.errors import DataError, DataWarning, Problem
+from icdbase.findings import known_columns, main_repeated, outside_candidates
+from icdbase.predictions import (
+    check_predictions,
+    format_prediction,
+    official_form,
+    parse_prediction,
+    parse_with_problems,
+    predictions_frame,
+)
+from icdbase.rows import Rows, read_rows, write_rows
+from icdbase.tasks import CCL25, Task
+from icdbase.values import CodeReader, IdRegister, presentable_id
+
+__all__ = [
+    "check_predictions",
+    "check_submission",
+    "format_prediction",
+    "parse_prediction",
+    "read_submission",
+    "write_submission",
+]
+
+_SHOWN = 10
+
+
+# --- files ----------------------------------------------------------------------------
+
+
+def write_submission(predictions: pd.DataFrame, path, task: Task = CCL25) -> None:
+    """Write predictions in the official form, atomically.
+
+    Parameters
+    ----------
+    predictions : pandas.DataFrame of shape (n_records, n_targets)
+        As `IcdCoder.predict` returns them.
+    path : str or os.PathLike
+        A JSON array, whatever the ending but ``.jsonl``, ``.csv``, ``.tsv`` and
+        ``.xlsx``, which the platform does not take.
+    task : Task
+
+    Raises
+    ------
+    DataError
+        If the predictions have problems or the file cannot be written.
+    """
+    predictions = check_predictions(predictions, task)
+    rows = [
+        {task.id_field: record, task.prediction_field: format_prediction(row, task)}
+        for record, row in zip(predictions.index, predictions.to_dict("records"), strict=True)
+    ]
+    write_rows(rows, path, [task.id_field, task.prediction_field])
+
+
+def read_submission(path, task: Task = CCL25) -> pd.DataFrame:
+    """Read any team's submission for scoring.
+
+    Parameters
+    ----------
+    path : str or os.PathLike
+        JSON array, JSON Lines, CSV, TSV or Excel; ``-`` is standard input.
+    task : Task
+
+    Returns
+    -------
+    pandas.DataFrame of shape (n_records, n_targets)
+        Index: the ids, named ``task.id_field``; a column per target: str (None
+        if empty) or tuple of str.
+
+    Raises
+    ------
+    DataError
+        With all problems of the file.
+
+    Warns
+    -----
+    DataWarning
+        If codes lie outside the candidate lists.
+    """
+    rows = read_rows(path, known_columns(task))
+    problems = list(rows.problems) + _absent_columns(rows, task)
+    if _lacks_predictions(rows, task):
+        raise DataError(path, problems)
+    ids, reader = IdRegister(task.id_field, problems), CodeReader(task)
+    data = {target.name: [] for target in task.targets}
+    for number, row in rows.records:
+        record = ids.read(row.get(task.id_field), number)
+        codes, found = parse_with_problems(row.get(task.prediction_field), task, reader)
+        problems += [replace(problem, record=record) for problem in found]
+        for name, values in data.items():
+            values.append(codes.get(name))
+    if problems:
+        raise DataError(path, problems)
+    predictions = predictions_frame(ids.names, data, task)
+    for target in task.targets:
+        if finding := outside_candidates(predictions, target):
+            warnings.warn(f"{path}: {finding}", DataWarning, stacklevel=2)
+    return predictions
+
+
+def _lacks_predictions(rows: Rows, task: Task) -> bool:
+    return bool(rows.records) and task.prediction_field not in rows.columns
+
+
+def _absent_columns(rows: Rows, task: Task) -> list[Problem]:
+    if not _lacks_predictions(rows, task):
+        return []
+    remedy = f"each record is {{{task.id_field}: ..., {task.prediction_field}: {official_form(task)}}}"
+    if any(name in rows.columns for target in task.targets for name in target.spellings):
+        remedy = "this is a file of records with labels, not a submission; " + remedy
+    return [Problem("there is no such column", field=task.prediction_field, remedy=remedy)]
+
+
+# --- would the platform take it? ------------------------------------------------------
+
+
+def check_submission(path, records: pd.DataFrame, task: Task = CCL25) -> list[Problem]:
+    """Say why the platform would refuse a submission, or cost it points.
+
+    Parameters
+    ----------
+    path : str or os.PathLike
+        The submission.
+    records : pandas.DataFrame
+        The records to be predicted, from `read_records`; only the ids matter.
+    task : Task
+
+    Returns
+    -------
+    list of Problem
+        Empty if the submission is acceptable.
+
+    Warns
+    -----
+    DataWarning
+        If main codes are repeated among the others: acceptable, but they count
+        as wrong there.
+    """
+    try:
+        rows = read_rows(path, known_columns(task))
+    except DataError as error:
+        return list(error.problems)
+    problems = _form_problems(rows) + list(rows.problems) + _absent_columns(rows, task)
+    if _lacks_predictions(rows, task):
+        return problems
+    ids, reader = IdRegister(task.id_field, problems), CodeReader(task)
+    data = {target.name: [] for target in task.targets}
+    for number, row in rows.records:
+        record = ids.read(row.get(task.id_field), number)
+        codes, found = _strictparse_with_problems(row.get(task.prediction_field), task, reader)
+        problems += [replace(problem, record=record) for problem in found]
+        for name, values in data.items():
+            values.append(codes.get(name))
+    problems += _id_problems(ids.names, records.index, task)
+    for finding in main_repeated(predictions_frame(ids.names, data, task), task):
+        warnings.warn(f"{path}: {finding}", DataWarning, stacklevel=2)
+    return problems
+
+
+def _form_problems(rows: Rows) -> list[Problem]:
+    problems = []
+    if rows.layout != "JSON array":
+        problems.append(Problem(f"the file is {rows.layout}, not a JSON array", remedy="write [ {...}, {...} ]"))
+    elif rows.encoding != "utf-8":
+        kind = "UTF-8 with byte-order mark" if rows.encoding == "utf-8-sig" else rows.encoding.upper()
+        problems.append(Problem(f"the file is {kind}", remedy="save it as UTF-8 without byte-order mark"))
+    return problems
+
+
+def _strictparse_with_problems(value, task: Task, reader: CodeReader) -> tuple[dict, list[Problem]]:
+    codes, problems = parse_with_problems(value, task, reader)
+    if problems:
+        return codes, problems
+    official = format_prediction(codes, task)
+    if value != official:
+        problems.append(Problem(_difference(value, codes, task), remedy=f"write {official}"))
+    for target in task.targets:
+        found = codes[target.name]
+        found = ((found,) if found else ()) if target.is_single else found
+        if len(found) < target.min_codes:
+            rule = f"{len(found)} codes for {target.name}, at least {target.min_codes} expected"
+            problems.append(Problem(rule, remedy="add the most likely code"))
+        unknown = [code for code in found if target.codes and code not in target.codes]
+        if unknown:
+            rule = f"not in the candidate list of {target.name}: {', '.join(unknown[:_SHOWN])}"
+            problems.append(Problem(rule, remedy="replace by a candidate code, or leave out"))
+    return codes, [replace(problem, field=task.prediction_field) for problem in problems]
+
+
+def _difference(value: str, codes: Mapping, task: Task) -> str:
+    """Name the way in which a prediction differs from the official form."""
+    if task.submission_brackets and not (value.startswith("[") and value.endswith("]")):
+        return "the brackets [ ] are missing"
+    written = Counter(task.canonical_code(piece) for part in value.split("|") for piece in part.split(";"))
+    for target in task.targets:
+        # A code may stand once in each part, hence the comparison over all parts.
+        for code in () if target.is_single else codes[target.name]:
+            expected = sum(code in _as_tuple(codes[other.name]) for other in task.targets)
+            if written[code] > expected:
+                return f"{code} is repeated in {target.name}"
+    return "the separators, blanks, case or width are not official"
+
+
+def _as_tuple(codes) -> tuple:
+    return (codes,) if isinstance(codes, str) else codes or ()
+
+
+def _id_problems(found: Collection[str], expected: Collection, task: Task) -> list[Problem]:
+    """Compare the ids of a submission with those of the records."""
+    expected = dict.fromkeys(str(record) for record in expected)
+    missing = [record for record in expected if record not in set(found)]
+    unknown = [record for record in dict.fromkeys(found) if record not in expected]
+    problems = []
+    if missing:
+        rule = f"{len(missing)} of {len(expected)} records have no prediction: {_listed(missing)}"
+        problems.append(Problem(rule, field=task.id_field, remedy="predict every record"))
+    if unknown:
+        rule = f"{len(unknown)} ids are not among the records: {_listed(unknown)}"
+        problems.append(Problem(rule, field=task.id_field, remedy="leave them out; is it the right file?"))
+    return problems
+
+
+def _listed(ids: list[str]) -> str:
+    shown = [presentable_id(name) or "(a text)" for name in ids[:_SHOWN]]
+    return ", ".join(shown) + (", ..." if len(ids) > _SHOWN else "")

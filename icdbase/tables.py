@@ -1,0 +1,242 @@
+"""Files of cells: CSV, TSV and Excel workbooks.
+
+Excel cells come out as Excel shows plain text: no ``.0`` behind whole numbers, no
+formula made of a note that begins with ``=``, and no character lost that XML
+cannot hold (Excel's own ``_x000D_`` escapes, ECMA-376 part 1, 22.9.2.19).
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+import warnings
+import zipfile
+from collections.abc import Collection, Iterable, Sequence
+
+from icdbase.errors import DataError, Problem
+from icdbase.filetext import clean_name
+
+__all__ = [
+    "MAX_CELL",
+    "escape",
+    "read_delimited",
+    "read_workbook",
+    "refuse_long_cells",
+    "write_delimited",
+    "write_workbook",
+]
+
+Cells = list[tuple[str, list]]
+
+MAX_CELL = 32_767
+"""Characters that an Excel cell can hold; openpyxl cuts longer ones silently."""
+
+_ESCAPED = re.compile("_x([0-9A-Fa-f]{4})_")
+_TO_ESCAPE = re.compile("[\x00-\x08\x0b-\x1f\ufffe\uffff]|_(?=x[0-9A-Fa-f]{4}_)")
+
+
+def read_delimited(text: str, ending: str, known: Collection[str]) -> tuple[str, Cells, list[Problem]]:
+    """Cut a CSV or TSV text into cells.
+
+    Parameters
+    ----------
+    text : str
+    ending : str
+        ``.tsv`` prefers tabs; whatever finds most known names in the header wins.
+    known : collection of str
+        Column names.
+
+    Returns
+    -------
+    layout : {"CSV", "TSV"}
+    cells : list of (str, list of str)
+        Place (``line 1``) and cells of each row.
+    problems : list of Problem
+        A quote that breaks the rest of the file.
+
+    Examples
+    --------
+    >>> read_delimited('主诉,年龄\\n"胸闷, 气促",70\\n', ".csv", ["主诉"])[1]
+    [('line 1', ['主诉', '年龄']), ('line 2', ['胸闷, 气促', '70'])]
+    """
+    delimiter = _delimiter(text, ending, known)
+    layout = "TSV" if delimiter == "\t" else "CSV"
+    # A note may be longer than the module's own limit; raising it harms nobody.
+    csv.field_size_limit(max(csv.field_size_limit(), len(text)))
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    table, problems, start = [], [], 1
+    try:
+        for cells in reader:
+            table.append((f"line {start}", cells))
+            start = reader.line_num + 1
+    except csv.Error as error:
+        rule = f"malformed {layout} in the row that starts at line {start} ({error})"
+        if "unexpected end" in str(error):
+            rule = f"the quote opened in the row that starts at line {start} is never closed"
+        record = f"number {len(table)}" if table else ""  # the header is no record
+        remedy = 'double each " inside a quoted cell and close the cell with "'
+        problems.append(Problem(rule, record, remedy=remedy))
+    return layout, table, problems
+
+
+def _delimiter(text: str, ending: str, known) -> str:
+    header = text.lstrip().split("\n", 1)[0]
+
+    def found(delimiter: str) -> int:
+        return sum(clean_name(cell).strip('"') in known for cell in header.split(delimiter))
+
+    return max("\t,;" if ending == ".tsv" else ",\t;", key=found)
+
+
+def write_delimited(file, columns: Sequence[str], rows: Iterable[dict], delimiter: str) -> None:
+    """Write rows of text to an open text file, every cell quoted."""
+    writer = csv.writer(file, delimiter=delimiter, quoting=csv.QUOTE_ALL, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows([row[name] for name in columns] for row in rows)
+
+
+def read_workbook(data: bytes, path, known: Collection[str]) -> Cells:
+    """Return the rows of the sheet that holds the records.
+
+    Parameters
+    ----------
+    data : bytes
+        The .xlsx file.
+    path : str or os.PathLike
+        Only named in messages.
+    known : collection of str
+        Column names; the first sheet with one of them in its first row is
+        read, else the first sheet.
+
+    Returns
+    -------
+    list of (str, list)
+        Place (``row 1``) and cells, all rows of equal length.
+
+    Raises
+    ------
+    DataError
+        If the bytes are no workbook, or a damaged one.
+    """
+    _refuse_other_archives(data, path)
+    try:
+        formulas = _sheet_values(data, known, data_only=False)
+        if any(isinstance(cell, _Formula) for row in formulas for cell in row):
+            values = _sheet_values(data, known, data_only=True)
+            formulas = [
+                [_computed(*pair) for pair in zip(*rows, strict=True)] for rows in zip(formulas, values, strict=True)
+            ]
+    except Exception as error:  # openpyxl meets damage with whatever its zip and XML readers raise
+        rule = f"the workbook cannot be opened ({type(error).__name__})"
+        raise DataError(path, [Problem(rule, remedy="open it in Excel and save it again")]) from error
+    width = max((len(row) for row in formulas), default=0)
+    return [(f"row {number}", row + [None] * (width - len(row))) for number, row in enumerate(formulas, 1)]
+
+
+def _refuse_other_archives(data: bytes, path) -> None:
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            names = archive.namelist()
+    except zipfile.BadZipFile:
+        rule = "a damaged workbook or zip archive"
+        raise DataError(path, [Problem(rule, remedy="copy or export it again")]) from None
+    if not any(name.startswith("xl/") for name in names):
+        kind = "a Word document" if any(name.startswith("word/") for name in names) else "a zip archive"
+        remedy = "save its records as JSON, CSV or .xlsx"
+        raise DataError(path, [Problem(f"this is {kind}, not a table", remedy=remedy)])
+
+
+class _Formula(str):
+    """A formula, to be replaced by its value where Excel has stored one."""
+
+
+def _computed(cell, value):
+    if isinstance(cell, _Formula):
+        return value if value is not None else str(cell)
+    return cell
+
+
+def _sheet_values(data: bytes, known, *, data_only: bool) -> list[list]:
+    from openpyxl import load_workbook
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # openpyxl on styles and extensions that do not matter here
+        book = load_workbook(io.BytesIO(data), read_only=True, data_only=data_only)
+        try:
+            sheets = list(book.worksheets)
+            if not sheets:
+                return []
+            for sheet in sheets:
+                sheet.reset_dimensions()  # some writers store a wrong size
+            sheet = next((sheet for sheet in sheets if _has_known(sheet, known)), sheets[0])
+            return [[_cell_value(cell) for cell in row] for row in sheet.iter_rows()]
+        finally:
+            book.close()
+
+
+def _has_known(sheet, known) -> bool:
+    header = next(sheet.iter_rows(values_only=True), ())
+    return any(clean_name(name) in known for name in header if name is not None)
+
+
+def _cell_value(cell):
+    value = cell.value
+    if isinstance(value, str):
+        if cell.data_type == "f":
+            return _Formula(value)
+        return _ESCAPED.sub(lambda match: chr(int(match[1], 16)), value)
+    return value
+
+
+def write_workbook(file, columns: Sequence[str], rows: Iterable[dict]) -> None:
+    """Write rows of text as the only sheet of a workbook.
+
+    Parameters
+    ----------
+    file : binary file object
+    columns : sequence of str
+    rows : iterable of dict
+        Column to text; at most `MAX_CELL` characters a cell after escaping.
+    """
+    from openpyxl import Workbook
+    from openpyxl.cell import WriteOnlyCell
+
+    book = Workbook(write_only=True)
+    sheet = book.create_sheet("records")
+
+    def text_cell(text: str):
+        cell = WriteOnlyCell(sheet, escape(text))
+        cell.data_type = "s"  # or a note that begins with = becomes a formula
+        return cell
+
+    sheet.append([text_cell(name) for name in columns])
+    for row in rows:
+        sheet.append([text_cell(row[name]) if row[name] else None for name in columns])
+    book.save(file)
+
+
+def refuse_long_cells(rows: Sequence[dict], path, columns: Sequence[str]) -> None:
+    """Raise a DataError that lists every text too long for an Excel cell."""
+    problems = [
+        Problem(
+            f"{len(row[name])} characters do not fit into an Excel cell, the limit is {MAX_CELL}",
+            f"number {number}",
+            name,
+            "write .json or .csv",
+        )
+        for number, row in enumerate(rows, 1)
+        for name in columns
+        if len(escape(row[name])) > MAX_CELL
+    ]
+    if problems:
+        raise DataError(path, problems)
+
+
+def escape(text: str) -> str:
+    """Escape what XML cannot hold, as Excel does.
+
+    >>> escape("胸闷\\r\\n气促")
+    '胸闷_x000D_\\n气促'
+    """
+    return _TO_ESCAPE.sub(lambda match: f"_x{ord(match[0]):04X}_", text)
