@@ -1,0 +1,27 @@
+# make run    set up .venv and run the main job on the embedded synthetic data
+# make test   set up .venv and run the tests
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+OUT    := runs/demo
+
+.PHONY: run test lint clean
+
+run: $(VENV)/.ready
+	@$(BIN)/icdbase synth --n 1485 --seed 0 --out $(OUT)/data
+	@$(BIN)/python run_baseline.py --train $(OUT)/data/ICD-Coding-train.json --test $(OUT)/data/ICD-Coding-test.json --out $(OUT)
+
+test: $(VENV)/.ready
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/.ready
+	$(BIN)/ruff check .
+
+$(VENV)/.ready: setup.cfg setup.py
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --editable '.[test]'
+	@touch $@
+
+clean:
+	rm -rf $(VENV) runs build *.egg-info

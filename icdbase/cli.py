@@ -1,0 +1,180 @@
+"""The command line: parsing and printing, one library call a verb.
+
+Results go to stdout, progress, warnings and errors to stderr.  Exit codes:
+0 all well, 1 something is wrong with the data, 2 the command was misused.
+"""
+
+from __future__ import annotations
+
+import json
+import warnings
+from pathlib import Path
+
+import click
+
+from icdbase import __version__
+from icdbase.errors import IcdbaseError
+from icdbase.tasks import CCL25
+
+# Everything heavier than click is imported where it is used: --help must not wait for scikit-learn.
+
+FILE = click.Path(path_type=Path, allow_dash=True)
+FOLDER = click.Path(path_type=Path, file_okay=False)
+
+
+class _Group(click.Group):
+    """Turn errors that a user can cause into one message and their exit code."""
+
+    def invoke(self, ctx):
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("default")
+            try:
+                return super().invoke(ctx)
+            except IcdbaseError as error:
+                click.echo(f"error: {error}", err=True)
+                ctx.exit(error.exit_code)
+            except BrokenPipeError:
+                ctx.exit(0)
+            finally:
+                for warning in caught:
+                    if issubclass(warning.category, UserWarning):
+                        click.echo(f"warning: {warning.message}", err=True)
+
+
+def _examples(*lines: str) -> str:
+    return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)
+
+
+@click.group(cls=_Group, epilog=_examples(
+    "icdbase synth --n 1485 --seed 0 --out data",
+    "icdbase train --train data/ICD-Coding-train.json --model models/first",
+    "icdbase predict --model models/first --input data/ICD-Coding-test-input.json --out pred.json",
+    "icdbase score --gold data/ICD-Coding-test.json --pred pred.json",
+))
+@click.version_option(__version__, prog_name="icdbase")
+def main():
+    """Classical-ML baselines for ICD coding of Chinese medical records."""
+
+
+@main.command(epilog=_examples(
+    "icdbase train --train ICD-Coding-train.json --model models/first",
+    "icdbase train --train train.json --model models/two --fields 主诉,现病史,入院诊断 --seed 7",
+))
+@click.option("--train", "train_file", type=FILE, required=True, help="Labelled records: JSON, JSON Lines, CSV, TSV, xlsx.")
+@click.option("--model", "model_folder", type=FOLDER, required=True, help="Folder to write the model to.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Random seed.")
+@click.option("--setting", default="default", show_default=True, help="Named setting: default or plain.")
+@click.option("--fields", help="Text fields to use, separated by commas (default: all).")
+@click.option("--n-jobs", type=int, default=-1, show_default=True, help="Threads; -1 = all cores. Same result.")
+def train(train_file, model_folder, seed, setting, fields, n_jobs):
+    """Train a model on labelled records."""
+    from icdbase import progress, read_records, save
+    from icdbase.report import corpus_line
+
+    coder = _coder(setting, fields, seed, n_jobs)
+    records = read_records(train_file, require_labels=True)
+    click.echo(corpus_line(str(train_file), records, coder.task))
+    with progress.bars():
+        coder.fit(records)
+    save(coder, model_folder, records=records)
+    for target, codes in coder.unseen_codes_.items():
+        if codes:
+            click.echo(f"{target}: never predicted, no training record: {', '.join(codes)}")
+    click.echo(f"model: {model_folder}")
+
+
+def _coder(setting: str, fields: str | None, seed: int, n_jobs: int):
+    from icdbase import SETTINGS, IcdCoder
+    from icdbase.errors import UsageError, did_you_mean
+
+    if setting not in SETTINGS:
+        raise UsageError(f"unknown setting {setting!r}{did_you_mean(setting, SETTINGS)}")
+    chosen = None
+    if fields is not None:
+        chosen = CCL25.check_fields(part.strip() for part in fields.replace("，", ",").split(",") if part.strip())
+    return IcdCoder(**SETTINGS[setting], fields=chosen, random_state=seed, n_jobs=n_jobs)
+
+
+@main.command(epilog=_examples("icdbase predict --model models/first --input ICD-Coding-test-A.json --out pred.json"))
+@click.option("--model", "model_folder", type=FOLDER, required=True, help="Model folder written by train.")
+@click.option("--input", "input_file", type=FILE, required=True, help="Records, with or without labels.")
+@click.option("--out", "out_file", type=FILE, required=True, help="Submission to write (official format).")
+@click.option("--n-jobs", type=int, default=-1, show_default=True, help="Threads; -1 = all cores. Same result.")
+def predict(model_folder, input_file, out_file, n_jobs):
+    """Predict codes and write a submission."""
+    from icdbase import load, progress, read_records, write_submission
+
+    coder = load(model_folder).set_params(n_jobs=n_jobs)
+    records = read_records(input_file, coder.task)
+    with progress.bars():
+        codes = coder.predict(records)
+    write_submission(codes, out_file, coder.task)
+    click.echo(f"{len(codes):,} predictions: {out_file}")
+
+
+@main.command(epilog=_examples(
+    "icdbase score --gold ICD-Coding-test.json --pred pred.json",
+    "icdbase score --gold ICD-Coding-test.json --pred pred.json --json",
+))
+@click.option("--gold", "gold_file", type=FILE, required=True, help="Labelled records.")
+@click.option("--pred", "pred_file", type=FILE, required=True, help="Submission, by any system.")
+@click.option("--per-code", is_flag=True, help="Also list support, precision, recall and F1 of every code.")
+@click.option("--json", "as_json", is_flag=True, help="Machine-readable result.")
+def score(gold_file, pred_file, per_code, as_json):
+    """Score a submission with the official metric."""
+    from icdbase import per_code_table, read_records, read_submission
+    from icdbase import score as official_score
+    from icdbase.report import per_code_text, score_table
+
+    gold = read_records(gold_file, require_labels=True)
+    predicted = read_submission(pred_file)
+    scores = official_score(gold, predicted)
+    codes = per_code_table(gold, predicted) if per_code else None
+    if as_json:
+        result = scores.to_dict()
+        if per_code:
+            result["per_code"] = json.loads(codes.reset_index().to_json(orient="records", force_ascii=False))
+        click.echo(json.dumps(result, ensure_ascii=False, indent=2))
+        return
+    click.echo(score_table({pred_file.name: scores}, title=f"{len(gold):,} records of {gold_file}"))
+    if per_code:
+        click.echo("\n" + per_code_text(codes))
+
+
+@main.command(epilog=_examples("icdbase check --input ICD-Coding-test-A.json --pred pred.json"))
+@click.option("--input", "input_file", type=FILE, required=True, help="The records that were to be coded.")
+@click.option("--pred", "pred_file", type=FILE, required=True, help="Submission to check.")
+@click.option("--json", "as_json", is_flag=True, help="Machine-readable result.")
+def check(input_file, pred_file, as_json):
+    """Tell whether a submission would be accepted."""
+    from icdbase import check_submission, read_records
+    from icdbase.errors import DataError
+
+    records = read_records(input_file)
+    problems = check_submission(pred_file, records)
+    if as_json:
+        listed = [{"record": p.record, "field": p.field, "rule": p.rule, "remedy": p.remedy} for p in problems]
+        click.echo(json.dumps({"accepted": not problems, "problems": listed}, ensure_ascii=False, indent=2))
+        click.get_current_context().exit(1 if problems else 0)
+    if problems:
+        raise DataError(pred_file, problems)
+    click.echo(f"{pred_file}: would be accepted, {len(records):,} records")
+
+
+@main.command(epilog=_examples("icdbase synth --n 1485 --seed 0 --out data", "icdbase synth --describe"))
+@click.option("--n", "n_records", type=click.IntRange(min=3), default=1485, show_default=True, help="Records in all.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Random seed.")
+@click.option("--out", "out_folder", type=FOLDER, help="Folder to write to.")
+@click.option("--describe", is_flag=True, help="Measure the corpus and print it beside the published figures.")
+def synth(n_records, seed, out_folder, describe):
+    """Write synthetic records: train, val and test in the official format."""
+    from icdbase import progress, synthetic
+
+    if out_folder is None and not describe:
+        raise click.UsageError("name a folder with --out, or ask for --describe")
+    with progress.bars():
+        if out_folder is not None:
+            for path in synthetic.write_corpus(out_folder, n_records, seed):
+                click.echo(path)
+        if describe:
+            click.echo(synthetic.describe_text(n_records, seed))

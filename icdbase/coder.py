@@ -1,0 +1,344 @@
+"""The whole system: records in, codes out.
+
+    records ──count_records──▶ counts ──FeatureBuilder──▶ features
+    features ──MainCodeClassifier──▶ probabilities of the main code
+    features + main, out of fold ──OtherCodesClassifier──▶ probabilities of the others
+    probabilities ──decode──▶ one main code and a set of other codes
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import check_is_fitted
+from threadpoolctl import threadpool_limits
+
+from icdbase.classifiers import MainCodeClassifier, OtherCodesClassifier, stratified_folds
+from icdbase.decoding import RULES, decode
+from icdbase.errors import DataError, Problem, UsageError, did_you_mean
+from icdbase.features import BLOCKS, Counts, FeatureBuilder, count_records
+from icdbase.records import check_frame
+from icdbase.tasks import CCL25, Target
+
+__all__ = ["SETTINGS", "IcdCoder"]
+
+SETTINGS = {
+    "default": {},
+    "plain": {
+        "blocks": ("words", "concepts"),
+        "boosted_features": False,
+        "main_informs_others": False,
+        "exclusive_groups": False,
+    },
+}
+"""Named settings: ``plain`` is TF-IDF and keywords, LightGBM, logistic regression, no more."""
+
+
+class IcdCoder(BaseEstimator):
+    """Predict the main diagnosis code and the set of other codes of a record.
+
+    Parameters
+    ----------
+    task : Task
+        Fields, targets and candidate codes.
+    fields : sequence of str, optional
+        Text fields to read; all by default.
+    blocks : sequence of str
+        Feature blocks; see :class:`icdbase.features.FeatureBuilder`.
+    min_df : int
+        Words and concepts in fewer training records are dropped.
+    concept_tables : sequence of paths
+        The user's own concept tables, added to the package's.
+    engine : {"auto", "rjieba", "jieba"}
+        Who cuts the words; the result is the same.
+    main_words : int
+        Words that the main code's trees see, chosen by chi-squared.
+    main_estimators : int
+        Trees per class for the main code.
+    C : float
+        Inverse strength of the penalty of the logistic regressions.
+    boosted_features : bool
+        Give the logistic regressions the scores of small trees as features.
+    main_informs_others : bool
+        Give the other codes' models the probabilities of the main code.
+    calibrate : bool
+        Make probabilities honest, out of fold.
+    exclusive_groups : bool
+        At most one code of each of the task's groups, main code included.
+    decoding : {"expected_f1", "threshold", "top_k"}
+        How a set is chosen; see :func:`icdbase.decoding.decode`.
+    threshold : float
+    top_k : int
+    n_folds : int
+        Folds of the out-of-fold predictions inside ``fit``.
+    n_jobs : int or None
+        Threads; the result does not depend on it.
+    random_state : int
+
+    Attributes
+    ----------
+    features_ : FeatureBuilder
+    models_ : dict of target name to fitted classifier
+    codes_ : dict of target name to array of str
+        The codes that can be predicted, columns of :meth:`predict_proba`.
+    unseen_codes_ : dict of target name to tuple of str
+        Candidate codes without a training record: they are never predicted.
+
+    Examples
+    --------
+    >>> from icdbase.synthetic import make_records
+    >>> records = make_records(60, random_state=0)
+    >>> coder = IcdCoder().fit(records)
+    >>> coder.predict(records[:2]).columns.tolist()
+    ['主诊断编码', '其他诊断编码']
+    """
+
+    def __init__(
+        self,
+        *,
+        task=CCL25,
+        fields=None,
+        blocks=BLOCKS,
+        min_df=2,
+        concept_tables=(),
+        engine="auto",
+        main_words=200,
+        main_estimators=60,
+        C=1.0,
+        boosted_features=True,
+        main_informs_others=True,
+        calibrate=True,
+        exclusive_groups=True,
+        decoding="expected_f1",
+        threshold=0.5,
+        top_k=5,
+        n_folds=4,
+        n_jobs=-1,
+        random_state=0,
+    ):
+        self.task = task
+        self.fields = fields
+        self.blocks = blocks
+        self.min_df = min_df
+        self.concept_tables = concept_tables
+        self.engine = engine
+        self.main_words = main_words
+        self.main_estimators = main_estimators
+        self.C = C
+        self.boosted_features = boosted_features
+        self.main_informs_others = main_informs_others
+        self.calibrate = calibrate
+        self.exclusive_groups = exclusive_groups
+        self.decoding = decoding
+        self.threshold = threshold
+        self.top_k = top_k
+        self.n_folds = n_folds
+        self.n_jobs = n_jobs
+        self.random_state = random_state
+
+    def count(self, records: pd.DataFrame) -> Counts:
+        """Read records once, for any number of fits and predictions."""
+        return count_records(
+            check_frame(records, self.task), self.task, engine=self.engine, concept_tables=self.concept_tables
+        )
+
+    def fit(self, records, y=None) -> IcdCoder:
+        """Learn from labelled records.
+
+        Parameters
+        ----------
+        records : pandas.DataFrame or Counts
+            As :func:`icdbase.read_records` returns them, labels included, or
+            what :meth:`count` made of them.
+        y : ignored
+            Labels are columns of ``records``.
+
+        Raises
+        ------
+        UsageError
+            On a parameter that does not exist or does not fit.
+        DataError
+            On records without labels, or too few of them.
+        """
+        self._check_parameters()
+        counts = records if isinstance(records, Counts) else self.count(records)
+        labels = _checked_labels(counts, self.task)
+        with threadpool_limits(1):
+            self.features_ = FeatureBuilder(fields=self.fields, blocks=self.blocks, min_df=self.min_df)
+            features = self.features_.fit_transform(counts)
+            folds = stratified_folds(labels.iloc[:, 0].map(str), min(self.n_folds, len(labels)), self.random_state)
+            self.codes_, self.unseen_codes_, self.models_ = {}, {}, {}
+            context = []
+            for target in self._targets_in_order():
+                if target.is_single:
+                    context.append(self._fit_single(target, features, labels[target.name], folds))
+                else:
+                    self._fit_multi(target, features, labels[target.name], folds, self._context(context))
+        return self
+
+    def _targets_in_order(self) -> list[Target]:
+        """Single targets first, for what they say helps the others."""
+        return sorted(self.task.targets, key=lambda target: not target.is_single)
+
+    def _fit_single(self, target: Target, features, labels: pd.Series, folds) -> np.ndarray:
+        model = MainCodeClassifier(
+            n_words=self.main_words,
+            n_estimators=self.main_estimators,
+            calibrate=self.calibrate,
+            n_jobs=self.n_jobs,
+            random_state=self.random_state,
+        )
+        usable = np.flatnonzero(labels.isin(target.codes) if target.codes else labels.notna())
+        if not len(usable):
+            raise DataError("training records", [Problem(
+                "no record carries a candidate code", field=target.name,
+                remedy="check the label column, or use a task whose candidates fit",
+            )])
+        model.fit(features.take(usable), labels.iloc[usable], folds[usable])
+        self.models_[target.name] = model
+        self._remember_codes(target, model.classes_)
+        # Records whose own code is no candidate get the mean of the others as context.
+        context = np.tile(model.out_of_fold_.mean(axis=0), (len(labels), 1))
+        context[usable] = model.out_of_fold_
+        return context
+
+    def _fit_multi(self, target: Target, features, labels: pd.Series, folds, context):
+        codes = list(target.codes) or sorted({code for listed in labels for code in listed})
+        column = {code: position for position, code in enumerate(codes)}
+        truth = np.zeros((len(labels), len(codes)), dtype=bool)
+        for row, listed in enumerate(labels):
+            truth[row, [column[code] for code in listed if code in column]] = True
+        model = OtherCodesClassifier(
+            C=self.C,
+            boosted_features=self.boosted_features,
+            calibrate=self.calibrate,
+            groups=self._groups(codes),
+            n_jobs=self.n_jobs,
+            random_state=self.random_state,
+        )
+        model.fit(features, truth, folds, context)
+        self.models_[target.name] = model
+        self._remember_codes(target, np.array(codes)[model.seen_], codes)
+
+    def _remember_codes(self, target: Target, seen, codes=None):
+        self.codes_[target.name] = np.array(seen if codes is None else codes, dtype=str)
+        known = set(seen)
+        self.unseen_codes_[target.name] = tuple(code for code in target.codes if code not in known)
+
+    def _groups(self, codes) -> list[str | None] | None:
+        if not self.exclusive_groups:
+            return None
+        return [self.task.exclusive_groups.get(code) for code in codes]
+
+    def _context(self, probabilities: list[np.ndarray]) -> np.ndarray | None:
+        return np.hstack(probabilities) if self.main_informs_others and probabilities else None
+
+    def predict_proba(self, records) -> dict[str, pd.DataFrame]:
+        """Return the probability of every code.
+
+        Returns
+        -------
+        dict of target name to pandas.DataFrame
+            Index of record ids, a column per code.  A candidate code without a
+            training record has probability zero; see ``unseen_codes_``.
+        """
+        check_is_fitted(self)
+        counts = records if isinstance(records, Counts) else self.count(records)
+        index = counts.labels.index
+        with threadpool_limits(1):
+            features = self.features_.transform(counts)
+            single, probabilities = [], {}
+            for target in self._targets_in_order():
+                model = self.models_[target.name]
+                if target.is_single:
+                    p = model.predict_proba(features)
+                    single.append(p)
+                else:
+                    p = model.predict_proba(features, self._context(single))
+                probabilities[target.name] = pd.DataFrame(p, index, self.codes_[target.name])
+        return {target.name: probabilities[target.name] for target in self.task.targets}
+
+    def predict(self, records) -> pd.DataFrame:
+        """Return the codes of each record.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Index of record ids; a str column for each single target, a column
+            of tuples (most probable code first) for each multi target.
+        """
+        return self.decode(self.predict_proba(records))
+
+    def decode(self, probabilities: dict[str, pd.DataFrame]) -> pd.DataFrame:
+        """Choose codes from what :meth:`predict_proba` returned."""
+        chosen = {}
+        for target in self._targets_in_order():
+            p = probabilities[target.name]
+            if target.is_single:
+                chosen[target.name] = p.columns.to_numpy()[p.to_numpy().argmax(axis=1)]
+                continue
+            taken = [chosen[single.name] for single in self.task.targets if single.is_single]
+            sets = decode(
+                p.to_numpy(),
+                rule=self.decoding,
+                threshold=self.threshold,
+                top_k=self.top_k,
+                min_codes=target.min_codes,
+                groups=self._groups(p.columns),
+                forbidden=self._forbidden(p.columns, taken, len(p)),
+            )
+            chosen[target.name] = _as_tuples(sets, p)
+        index = next(iter(probabilities.values())).index
+        return pd.DataFrame({target.name: chosen[target.name] for target in self.task.targets}, index)
+
+    def _forbidden(self, codes, taken: list[np.ndarray], n_records: int) -> np.ndarray:
+        """Codes that the main code rules out: itself, and its exclusive group."""
+        forbidden = np.zeros((n_records, len(codes)), dtype=bool)
+        groups = np.array([self.task.exclusive_groups.get(code, "") for code in codes])
+        for main_codes in taken:
+            for code in np.unique(main_codes):
+                rows = np.flatnonzero(main_codes == code)
+                ruled_out = np.asarray(codes) == code
+                group = self.task.exclusive_groups.get(code)
+                if self.exclusive_groups and group:
+                    ruled_out = ruled_out | (groups == group)
+                forbidden[np.ix_(rows, ruled_out)] = True
+        return forbidden
+
+    def _check_parameters(self):
+        if self.decoding not in RULES:
+            raise UsageError(f"unknown decoding rule {self.decoding!r}{did_you_mean(str(self.decoding), RULES)}")
+        if self.C <= 0:
+            raise UsageError(f"C must be positive, got {self.C}")
+        if self.n_folds < 2:
+            raise UsageError(f"n_folds must be at least 2, got {self.n_folds}")
+        if not 0 <= self.threshold <= 1:
+            raise UsageError(f"threshold must lie in [0, 1], got {self.threshold}")
+        if self.top_k < 1:
+            raise UsageError(f"top_k must be at least 1, got {self.top_k}")
+
+
+def _checked_labels(counts: Counts, task) -> pd.DataFrame:
+    """Return labels complete for training, or say which records lack them."""
+    problems = []
+    for target in task.targets:
+        if target.name not in counts.labels:
+            problems.append(Problem("label column missing", field=target.name, remedy="train on labelled records"))
+            continue
+        for record in counts.labels.index[counts.labels[target.name].isna()]:
+            problems.append(Problem("label missing", str(record), target.name, "add it or leave the record out"))
+    if not problems and len(counts) < 2:
+        problems.append(Problem(f"{len(counts)} labelled records; training needs two at least", remedy="add records"))
+    if problems:
+        raise DataError("training records", problems)
+    return counts.labels
+
+
+def _as_tuples(sets: np.ndarray, probabilities: pd.DataFrame) -> pd.Series:
+    codes, p = probabilities.columns.to_numpy(), probabilities.to_numpy()
+    listed = []
+    for row in range(len(sets)):
+        columns = np.flatnonzero(sets[row])
+        listed.append(tuple(codes[columns[np.argsort(-p[row, columns], kind="stable")]]))
+    return pd.Series(listed, probabilities.index, dtype=object)

@@ -1,0 +1,355 @@
+"""Records to numbers, in named blocks.
+
+A corpus is read once: :func:`count_records` normalises, tokenises and spots
+everything and keeps the counts field by field.  Whatever is fitted later -
+folds, fields, blocks - is a slice of these counts, and vocabulary and IDF are
+learned from the training rows of the slice alone, so nothing leaks and nothing
+is computed twice.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+from sklearn.base import BaseEstimator
+from sklearn.feature_extraction.text import TfidfTransformer
+from sklearn.utils.validation import check_is_fitted
+
+from icdbase.concepts import STATUSES, ConceptSpotter, assert_status, load_concepts
+from icdbase.diagnosis_list import DiagnosisLinker
+from icdbase.errors import UsageError, did_you_mean
+from icdbase.measurements import MEASUREMENTS, Found, find_measurements, summarise
+from icdbase.tasks import Task
+from icdbase.text import Tokenizer, normalize, user_words
+
+__all__ = ["BLOCKS", "Counts", "FeatureBuilder", "Features", "count_records"]
+
+BLOCKS = ("words", "concepts", "measurements", "diagnosis_list")
+
+
+@dataclass(frozen=True)
+class Counts:
+    """A corpus, counted: all that features are made of, one row a record.
+
+    Parameters
+    ----------
+    task : Task
+    labels : pandas.DataFrame
+        Index of record ids; a column for each target whose labels are known.
+    terms : array of str, shape (n_terms,)
+        Every token of the corpus, columns of ``words``.
+    words : mapping of field to CSR matrix (n_records, n_terms)
+    concept_names : tuple of str
+    mentions : mapping of field to CSR matrix (n_records, n_concepts * n_statuses)
+        Column ``concept * len(STATUSES) + status``.
+    found : tuple of tuples of Found
+        The measurements of each record.
+    listed : mapping of field to CSR matrix (n_records, n_codes)
+        How well an item of a diagnosis list fits each code's name, in [0, 1].
+    """
+
+    task: Task
+    labels: pd.DataFrame
+    terms: np.ndarray
+    words: Mapping[str, sparse.csr_matrix]
+    concept_names: tuple[str, ...]
+    mentions: Mapping[str, sparse.csr_matrix]
+    found: tuple[tuple[Found, ...], ...]
+    listed: Mapping[str, sparse.csr_matrix]
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def take(self, rows) -> Counts:
+        """Return the counts of some records, by position, in that order."""
+        rows = np.asarray(rows)
+        return replace(
+            self,
+            labels=self.labels.iloc[rows],
+            words={field: counts[rows] for field, counts in self.words.items()},
+            mentions={field: counts[rows] for field, counts in self.mentions.items()},
+            found=tuple(self.found[row] for row in rows),
+            listed={field: scores[rows] for field, scores in self.listed.items()},
+        )
+
+
+def count_records(
+    records: pd.DataFrame,
+    task: Task,
+    *,
+    engine: str = "auto",
+    concept_tables: Sequence[str] = (),
+) -> Counts:
+    """Normalise, tokenise and spot every field of every record, once.
+
+    Parameters
+    ----------
+    records : pandas.DataFrame
+        As :func:`icdbase.records.read_records` returns it.
+    task : Task
+    engine : {"auto", "rjieba", "jieba"}
+    concept_tables : sequence of paths
+        The user's own concept tables, added to the package's.
+
+    Returns
+    -------
+    Counts
+    """
+    tokenizer = Tokenizer(user_words(task), engine=engine)
+    spotter = ConceptSpotter(load_concepts(concept_tables))
+    linker = DiagnosisLinker(task, spotter)
+    vocabulary: dict[str, int] = {}
+    words = {field: _Rows() for field in task.text_fields}
+    mentions = {field: _Rows() for field in task.text_fields}
+    listed = {field: _Rows() for field in linker.fields}
+    found = []
+    for texts in records[list(task.text_fields)].itertuples(index=False, name=None):
+        fields = {name: normalize(text) for name, text in zip(task.text_fields, texts, strict=True)}
+        for name, text in fields.items():
+            tokens = tokenizer.cut(text)
+            words[name].add([vocabulary.setdefault(token, len(vocabulary)) for token in tokens])
+            spotted = spotter.spot(text)
+            statuses = assert_status(text, spotted, name)
+            mentions[name].add(
+                [mention[2] * len(STATUSES) + status for mention, status in zip(spotted, statuses, strict=True)]
+            )
+        for name, rows in listed.items():
+            rows.add(*linker.scores(fields[name]))
+        found.append(tuple(find_measurements(fields)))
+    n_statuses = len(STATUSES) * len(spotter.names)
+    return Counts(
+        task=task,
+        labels=records[[target.name for target in task.targets if target.name in records]],
+        terms=np.array(list(vocabulary), dtype=str),
+        words={name: rows.matrix(len(vocabulary)) for name, rows in words.items()},
+        concept_names=tuple(spotter.names),
+        mentions={name: rows.matrix(n_statuses) for name, rows in mentions.items()},
+        found=tuple(found),
+        listed={name: rows.matrix(len(linker.codes)) for name, rows in listed.items()},
+    )
+
+
+class _Rows:
+    """A sparse matrix in the making, row by row."""
+
+    def __init__(self):
+        self.columns, self.values, self.ends = array("i"), array("f"), array("q", [0])
+
+    def add(self, columns: Sequence[int], values: Iterable[float] | None = None):
+        self.columns.extend(columns)
+        self.values.extend([1.0] * len(columns) if values is None else values)
+        self.ends.append(len(self.columns))
+
+    def matrix(self, n_columns: int) -> sparse.csr_matrix:
+        shape = (len(self.ends) - 1, n_columns)
+        parts = [np.frombuffer(part, dtype=kind) if len(part) else np.empty(0, kind)
+                 for part, kind in ((self.values, "f4"), (self.columns, "i4"), (self.ends, "i8"))]
+        matrix = sparse.csr_matrix(tuple(parts), shape=shape)
+        matrix.sum_duplicates()
+        return matrix
+
+
+@dataclass(frozen=True)
+class Features:
+    """Named blocks of features of the same records.
+
+    Parameters
+    ----------
+    blocks : mapping of block name to matrix
+        CSR matrix, or a dense array with NaN for what the record does not say.
+    names : mapping of block name to array of str
+        One name a column.
+    """
+
+    blocks: Mapping[str, sparse.csr_matrix | np.ndarray]
+    names: Mapping[str, np.ndarray]
+
+    def __len__(self) -> int:
+        return next(iter(self.blocks.values())).shape[0]
+
+    def take(self, rows) -> Features:
+        """Return the features of some records, by position."""
+        return Features({name: block[rows] for name, block in self.blocks.items()}, self.names)
+
+    def clinical(self) -> np.ndarray:
+        """Return every block but the words as one dense float32 array, for trees."""
+        parts = [
+            block.toarray() if sparse.issparse(block) else block
+            for name, block in self.blocks.items()
+            if name != "words"
+        ]
+        return np.hstack([np.zeros((len(self), 0)), *parts]).astype(np.float32)
+
+    def linear(self) -> sparse.csr_matrix:
+        """Return the sparse blocks side by side, for linear models."""
+        parts = [block for block in self.blocks.values() if sparse.issparse(block)]
+        return sparse.hstack([sparse.csr_matrix((len(self), 0)), *parts], format="csr")
+
+
+class FeatureBuilder(BaseEstimator):
+    """Learn vocabulary and weights on training counts; build features of any counts.
+
+    Parameters
+    ----------
+    fields : sequence of str, optional
+        Text fields to use; all of the task by default.
+    blocks : sequence of str
+        Any of :data:`BLOCKS`: ``words`` (TF-IDF of the whole record),
+        ``concepts`` (medical concepts by status and by field),
+        ``measurements`` (numbers with units), ``diagnosis_list`` (similarity of
+        the listed admission diagnoses to code names).
+    min_df : int
+        A word or concept in fewer training records is dropped.
+
+    Attributes
+    ----------
+    terms_ : array of str
+        Vocabulary of the ``words`` block, sorted.
+    columns_ : dict of str to int array
+        Columns of the concept counts that are kept.
+    """
+
+    def __init__(self, *, fields=None, blocks=BLOCKS, min_df=2):
+        self.fields = fields
+        self.blocks = blocks
+        self.min_df = min_df
+
+    def fit(self, counts: Counts, y=None) -> FeatureBuilder:
+        """Learn from the training rows.
+
+        Raises
+        ------
+        UsageError
+            On an unknown field or block, or ``min_df`` below one.
+        """
+        for name in self.blocks:
+            if name not in BLOCKS:
+                raise UsageError(f"unknown feature block {name!r}{did_you_mean(name, BLOCKS)}")
+        if not self.blocks:
+            raise UsageError(f"no feature block chosen{did_you_mean('', BLOCKS)}")
+        if self.min_df < 1:
+            raise UsageError(f"min_df must be at least 1, got {self.min_df}")
+        self.fields_ = counts.task.check_fields(counts.task.text_fields if self.fields is None else self.fields)
+        self._fit_words(counts)
+        self._fit_concepts(counts)
+        return self
+
+    def _fit_words(self, counts: Counts):
+        whole = _whole_record(counts.words, self.fields_)
+        kept = np.flatnonzero((_document_frequency(whole) >= self.min_df) & _is_word(counts.terms))
+        kept = kept[np.argsort(counts.terms[kept])]
+        self.terms_ = counts.terms[kept]
+        self.tfidf_ = TfidfTransformer(sublinear_tf=True).fit(whole[:, kept])
+
+    def _fit_concepts(self, counts: Counts):
+        by_status, by_field = self._concept_counts(counts)
+        self.concept_names_ = np.array(counts.concept_names)
+        self.columns_ = {
+            "status": np.flatnonzero(_document_frequency(by_status) >= self.min_df),
+            "field": np.flatnonzero(_document_frequency(by_field) >= self.min_df),
+        }
+
+    def _concept_counts(self, counts: Counts) -> tuple[sparse.csr_matrix, sparse.csr_matrix]:
+        """Mentions by concept and status, and affirmed mentions by field and concept."""
+        by_status = _whole_record(counts.mentions, self.fields_)
+        affirmed = _AFFIRMED + len(STATUSES) * np.arange(len(counts.concept_names))[:, None]
+        by_field = sparse.hstack(
+            [
+                sum(counts.mentions[field][:, columns] for columns in affirmed.T)
+                for field in self.fields_
+            ],
+            format="csr",
+        )
+        return by_status, by_field
+
+    def transform(self, counts: Counts) -> Features:
+        """Build the chosen blocks.
+
+        Returns
+        -------
+        Features
+        """
+        check_is_fitted(self)
+        makers = {
+            "words": self._words,
+            "concepts": self._concepts,
+            "measurements": self._measurements,
+            "diagnosis_list": self._diagnosis_list,
+        }
+        made = {name: makers[name](counts) for name in BLOCKS if name in self.blocks}
+        return Features(
+            {name: block for name, (block, _) in made.items()}, {name: names for name, (_, names) in made.items()}
+        )
+
+    def fit_transform(self, counts: Counts, y=None) -> Features:
+        """Fit on the counts and build their features."""
+        return self.fit(counts, y).transform(counts)
+
+    def _words(self, counts: Counts):
+        position = {term: column for column, term in enumerate(self.terms_)}
+        target = np.array([position.get(term, -1) for term in counts.terms], dtype=int)
+        known = np.flatnonzero(target >= 0)
+        select = sparse.csr_matrix(
+            (np.ones(len(known), dtype=np.float32), (known, target[known])),
+            shape=(len(counts.terms), len(self.terms_)),
+        )
+        whole = _whole_record(counts.words, self.fields_) @ select
+        return self.tfidf_.transform(whole).astype(np.float32), self.terms_
+
+    def _concepts(self, counts: Counts):
+        by_status, by_field = self._concept_counts(counts)
+        chosen = sparse.hstack(
+            [by_status[:, self.columns_["status"]], by_field[:, self.columns_["field"]]], format="csr"
+        )
+        return chosen.log1p().astype(np.float32), self._concept_column_names()
+
+    def _concept_column_names(self) -> np.ndarray:
+        concepts = self.concept_names_
+        status = [
+            f"{concepts[column // len(STATUSES)]} {STATUSES[column % len(STATUSES)]}"
+            for column in self.columns_["status"]
+        ]
+        field = [
+            f"{concepts[column % len(concepts)]} @{self.fields_[column // len(concepts)]}"
+            for column in self.columns_["field"]
+        ]
+        return np.array(status + field, dtype=str)
+
+    def _measurements(self, counts: Counts):
+        names = [measurement.name for measurement in MEASUREMENTS]
+        column = {name: position for position, name in enumerate(names)}
+        values = np.full((len(counts), len(names)), np.nan, dtype=np.float32)
+        for row, found in enumerate(counts.found):
+            summary = summarise([item for item in found if item.field in self.fields_])
+            for name, value in summary.items():
+                values[row, column[name]] = value
+        return values, np.array(names)
+
+    def _diagnosis_list(self, counts: Counts):
+        fields = [field for field in counts.listed if field in self.fields_]
+        codes = np.array(list(counts.task.code_names))
+        names = np.array([f"{code} @{field}" for field in fields for code in codes], dtype=str)
+        scores = [counts.listed[field] for field in fields]
+        return sparse.hstack([sparse.csr_matrix((len(counts), 0)), *scores], format="csr"), names
+
+
+_AFFIRMED = np.array([STATUSES.index(name) for name in ("present", "uncertain", "historical")])
+
+
+def _whole_record(by_field: Mapping[str, sparse.csr_matrix], fields: Sequence[str]) -> sparse.csr_matrix:
+    first, *rest = (by_field[field] for field in fields)
+    return sum(rest, start=first)
+
+
+def _document_frequency(counts: sparse.csr_matrix) -> np.ndarray:
+    return np.bincount(counts.indices, minlength=counts.shape[1])
+
+
+def _is_word(terms: np.ndarray) -> np.ndarray:
+    """Whether a token is a word: no punctuation, and no bare number or quantity (26mmhg)."""
+    return np.array([term[0].isalpha() or not (term.isascii() or len(term) == 1) for term in terms], dtype=bool)

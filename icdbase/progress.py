@@ -1,0 +1,56 @@
+"""How far a long job is: silent in a library, a bar on a terminal.
+
+Code that takes its time calls :func:`report`; nothing happens unless somebody
+up the stack has opened :func:`bars`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+__all__ = ["bars", "report", "track"]
+
+_listeners: list = []
+
+
+def report(stage: str, done: int, total: int) -> None:
+    """Say that ``done`` of ``total`` steps of a stage are behind us."""
+    if _listeners:
+        _listeners[-1](stage, done, total)
+
+
+def track(items: Iterable, stage: str, total: int, every: int = 1) -> Iterator:
+    """Yield the items and report after each ``every`` of them."""
+    report(stage, 0, total)
+    for done, item in enumerate(items, start=1):
+        yield item
+        if done % every == 0 or done == total:
+            report(stage, done, total)
+
+
+@contextmanager
+def bars(enabled: bool | None = None):
+    """Show a bar for each stage on stderr; by default only when stderr is a terminal."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+    console = Console(stderr=True)
+    shown = console.is_terminal if enabled is None else enabled
+    columns = (
+        TextColumn("{task.description:<24}"), BarColumn(bar_width=24), MofNCompleteColumn(),
+        TimeElapsedColumn(), TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, disable=not shown) as progress:
+        tasks = {}
+
+        def listener(stage: str, done: int, total: int) -> None:
+            if stage not in tasks:
+                tasks[stage] = progress.add_task(stage, total=total)
+            progress.update(tasks[stage], completed=done, total=total)
+
+        _listeners.append(listener)
+        try:
+            yield
+        finally:
+            _listeners.remove(listener)

@@ -1,0 +1,103 @@
+"""Results as tables of text; prints nothing."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from icdbase.scoring import Scores
+from icdbase.tasks import Task
+
+__all__ = ["corpus_line", "per_code_text", "score_table", "table", "where_it_lies"]
+
+WIDTH = 80
+
+
+def table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, title: str = "", width: int = WIDTH) -> str:
+    """Lay out rows in columns; Chinese characters count as two.
+
+    >>> print(table(["code", "name"], [["I48.x02", "阵发性心房颤动"]]))
+     code      name
+     I48.x02   阵发性心房颤动
+    """
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+
+    lined = Table(title=title or None, title_justify="left", box=SIMPLE_HEAD, show_edge=False, pad_edge=True)
+    for position, name in enumerate(columns):
+        lined.add_column(name, justify="left" if position == 0 or not _numeric(rows, position) else "right")
+    for row in rows:
+        lined.add_row(*row)
+    stream = io.StringIO()
+    Console(file=stream, width=width, highlight=False, color_system=None).print(lined)
+    lines = [line.rstrip() for line in stream.getvalue().splitlines()]
+    return "\n".join(line for line in lines if line and set(line.strip()) != {"─"})
+
+
+def _numeric(rows: Sequence[Sequence[str]], position: int) -> bool:
+    cells = [row[position] for row in rows if row[position]]
+    return bool(cells) and all(cell.lstrip("+-±[(")[:1].isdigit() for cell in cells)
+
+
+def corpus_line(name: str, records: pd.DataFrame, task: Task) -> str:
+    """Say in one line what a corpus is.
+
+    >>> from icdbase.tasks import CCL25
+    >>> records = pd.DataFrame({"主诉": ["胸痛3天"], "主诊断编码": ["I20.000"]}, index=["1"])
+    >>> corpus_line("train", records, CCL25)
+    'train: 1 record, 5 characters a record, 1 主诊断编码'
+    """
+    fields = [field for field in task.text_fields if field in records]
+    characters = sum(records[field].str.len().sum() for field in fields) / max(len(records), 1)
+    parts = [f"{len(records):,} record{'s' * (len(records) != 1)}", f"{characters:,.0f} characters a record"]
+    for target in task.targets:
+        if target.name not in records:
+            continue
+        known = records[target.name].dropna()
+        if target.is_single:
+            parts.append(f"{known.nunique()} {target.name}")
+        else:
+            parts.append(f"{known.map(len).mean():.2f} {target.name} a record")
+    return f"{name}: {', '.join(parts)}"
+
+
+def score_table(results: Mapping[str, Scores], *, title: str = "") -> str:
+    """Scores side by side, a row a system."""
+    columns = ["system", "Acc", "95 % interval", "main acc", "other F1", "recall variant", "macro F1"]
+    rows = []
+    for name, scores in results.items():
+        figures = scores.to_dict()
+        low, high = figures["acc_interval"]
+        rows.append([
+            name,
+            _figure(figures["acc"]),
+            f"{low:.3f}-{high:.3f}",
+            *(_figure(figures[key]) for key in ("main_accuracy", "other_f1", "acc_recall_variant", "macro_f1")),
+        ])
+    return table(columns, rows, title=title)
+
+
+def per_code_text(codes: pd.DataFrame) -> str:
+    """Lay out what :func:`icdbase.scoring.per_code_table` returned."""
+    flat = codes.reset_index()
+    rows = [
+        [row["code"], str(row["name"]), str(row["support"]), str(row["predicted"]),
+         *(_figure(row[key]) for key in ("precision", "recall", "f1"))]
+        for _, row in flat.iterrows()
+    ]
+    return table(["code", "name", "support", "predicted", "precision", "recall", "F1"], rows)
+
+
+def _figure(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"
+
+
+def where_it_lies(paths: Mapping[str, Path], next_command: str = "") -> str:
+    """List what was written, and what to type next."""
+    width = max(len(name) for name in paths)
+    lines = [f"{name:<{width}}  {path}" for name, path in paths.items()]
+    return "\n".join(lines + (["", "next:", f"  {next_command}"] if next_command else []))

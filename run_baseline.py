@@ -1,0 +1,39 @@
+"""Train, predict, score: the whole job on official-format files, on the public API."""
+
+import argparse
+import json
+from pathlib import Path
+
+from icdbase import IcdCoder, majority_predictions, progress, read_records, save, score, write_submission
+from icdbase.files import atomic_write
+from icdbase.report import corpus_line, score_table, where_it_lies
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--train", required=True, help="labelled records (JSON, JSON Lines, CSV, TSV, xlsx)")
+    parser.add_argument("--test", required=True, help="records to code; scored when they carry labels")
+    parser.add_argument("--out", required=True, type=Path, help="folder for predictions, model and scores")
+    parser.add_argument("--seed", type=int, default=0)
+    args = parser.parse_args()
+
+    train, test = read_records(args.train, require_labels=True), read_records(args.test)
+    coder = IcdCoder(random_state=args.seed)
+    print(corpus_line("train", train, coder.task), corpus_line("test", test, coder.task), sep="\n")
+    with progress.bars():
+        codes = coder.fit(train).predict(test)
+    paths = {"predictions": args.out / "predictions.json", "model": args.out / "model"}
+    write_submission(codes, paths["predictions"], coder.task)
+    scores = None
+    if set(codes.columns) <= set(test.columns):
+        scores, majority = score(test, codes), score(test, majority_predictions(train, test))
+        print("\n" + score_table({"icdbase": scores, "majority baseline": majority}) + "\n")
+        paths["scores"] = args.out / "scores.json"
+        with atomic_write(paths["scores"]) as file:
+            json.dump(scores.to_dict(), file, ensure_ascii=False, indent=2)
+    save(coder, paths["model"], records=train, scores=scores and {"test": str(args.test), **scores.to_dict()})
+    print(where_it_lies(paths, f"icdbase check --input {args.test} --pred {paths['predictions']}"))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,26 @@
+"""One small corpus and one fitted coder for the whole suite."""
+
+import pytest
+
+from icdbase import IcdCoder, make_records
+
+
+@pytest.fixture(scope="session")
+def records():
+    return make_records(160, random_state=0)
+
+
+@pytest.fixture(scope="session")
+def train(records):
+    return records.iloc[:110]
+
+
+@pytest.fixture(scope="session")
+def held_out(records):
+    return records.iloc[110:]
+
+
+@pytest.fixture(scope="session")
+def coder(train):
+    """Fitted once: tests that change it must clone it."""
+    return IcdCoder().fit(train)

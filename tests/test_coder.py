@@ -1,0 +1,196 @@
+"""IcdCoder: scikit-learn's contract as far as text allows, every option, and the same bytes every time."""
+
+import pickle
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+from sklearn.model_selection import GridSearchCV
+
+from icdbase import CCL25, IcdCoder, official_scorer, score
+from icdbase.coder import SETTINGS
+from icdbase.errors import DataError, UsageError
+from icdbase.features import BLOCKS
+
+MAIN, OTHERS = CCL25.main.name, CCL25.others.name
+
+
+def test_predictions_have_the_shape_of_labels(coder, held_out):
+    codes = coder.predict(held_out)
+    assert codes.index.equals(held_out.index)
+    assert codes.columns.tolist() == [MAIN, OTHERS]
+    assert set(codes[MAIN]) <= set(CCL25.main.codes)
+    for main, others in zip(codes[MAIN], codes[OTHERS], strict=True):
+        assert isinstance(others, tuple) and others
+        assert set(others) <= set(CCL25.others.codes)
+        assert main not in others and len(set(others)) == len(others)
+
+
+def test_it_learns(coder, held_out, train):
+    from icdbase import majority_predictions
+
+    assert score(held_out, coder.predict(held_out)).acc > score(held_out, majority_predictions(train, held_out)).acc + 0.1
+
+
+def test_exclusive_groups_hold_over_main_and_others(coder, held_out):
+    for main, others in coder.predict(held_out).itertuples(index=False):
+        groups = [CCL25.exclusive_groups[code] for code in (main, *others) if code in CCL25.exclusive_groups]
+        assert len(groups) == len(set(groups))
+
+
+def test_probabilities(coder, held_out):
+    probabilities = coder.predict_proba(held_out)
+    assert list(probabilities) == [MAIN, OTHERS]
+    main = probabilities[MAIN]
+    assert main.columns.tolist() == sorted(CCL25.main.codes)
+    assert np.allclose(main.sum(axis=1), 1)
+    others = probabilities[OTHERS]
+    assert others.columns.tolist() == list(CCL25.others.codes)
+    assert others.to_numpy().min() >= 0 and others.to_numpy().max() <= 1
+
+
+def test_a_code_never_seen_has_no_probability_and_is_named(coder, train, held_out):
+    seen = {code for listed in train[OTHERS] for code in listed}
+    unseen = [code for code in CCL25.others.codes if code not in seen]
+    assert list(coder.unseen_codes_[OTHERS]) == unseen and unseen
+    assert (coder.predict_proba(held_out)[OTHERS][unseen] == 0).all(axis=None)
+
+
+def test_a_code_seen_once_has_a_probability(train):
+    alone = "Z54.000x033"
+    records = train.copy()
+    records[OTHERS] = [tuple(c for c in listed if c != alone) for listed in records[OTHERS]]
+    records.iat[0, records.columns.get_loc(OTHERS)] = (alone, "I25.103")
+    coder = IcdCoder().fit(records)
+    assert alone not in coder.unseen_codes_[OTHERS]
+    assert (coder.predict_proba(records)[OTHERS][alone] > 0).all()
+
+
+def test_same_seed_same_predictions_whatever_n_jobs(train, held_out):
+    first, second = (
+        IcdCoder(n_jobs=n_jobs).fit(train).predict_proba(held_out) for n_jobs in (1, 2)
+    )
+    for target in first:
+        pd.testing.assert_frame_equal(first[target], second[target], check_exact=True)
+
+
+def test_predictions_do_not_depend_on_order_or_company(coder, held_out):
+    together = coder.predict(held_out)
+    reversed_order = coder.predict(held_out.iloc[::-1]).iloc[::-1]
+    one_by_one = pd.concat([coder.predict(held_out.iloc[[row]]) for row in range(5)])
+    pd.testing.assert_frame_equal(together, reversed_order)
+    pd.testing.assert_frame_equal(together.iloc[:5], one_by_one)
+
+
+def test_both_engines_give_the_same_predictions(train, held_out):
+    first, second = (IcdCoder(engine=engine).fit(train[:60]).predict(held_out) for engine in ("jieba", "rjieba"))
+    pd.testing.assert_frame_equal(first, second)
+
+
+def test_counts_may_stand_for_records(coder, held_out):
+    pd.testing.assert_frame_equal(coder.predict(coder.count(held_out)), coder.predict(held_out))
+
+
+def test_labels_of_the_records_to_code_are_not_looked_at(coder, held_out):
+    pd.testing.assert_frame_equal(coder.predict(held_out.drop(columns=[MAIN, OTHERS])), coder.predict(held_out))
+
+
+def test_clone_params_and_pickle(coder, held_out):
+    assert clone(coder).get_params() == coder.get_params()
+    with pytest.raises(NotFittedError):
+        clone(coder).predict(held_out)
+    pd.testing.assert_frame_equal(pickle.loads(pickle.dumps(coder)).predict(held_out), coder.predict(held_out))
+
+
+def test_fit_leaves_parameters_and_records_alone(train):
+    before, records = train.copy(deep=True), train
+    coder = IcdCoder(fields=["入院诊断"], blocks=("words",), boosted_features=False)
+    parameters = dict(coder.get_params())
+    coder.fit(records)
+    assert coder.get_params() == parameters
+    pd.testing.assert_frame_equal(records, before)
+
+
+def test_grid_search_with_the_official_scorer(train):
+    search = GridSearchCV(
+        IcdCoder(boosted_features=False, main_estimators=5, n_jobs=1),
+        {"C": [0.1, 1.0], "decoding": ["expected_f1", "threshold"]},
+        scoring=official_scorer,
+        cv=2,
+    ).fit(train)
+    assert 0 < search.best_score_ <= 1
+    assert set(search.best_params_) == {"C", "decoding"}
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        *SETTINGS.values(),
+        *({"blocks": (block,)} for block in BLOCKS),
+        {"fields": ["入院诊断"]},
+        {"decoding": "threshold", "threshold": 0.3},
+        {"decoding": "top_k", "top_k": 3},
+        {"calibrate": False},
+        {"exclusive_groups": False},
+        {"main_informs_others": False},
+        {"boosted_features": False},
+        {"min_df": 1, "main_words": 0},
+        {"n_folds": 2, "random_state": 3},
+    ],
+    ids=str,
+)
+def test_every_option_fits_and_predicts(train, held_out, parameters):
+    codes = IcdCoder(**parameters).fit(train[:60]).predict(held_out[:10])
+    assert len(codes) == 10 and codes[OTHERS].map(len).min() >= 1
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"fields": ["主述"]}, "unknown text field '主述'; did you mean '主诉'"),
+        ({"fields": []}, "no text field chosen"),
+        ({"blocks": ("word",)}, "unknown feature block 'word'; did you mean 'words'"),
+        ({"blocks": ()}, "no feature block chosen"),
+        ({"decoding": "topk"}, "did you mean 'top_k'"),
+        ({"engine": "jeiba"}, "did you mean 'jieba'"),
+        ({"C": 0}, "C must be positive"),
+        ({"min_df": 0}, "min_df must be at least 1"),
+        ({"n_folds": 1}, "n_folds must be at least 2"),
+        ({"threshold": 1.5}, "threshold must lie in"),
+        ({"top_k": 0}, "top_k must be at least 1"),
+    ],
+    ids=str,
+)
+def test_bad_parameters_are_named(train, parameters, message):
+    with pytest.raises(UsageError, match=message):
+        IcdCoder(**parameters).fit(train[:20])
+
+
+def test_training_needs_labels(train):
+    with pytest.raises(DataError, match="field 主诊断编码: label column missing"):
+        IcdCoder().fit(train.drop(columns=[MAIN]))
+    broken = train.copy()
+    broken.iat[3, broken.columns.get_loc(OTHERS)] = None
+    with pytest.raises(DataError, match=f"record {train.index[3]}, field {OTHERS}: label missing"):
+        IcdCoder().fit(broken)
+    with pytest.raises(DataError, match="training needs two"):
+        IcdCoder().fit(train[:1])
+    strange = train.copy()
+    strange[MAIN] = "J81.x00x002"
+    with pytest.warns(UserWarning), pytest.raises(DataError, match="no record carries a candidate code"):
+        IcdCoder().fit(strange)
+
+
+@pytest.mark.parametrize("n", [2, 3, 7])
+def test_a_handful_of_records_is_enough(train, held_out, n):
+    codes = IcdCoder().fit(train[:n]).predict(held_out[:3])
+    assert codes[OTHERS].map(len).min() >= 1
+
+
+def test_empty_texts_and_no_records(coder, held_out):
+    empty = held_out[:2].copy()
+    empty[list(CCL25.text_fields)] = ""
+    assert len(coder.predict(empty)) == 2
+    assert coder.predict(held_out[:0]).columns.tolist() == [MAIN, OTHERS]

@@ -1,0 +1,130 @@
+"""Model folders: the same predictions after loading, clear words for damage, whole after an interruption."""
+
+import json
+import warnings
+
+import pandas as pd
+import pytest
+
+from icdbase import store
+from icdbase.errors import ModelError
+
+
+@pytest.fixture
+def folder(coder, train, tmp_path):
+    return store.save(coder, tmp_path / "model", records=train, scores={"acc": 0.5})
+
+
+def test_a_loaded_model_predicts_the_same(coder, folder, held_out):
+    loaded = store.load(folder)
+    assert loaded.get_params() == coder.get_params()
+    for target, p in loaded.predict_proba(held_out).items():
+        pd.testing.assert_frame_equal(p, coder.predict_proba(held_out)[target], check_exact=True)
+
+
+def test_saving_a_loaded_model_gives_the_same_bytes(folder, tmp_path):
+    again = store.save(store.load(folder), tmp_path / "again")
+    assert store.read_card(again)["parameters"] == store.read_card(folder)["parameters"]
+
+
+def test_the_card_says_what_made_the_model(folder, train):
+    card = store.read_card(folder)
+    assert card["task"] == "ccl25" and card["seed"] == 0 and card["scores"] == {"acc": 0.5}
+    assert card["training_data"] == {"records": len(train), "sha256": store.fingerprint(train)}
+    assert {"scikit-learn", "lightgbm"} <= set(card["libraries"])
+    assert card["parameters"]["decoding"] == "expected_f1"
+
+
+def test_the_card_holds_no_text(folder, train):
+    text = (folder / store.CARD).read_text(encoding="utf-8")
+    assert not any(note[:12] in text for note in train["现病史"] if len(note) > 12)
+
+
+def test_the_fingerprint_follows_the_data(train):
+    other = train.copy()
+    other.iat[0, 0] += "。"
+    assert store.fingerprint(train) == store.fingerprint(train.copy()) != store.fingerprint(other)
+
+
+def test_saving_again_replaces_the_model(coder, folder):
+    store.save(coder, folder)
+    assert len(list(folder.glob("*.skops"))) == 1
+
+
+def test_an_interrupted_save_leaves_the_old_model_whole(coder, folder, held_out, monkeypatch):
+    before = sorted(path.name for path in folder.iterdir())
+
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(store.json, "dump", interrupted)
+    changed = store.load(folder).set_params(threshold=0.4)
+    with pytest.raises(KeyboardInterrupt):
+        store.save(changed, folder)
+    monkeypatch.undo()
+    assert set(before) <= {path.name for path in folder.iterdir()}
+    assert store.load(folder).threshold == coder.threshold
+
+
+def edit_card(folder, **changes):
+    card = json.loads((folder / store.CARD).read_text(encoding="utf-8"))
+    (folder / store.CARD).write_text(json.dumps(card | changes), encoding="utf-8")
+
+
+def model_file(folder):
+    return next(folder.glob("*.skops"))
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda f: (f / store.CARD).unlink(), "no such file; is .* a folder written by 'icdbase train"),
+        (lambda f: (f / store.CARD).write_text("{"), "not a readable model card"),
+        (lambda f: (f / store.CARD).write_text("[]"), "not a card of an icdbase model"),
+        (lambda f: edit_card(f, format="other"), "not a card of an icdbase model"),
+        (lambda f: edit_card(f, format_version=99), "format version 99"),
+        (lambda f: edit_card(f, model="../x.skops"), "outside the folder"),
+        (lambda f: model_file(f).unlink(), "cannot be read"),
+        (lambda f: model_file(f).write_bytes(model_file(f).read_bytes()[:-100]), "damaged, its SHA-256"),
+    ],
+)
+def test_damage_is_named(folder, damage, message):
+    damage(folder)
+    with pytest.raises(ModelError, match=message):
+        store.load(folder)
+
+
+def replace_model(folder, obj):
+    import hashlib
+
+    import skops.io
+
+    content = obj if isinstance(obj, bytes) else skops.io.dumps(obj)
+    model_file(folder).write_bytes(content)
+    edit_card(folder, sha256=hashlib.sha256(content).hexdigest())
+
+
+def test_foreign_types_are_refused(folder):
+    from sklearn.preprocessing import FunctionTransformer
+
+    replace_model(folder, FunctionTransformer(print))
+    with pytest.raises(ModelError, match=r"refused|not an IcdCoder"):
+        store.load(folder)
+    replace_model(folder, {"a": 1})
+    with pytest.raises(ModelError, match="holds a dict, not an IcdCoder"):
+        store.load(folder)
+    replace_model(folder, b"no zip at all")
+    with pytest.raises(ModelError, match="damaged model file"):
+        store.load(folder)
+
+
+def test_another_major_version_warns_by_name(folder):
+    edit_card(folder, libraries={"scikit-learn": "0.24.2", "lightgbm": store.version("lightgbm")})
+    with pytest.warns(store.VersionWarning, match=r"made with scikit-learn 0\.24\.2"):
+        store.load(folder)
+
+
+def test_the_same_versions_do_not_warn(folder):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        store.load(folder)

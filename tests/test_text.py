@@ -1,0 +1,88 @@
+"""Normalisation by hand-worked cases; rjieba held to jieba's tokens."""
+
+import pickle
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from icdbase.errors import UsageError
+from icdbase.synthetic import make_records
+from icdbase.tasks import CCL25
+from icdbase.text import Tokenizer, normalize, user_words
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("ＮＴ－ｐｒｏＢＮＰ：１２００ｐｇ／ｍＬ", "nt-probnp:1200pg/ml"),
+        ("高血压病Ⅲ级", "高血压病3级"),
+        ("高血压病III级", "高血压病3级"),
+        ("高血压病三级", "高血压病3级"),
+        ("心功能Ⅱ-Ⅲ级", "心功能2-3级"),
+        ("KillipIV级", "killip4级"),
+        ("NYHAⅢ级", "nyha3级"),
+        ("Ⅱ型呼吸衰竭，Ⅰ°房室传导阻滞", "2型呼吸衰竭,1°房室传导阻滞"),
+        ("DIVI级", "divi级"),
+        ("10⁹/L", "10^9/l"),
+        ("①高血压②糖尿病", "1.高血压2.糖尿病"),
+        ("“***”住院，20**年", "“*”住院,20*年"),
+        ("血压\t 150/90\n\nmmHg", "血压 150/90 mmhg"),
+        ("½片", "½片"),
+        ("", ""),
+    ],
+)
+def test_normalize(text, expected):
+    assert normalize(text) == expected
+
+
+@given(st.text())
+def test_normalising_twice_changes_no_letter_case_or_width(text):
+    once = normalize(text)
+    assert once == once.lower()
+    assert not set(once) & set("，：；（）Ａ１Ⅲ")
+
+
+@given(st.text(max_size=200))
+def test_tokens_join_to_the_text(text):
+    tokens = Tokenizer(user_words(CCL25)).cut(normalize(text))
+    assert "".join(tokens) == normalize(text)
+
+
+def test_rjieba_cuts_as_jieba_does():
+    words = user_words(CCL25)
+    jieba, rjieba = Tokenizer(words, engine="jieba"), Tokenizer(words, engine="rjieba")
+    records = make_records(30, random_state=5)
+    texts = {normalize(text) for field in CCL25.text_fields for text in records[field]}
+    assert len(texts) > 200
+    for text in texts:
+        assert rjieba.cut(text) == jieba.cut(text)
+
+
+@given(st.text(alphabet="高血压病3级极危心房颤动,.-+#&_% 1a\n(", max_size=60))
+def test_rjieba_cuts_as_jieba_does_on_odd_text(text):
+    words = user_words(CCL25)
+    text = normalize(text)
+    assert Tokenizer(words, engine="rjieba").cut(text) == Tokenizer(words, engine="jieba").cut(text)
+
+
+def test_user_words_stay_whole():
+    tokens = Tokenizer(user_words(CCL25)).cut(normalize("诊断：阵发性心房颤动、高血压病3级（极高危）、冠状动脉肌桥"))
+    assert {"阵发性心房颤动", "高血压病3级", "冠状动脉肌桥"} <= set(tokens)
+
+
+def test_the_dictionary_is_nobody_elses():
+    import jieba
+
+    Tokenizer(["颈动脉硬化斑块形成"], engine="jieba").cut("测试")
+    assert "颈动脉硬化斑块形成" not in jieba.lcut("颈动脉硬化斑块形成", HMM=False)
+
+
+def test_a_tokenizer_pickles():
+    tokenizer = Tokenizer(["极高危组"])
+    assert pickle.loads(pickle.dumps(tokenizer)).cut("极高危组") == ["极高危组"]
+
+
+def test_unknown_engine():
+    with pytest.raises(UsageError, match="did you mean 'rjieba'"):
+        Tokenizer(engine="rjeiba")
