@@ -7,7 +7,7 @@ from collections import Counter, defaultdict
 import numpy as np
 import pandas as pd
 
-from icdbase.scoring import gold_labels
+from icdbase.pairing import gold_labels
 from icdbase.tasks import CCL25, Target, Task
 
 __all__ = ["majority_predictions"]

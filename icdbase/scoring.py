@@ -24,14 +24,14 @@ from operator import eq
 import numpy as np
 import pandas as pd
 
-from icdbase.errors import DataError, Problem, UsageError, did_you_mean
+from icdbase.errors import UsageError, did_you_mean
+from icdbase.pairing import Pairs, align
 from icdbase.statistics import bootstrap_interval
 from icdbase.tasks import CCL25, Target, Task, get_task
 
 __all__ = [
     "Scores",
     "confusion",
-    "gold_labels",
     "official_scorer",
     "per_code_table",
     "record_scores",
@@ -41,8 +41,6 @@ __all__ = [
 NO_CODE = "none"
 OTHER_OR_MISSING = "other/missing"
 
-_MAX_IDS_NAMED = 5
-_BLANK = frozenset({""})
 
 
 @dataclass(frozen=True)
@@ -177,7 +175,7 @@ def score(
     >>> result.main_accuracy, round(result.other_f1, 4), round(result.acc, 4)
     (1.0, 0.8333, 0.9167)
     """
-    pairs = _align(gold, pred, task, missing)
+    pairs = align(gold, pred, task, missing)
     measures = _record_measures(pairs, task)
     records = _record_table(measures, pairs, task)
     per_target = {target.name: _target_means(measures, pairs, target) for target in task.targets}
@@ -233,7 +231,7 @@ def record_scores(
     >>> record_scores(gold, pred)[["main_correct", "other_f1", "acc"]].iloc[0].tolist()
     [1.0, 0.0, 0.5]
     """
-    pairs = _align(gold, pred, task, missing)
+    pairs = align(gold, pred, task, missing)
     return _record_table(_record_measures(pairs, task), pairs, task)
 
 
@@ -268,7 +266,7 @@ def per_code_table(
     >>> table.loc[table.support > 0, ["target", "code", "support", "f1"]].to_numpy().tolist()
     [['主诊断编码', 'I20.000', 1, 1.0], ['其他诊断编码', 'E78.500', 1, 1.0]]
     """
-    pairs = _align(gold, pred, task, missing)
+    pairs = align(gold, pred, task, missing)
     tables = [_code_table(pairs, target, task) for target in task.targets]
     return pd.concat(tables, ignore_index=True)
 
@@ -314,7 +312,7 @@ def confusion(
     1
     """
     chosen = _single_target(task, target)
-    pairs = _align(gold, pred, task, missing)
+    pairs = align(gold, pred, task, missing)
     truth, guess = pairs.codes[chosen.name]
     if chosen.min_codes == 0:
         truth = [NO_CODE if code is None else code for code in truth]
@@ -371,172 +369,10 @@ def official_scorer(estimator, X: pd.DataFrame, y=None) -> float:
     return float(record_scores(X, pred, task)["acc"].mean())
 
 
-def gold_labels(gold: pd.DataFrame, task: Task = CCL25) -> dict[str, list]:
-    """Read the labels of a table: canonical codes, each record checked.
-
-    Parameters
-    ----------
-    gold : DataFrame, shape (n_records, n_targets or more)
-    task : Task
-
-    Returns
-    -------
-    dict of str to list
-        Target name to one entry a record: a code (or None where the target may
-        be empty) or a frozenset of codes.
-
-    Raises
-    ------
-    DataError
-        If there is no record, a column is missing, an id comes twice, a label
-        is missing or is not a code.
-
-    Examples
-    --------
-    >>> gold = pd.DataFrame({"主诊断编码": ["i20.000"], "其他诊断编码": [["E78.500"] * 2]}, index=["病例1"])
-    >>> gold_labels(gold)
-    {'主诊断编码': ['I20.000'], '其他诊断编码': [frozenset({'E78.500'})]}
-    """
-    return _read_gold(gold, task, _Spelling(task))
-
-
-# --- reading and matching -------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class _Pairs:
-    """Gold and predicted codes in the order of gold; ``absent`` marks records without prediction."""
-
-    index: pd.Index
-    codes: Mapping[str, tuple[list, list]]
-    absent: np.ndarray
-
-
-class _Spelling(dict):
-    """Canonical spelling of every code met so far: a file repeats few codes many times."""
-
-    def __init__(self, task: Task):
-        super().__init__()
-        self._canonical_code = task.canonical_code
-
-    def __missing__(self, text):
-        if not isinstance(text, str):
-            raise TypeError(f"a code must be text, got {type(text).__name__}")
-        self[text] = code = self._canonical_code(text)
-        return code
-
-
-def _align(gold: pd.DataFrame, pred: pd.DataFrame, task: Task, missing: str) -> _Pairs:
-    if missing not in ("raise", "zero"):
-        raise UsageError(f"missing must be 'raise' or 'zero', got {missing!r}")
-    spelling = _Spelling(task)
-    truth = _read_gold(gold, task, spelling)
-    _check_table(pred, task, "predictions")
-    places = pred.index.get_indexer(gold.index)
-    absent = places < 0
-    if absent.any() and missing == "raise":
-        raise DataError("predictions", [_missing_problem(gold.index, pred.index, absent)])
-    wanted = pred.iloc[places[~absent]]
-    codes = {}
-    for target in task.targets:
-        found = iter(_read_column(wanted, target, spelling, "predictions"))
-        guess = [None if gone else next(found) for gone in absent]
-        if not target.is_single:
-            guess = [frozenset() if code is None else code for code in guess]
-        codes[target.name] = (truth[target.name], guess)
-    return _Pairs(gold.index, codes, absent)
-
-
-def _read_gold(gold: pd.DataFrame, task: Task, spelling: _Spelling) -> dict[str, list]:
-    _check_table(gold, task, "gold")
-    if not len(gold):
-        raise DataError("gold", [Problem("no records", remedy="give at least one labelled record")])
-    labels = {target.name: _read_column(gold, target, spelling, "gold") for target in task.targets}
-    problems = [
-        Problem("no label", str(record), target.name, "label the record or leave it out")
-        for target in task.targets
-        if not (target.is_single and target.min_codes == 0)
-        for record, code in zip(gold.index, labels[target.name], strict=True)
-        if code is None
-    ]
-    if problems:
-        raise DataError("gold", problems)
-    return labels
-
-
-def _check_table(table: pd.DataFrame, task: Task, source: str) -> None:
-    if not isinstance(table, pd.DataFrame):
-        raise UsageError(f"{source} must be a DataFrame indexed by record id, got {type(table).__name__}")
-    lacking = [target.name for target in task.targets if target.name not in table.columns]
-    if lacking:
-        remedy = f"task {task.name} needs a column for each target"
-        if source == "gold":
-            remedy += "; is it a file without labels?"
-        raise DataError(source, [Problem("no such column", field=name, remedy=remedy) for name in lacking])
-    doubled = table.index[table.index.duplicated()].unique()
-    if len(doubled):
-        rule = f"{len(doubled)} record ids come more than once: {_name_ids(doubled)}"
-        raise DataError(source, [Problem(rule, remedy="keep one row a record")])
-
-
-def _read_column(table: pd.DataFrame, target: Target, spelling: _Spelling, source: str) -> list:
-    """Return canonical codes (single) or frozensets (multi); None where the cell is missing."""
-    read = _read_code if target.is_single else _read_codes
-    codes, problems = [], []
-    for record, value in zip(table.index, table[target.name].tolist(), strict=True):
-        try:
-            codes.append(read(value, spelling))
-        except TypeError as error:
-            problems.append(Problem(str(error), str(record), target.name))
-    if problems:
-        raise DataError(source, problems)
-    return codes
-
-
-def _read_code(value, spelling: _Spelling) -> str | None:
-    if isinstance(value, str):
-        return spelling[value] or None
-    if _is_missing(value):
-        return None
-    raise TypeError(f"expected one code as text, got {type(value).__name__}")
-
-
-def _read_codes(value, spelling: _Spelling) -> frozenset | None:
-    if isinstance(value, (tuple, list, set, frozenset)):
-        codes = frozenset(map(spelling.__getitem__, value))
-        return codes - _BLANK if "" in codes else codes
-    if _is_missing(value):
-        return None
-    raise TypeError(f"expected a tuple, list or set of codes, got {type(value).__name__}")
-
-
-def _is_missing(value) -> bool:
-    return value is None or value is pd.NA or (isinstance(value, float) and np.isnan(value))
-
-
-def _missing_problem(wanted: pd.Index, given: pd.Index, absent: np.ndarray) -> Problem:
-    rule = f"no prediction for {absent.sum()} of {len(wanted)} gold records: {_name_ids(wanted[absent])}"
-    remedy = "predict them too, or score them 0 with missing='zero'"
-    if absent.all() and len(given):
-        remedy = (
-            f"no id matches (gold has e.g. {wanted[0]!r}, predictions {given[0]!r}): "
-            f"are both of the same file, and both text or both numbers? Else {remedy}"
-        )
-    return Problem(rule, remedy=remedy)
-
-
-def _name_ids(ids: pd.Index) -> str:
-    named = ", ".join(str(record) for record in ids[:_MAX_IDS_NAMED])
-    return f"{named}, ..." if len(ids) > _MAX_IDS_NAMED else named
-
-
-# --- measuring ------------------------------------------------------------------
-
-
 _Measures = dict[str, dict[str, np.ndarray]]
 
 
-def _record_measures(pairs: _Pairs, task: Task) -> _Measures:
+def _record_measures(pairs: Pairs, task: Task) -> _Measures:
     """Per target and record: ``correct`` (single), or ``precision``, ``recall`` and ``f1`` (multi)."""
     measures = {}
     for target in task.targets:
@@ -563,7 +399,7 @@ def _overlap(gold: list, pred: list) -> dict[str, np.ndarray]:
     }
 
 
-def _record_table(measures: _Measures, pairs: _Pairs, task: Task) -> pd.DataFrame:
+def _record_table(measures: _Measures, pairs: Pairs, task: Task) -> pd.DataFrame:
     first = {_first(task, single=True): "main", _first(task, single=False): "other"}
     official = recall_variant = np.zeros(len(pairs.index))
     columns = {}
@@ -577,7 +413,7 @@ def _record_table(measures: _Measures, pairs: _Pairs, task: Task) -> pd.DataFram
     return pd.DataFrame({"acc": official, "acc_recall_variant": recall_variant} | columns, index=pairs.index)
 
 
-def _target_means(measures: _Measures, pairs: _Pairs, target: Target) -> dict[str, float]:
+def _target_means(measures: _Measures, pairs: Pairs, target: Target) -> dict[str, float]:
     means = {name: float(values.mean()) for name, values in measures[target.name].items()}
     if target.is_single:
         return {"weight": float(target.weight), "accuracy": means["correct"]}
@@ -590,7 +426,7 @@ def _target_means(measures: _Measures, pairs: _Pairs, target: Target) -> dict[st
     return {"weight": float(target.weight), **means, "micro_f1": float(micro), "macro_f1": float(macro)}
 
 
-def _code_counts(pairs: _Pairs, target: Target) -> pd.DataFrame:
+def _code_counts(pairs: Pairs, target: Target) -> pd.DataFrame:
     """Per code that occurs: records with it in gold, in the prediction, in both."""
     gold, pred = pairs.codes[target.name]
     if target.is_single:
@@ -603,7 +439,7 @@ def _code_counts(pairs: _Pairs, target: Target) -> pd.DataFrame:
     return pd.DataFrame(rows, index=codes, columns=["support", "predicted", "correct"], dtype=int)
 
 
-def _code_table(pairs: _Pairs, target: Target, task: Task) -> pd.DataFrame:
+def _code_table(pairs: Pairs, target: Target, task: Task) -> pd.DataFrame:
     counts = _code_counts(pairs, target)
     codes = [*target.codes, *sorted(set(counts.index) - set(target.codes))]
     counts = counts.reindex(codes, fill_value=0)

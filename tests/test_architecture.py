@@ -14,10 +14,10 @@ PACKAGE = Path(icdbase.__file__).parent
 # A module imports only from those above it; docs/architecture.md draws the same picture.
 ORDER = [
     "errors", "progress", "files", "tasks",
-    "filetext", "tables", "rows", "values", "records", "submissions",
+    "filetext", "tables", "rows", "values", "records", "predictions", "submissions",
     "text", "concepts", "assertion", "measurements", "diagnosis_list", "features",
     "calibration", "classifiers", "decoding", "coder",
-    "statistics", "scoring", "baselines", "store", "report", "synthetic", "cli",
+    "statistics", "pairing", "scoring", "baselines", "store", "report", "synthetic", "cli",
 ]
 
 

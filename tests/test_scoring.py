@@ -16,10 +16,10 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.preprocessing import MultiLabelBinarizer
 
 from icdbase.errors import DataError, IcdbaseError, UsageError
+from icdbase.pairing import gold_labels
 from icdbase.scoring import (
     Scores,
     confusion,
-    gold_labels,
     official_scorer,
     per_code_table,
     record_scores,
