@@ -23,9 +23,10 @@ from icdbase.predictions import (
     parse_with_problems,
     predictions_frame,
 )
+from icdbase.records import check_frame
 from icdbase.rows import Rows, read_rows, write_rows
 from icdbase.tasks import CCL25, Task
-from icdbase.values import CodeReader, IdRegister, presentable_id
+from icdbase.values import CodeReader, IdRegister, plain, presentable_id
 
 __all__ = [
     "check_predictions",
@@ -137,7 +138,7 @@ def check_submission(path, records: pd.DataFrame, task: Task = CCL25) -> list[Pr
     path : str or os.PathLike
         The submission.
     records : pandas.DataFrame
-        The records to be predicted, from `read_records`; only the ids matter.
+        The records to be predicted, as `check_frame` takes them; only the ids matter.
     task : Task
 
     Returns
@@ -166,7 +167,7 @@ def check_submission(path, records: pd.DataFrame, task: Task = CCL25) -> list[Pr
         problems += [replace(problem, record=record) for problem in found]
         for name, values in data.items():
             values.append(codes.get(name))
-    problems += _id_problems(ids.names, records.index, task)
+    problems += _id_problems(ids.names, check_frame(records, task).index, task)
     for finding in main_repeated(predictions_frame(ids.names, data, task), task):
         warnings.warn(f"{path}: {finding}", DataWarning, stacklevel=2)
     return problems
@@ -186,9 +187,9 @@ def _strictparse_with_problems(value, task: Task, reader: CodeReader) -> tuple[d
     codes, problems = parse_with_problems(value, task, reader)
     if problems:
         return codes, problems
-    official = format_prediction(codes, task)
-    if value != official:
-        problems.append(Problem(_difference(value, codes, task), remedy=f"write {official}"))
+    written, official = str(plain(value)), format_prediction(codes, task)
+    if written != official:
+        problems.append(Problem(_difference(written, codes, task), remedy=f"write {official}"))
     for target in task.targets:
         found = codes[target.name]
         found = ((found,) if found else ()) if target.is_single else found
@@ -202,16 +203,16 @@ def _strictparse_with_problems(value, task: Task, reader: CodeReader) -> tuple[d
     return codes, [replace(problem, field=task.prediction_field) for problem in problems]
 
 
-def _difference(value: str, codes: Mapping, task: Task) -> str:
+def _difference(written: str, codes: Mapping, task: Task) -> str:
     """Name the way in which a prediction differs from the official form."""
-    if task.submission_brackets and not (value.startswith("[") and value.endswith("]")):
+    if task.submission_brackets and not (written.startswith("[") and written.endswith("]")):
         return "the brackets [ ] are missing"
-    written = Counter(task.canonical_code(piece) for part in value.split("|") for piece in part.split(";"))
+    counts = Counter(task.canonical_code(piece) for part in written.split("|") for piece in part.split(";"))
     for target in task.targets:
         # A code may stand once in each part, hence the comparison over all parts.
         for code in () if target.is_single else codes[target.name]:
             expected = sum(code in _as_tuple(codes[other.name]) for other in task.targets)
-            if written[code] > expected:
+            if counts[code] > expected:
                 return f"{code} is repeated in {target.name}"
     return "the separators, blanks, case or width are not official"
 
@@ -222,9 +223,9 @@ def _as_tuple(codes) -> tuple:
 
 def _id_problems(found: Collection[str], expected: Collection, task: Task) -> list[Problem]:
     """Compare the ids of a submission with those of the records."""
-    expected = dict.fromkeys(str(record) for record in expected)
-    missing = [record for record in expected if record not in set(found)]
-    unknown = [record for record in dict.fromkeys(found) if record not in expected]
+    predicted, wanted = set(found), set(expected)
+    missing = [record for record in expected if record not in predicted]
+    unknown = [record for record in dict.fromkeys(found) if record not in wanted]
     problems = []
     if missing:
         rule = f"{len(missing)} of {len(expected)} records have no prediction: {_listed(missing)}"

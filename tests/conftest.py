@@ -2,12 +2,12 @@
 
 import pytest
 
-from icdbase import IcdCoder, make_records
+import icdbase
 
 
 @pytest.fixture(scope="session")
 def records():
-    return make_records(160, random_state=0)
+    return icdbase.make_records(160, random_state=0)
 
 
 @pytest.fixture(scope="session")
@@ -23,4 +23,4 @@ def held_out(records):
 @pytest.fixture(scope="session")
 def coder(train):
     """Fitted once: tests that change it must clone it."""
-    return IcdCoder().fit(train)
+    return icdbase.IcdCoder().fit(train)
