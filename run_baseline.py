@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 
 from icdbase import IcdCoder, majority_predictions, progress, read_records, save, score, write_submission
+from icdbase.errors import explained
 from icdbase.files import atomic_write
 from icdbase.report import corpus_line, score_table, where_it_lies
 
@@ -36,4 +37,5 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    with explained():
+        main()

@@ -7,13 +7,12 @@ Results go to stdout, progress, warnings and errors to stderr.  Exit codes:
 from __future__ import annotations
 
 import json
-import warnings
 from pathlib import Path
 
 import click
 
 from icdbase import __version__
-from icdbase.errors import IcdbaseError
+from icdbase.errors import explained
 from icdbase.tasks import CCL25
 
 # Everything heavier than click is imported where it is used: --help must not wait for scikit-learn.
@@ -23,22 +22,11 @@ FOLDER = click.Path(path_type=Path, file_okay=False)
 
 
 class _Group(click.Group):
-    """Turn errors that a user can cause into one message and their exit code."""
+    """A group whose verbs explain their errors."""
 
     def invoke(self, ctx):
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("default")
-            try:
-                return super().invoke(ctx)
-            except IcdbaseError as error:
-                click.echo(f"error: {error}", err=True)
-                ctx.exit(error.exit_code)
-            except BrokenPipeError:
-                ctx.exit(0)
-            finally:
-                for warning in caught:
-                    if issubclass(warning.category, UserWarning):
-                        click.echo(f"warning: {warning.message}", err=True)
+        with explained():
+            return super().invoke(ctx)
 
 
 def _examples(*lines: str) -> str:

@@ -8,17 +8,23 @@ of a note, which is patient data.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Sequence
+import sys
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 __all__ = [
     "DataError",
     "DataWarning",
     "IcdbaseError",
+    "IcdbaseWarning",
     "ModelError",
     "Problem",
     "UsageError",
+    "VersionWarning",
     "did_you_mean",
+    "explained",
 ]
 
 MAX_PROBLEMS_SHOWN = 20
@@ -30,7 +36,15 @@ class IcdbaseError(Exception):
     exit_code = 1
 
 
-class DataWarning(UserWarning):
+class IcdbaseWarning(UserWarning):
+    """Base of what icdbase warns of."""
+
+
+class VersionWarning(IcdbaseWarning):
+    """A model made by another major version of a library it depends on."""
+
+
+class DataWarning(IcdbaseWarning):
     """Data that can be used, but that somebody should look at."""
 
 
@@ -126,3 +140,25 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     if near:
         return f"; did you mean {near[0]!r}?"
     return f"; known: {', '.join(known)}"
+
+
+@contextmanager
+def explained() -> Iterator[None]:
+    """Turn errors a user can cause into one message on stderr and their exit code.
+
+    Warnings meant for users come as one line each.  For programs that a person
+    starts: the command line and ``run_baseline.py``.
+    """
+
+    def show(message, category, filename, lineno, file=None, line=None):
+        print(f"warning: {message}", file=sys.stderr)
+
+    with warnings.catch_warnings():
+        warnings.showwarning = show
+        warnings.filterwarnings("ignore")
+        warnings.filterwarnings("always", category=IcdbaseWarning)
+        try:
+            yield
+        except IcdbaseError as error:
+            print(f"error: {error}", file=sys.stderr)
+            raise SystemExit(error.exit_code) from None

@@ -21,7 +21,7 @@ import pandas as pd
 
 from icdbase import __version__
 from icdbase.coder import IcdCoder
-from icdbase.errors import ModelError
+from icdbase.errors import ModelError, VersionWarning
 from icdbase.files import atomic_write
 
 __all__ = ["fingerprint", "load", "read_card", "save"]
@@ -47,10 +47,6 @@ _OWN_TYPES = frozenset(
         "icdbase.tasks.Task",
     }
 )
-
-
-class VersionWarning(UserWarning):
-    """A model made by another major version of a library it depends on."""
 
 
 def fingerprint(records: pd.DataFrame) -> str:

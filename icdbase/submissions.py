@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import warnings
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import replace
 
 import pandas as pd
@@ -163,11 +163,11 @@ def check_submission(path, records: pd.DataFrame, task: Task = CCL25) -> list[Pr
     data = {target.name: [] for target in task.targets}
     for number, row in rows.records:
         record = ids.read(row.get(task.id_field), number)
-        codes, found = _strictparse_with_problems(row.get(task.prediction_field), task, reader)
+        codes, found = _strict_parse(row.get(task.prediction_field), task, reader)
         problems += [replace(problem, record=record) for problem in found]
         for name, values in data.items():
             values.append(codes.get(name))
-    problems += _id_problems(ids.names, check_frame(records, task).index, task)
+    problems += _id_problems(ids.good, check_frame(records, task).index, task)
     for finding in main_repeated(predictions_frame(ids.names, data, task), task):
         warnings.warn(f"{path}: {finding}", DataWarning, stacklevel=2)
     return problems
@@ -183,13 +183,13 @@ def _form_problems(rows: Rows) -> list[Problem]:
     return problems
 
 
-def _strictparse_with_problems(value, task: Task, reader: CodeReader) -> tuple[dict, list[Problem]]:
+def _strict_parse(value, task: Task, reader: CodeReader) -> tuple[dict, list[Problem]]:
     codes, problems = parse_with_problems(value, task, reader)
     if problems:
         return codes, problems
     written, official = str(plain(value)), format_prediction(codes, task)
     if written != official:
-        problems.append(Problem(_difference(written, codes, task), remedy=f"write {official}"))
+        problems.append(Problem(_difference(written, task), remedy=f"write {official}"))
     for target in task.targets:
         found = codes[target.name]
         found = ((found,) if found else ()) if target.is_single else found
@@ -203,29 +203,23 @@ def _strictparse_with_problems(value, task: Task, reader: CodeReader) -> tuple[d
     return codes, [replace(problem, field=task.prediction_field) for problem in problems]
 
 
-def _difference(written: str, codes: Mapping, task: Task) -> str:
+def _difference(written: str, task: Task) -> str:
     """Name the way in which a prediction differs from the official form."""
     if task.submission_brackets and not (written.startswith("[") and written.endswith("]")):
         return "the brackets [ ] are missing"
-    counts = Counter(task.canonical_code(piece) for part in written.split("|") for piece in part.split(";"))
-    for target in task.targets:
-        # A code may stand once in each part, hence the comparison over all parts.
-        for code in () if target.is_single else codes[target.name]:
-            expected = sum(code in _as_tuple(codes[other.name]) for other in task.targets)
-            if counts[code] > expected:
-                return f"{code} is repeated in {target.name}"
+    for target, part in zip(task.targets, written.strip("[]").split("|"), strict=False):
+        counts = Counter(map(task.canonical_code, part.split(";")))
+        repeated = [code for code, count in counts.items() if code and count > 1]
+        if repeated:
+            return f"{', '.join(repeated)} repeated in {target.name}"
     return "the separators, blanks, case or width are not official"
-
-
-def _as_tuple(codes) -> tuple:
-    return (codes,) if isinstance(codes, str) else codes or ()
 
 
 def _id_problems(found: Collection[str], expected: Collection, task: Task) -> list[Problem]:
     """Compare the ids of a submission with those of the records."""
     predicted, wanted = set(found), set(expected)
     missing = [record for record in expected if record not in predicted]
-    unknown = [record for record in dict.fromkeys(found) if record not in wanted]
+    unknown = [record for record in found if record not in wanted]
     problems = []
     if missing:
         rule = f"{len(missing)} of {len(expected)} records have no prediction: {_listed(missing)}"

@@ -131,7 +131,7 @@ def read_workbook(data: bytes, path, known: Collection[str]) -> Cells:
         rule = f"the workbook cannot be opened ({type(error).__name__})"
         raise DataError(path, [Problem(rule, remedy="open it in Excel and save it again")]) from error
     width = max((len(row) for row in formulas), default=0)
-    return [(f"row {number}", row + [None] * (width - len(row))) for number, row in enumerate(formulas, 1)]
+    return [(f"row {number}", row + [""] * (width - len(row))) for number, row in enumerate(formulas, 1)]
 
 
 def _refuse_other_archives(data: bytes, path) -> None:
@@ -153,7 +153,7 @@ class _Formula(str):
 
 def _computed(cell, value):
     if isinstance(cell, _Formula):
-        return value if value is not None else str(cell)
+        return value if value != "" else str(cell)
     return cell
 
 
@@ -181,7 +181,7 @@ def _has_known(sheet, known) -> bool:
 
 
 def _cell_value(cell):
-    value = cell.value
+    value = "" if cell.value is None else cell.value  # as in a CSV: there is no null in a sheet
     if isinstance(value, str):
         if cell.data_type == "f":
             return _Formula(value)

@@ -177,7 +177,7 @@ class IdRegister:
     Attributes
     ----------
     names : list of str
-        The ids in file order.
+        An entry per record in file order: its id, or a stand-in.
     """
 
     def __init__(self, field: str, problems: list[Problem]):
@@ -204,6 +204,11 @@ class IdRegister:
         self._first.setdefault(name, number)
         self.names.append(name)
         return shown
+
+    @property
+    def good(self) -> list[str]:
+        """The ids that could be read, without repetitions."""
+        return list(self._first)
 
     def _refuse(self, rule: str, number: int, remedy: str) -> str:
         place = f"number {number}"

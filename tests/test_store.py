@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from icdbase import store
-from icdbase.errors import ModelError
+from icdbase.errors import ModelError, VersionWarning
 
 
 @pytest.fixture
@@ -120,7 +120,7 @@ def test_foreign_types_are_refused(folder):
 
 def test_another_major_version_warns_by_name(folder):
     edit_card(folder, libraries={"scikit-learn": "0.24.2", "lightgbm": store.version("lightgbm")})
-    with pytest.warns(store.VersionWarning, match=r"made with scikit-learn 0\.24\.2"):
+    with pytest.warns(VersionWarning, match=r"made with scikit-learn 0\.24\.2"):
         store.load(folder)
 
 

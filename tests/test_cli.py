@@ -1,0 +1,131 @@
+"""The verbs as typed: exit codes, streams, files; run_baseline.py does the same job."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from icdbase import read_records, read_submission, score, write_records
+from icdbase.cli import main
+
+ROOT = Path(__file__).parents[1]
+KEYS = ["acc", "main_accuracy", "other_f1", "acc_recall_variant", "micro_f1", "macro_f1", "acc_interval"]
+
+
+def run(*words, code=0):
+    result = CliRunner().invoke(main, [str(word) for word in words])
+    assert result.exit_code == code, result.output + result.stderr
+    return result
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory, train, held_out):
+    """Official files, a model and a submission, made by the verbs themselves."""
+    folder = tmp_path_factory.mktemp("cli")
+    write_records(train, folder / "train.json")
+    write_records(held_out, folder / "test.json")
+    trained = run("train", "--train", folder / "train.json", "--model", folder / "model", "--seed", "0")
+    assert "110 records" in trained.stdout and "never predicted" in trained.stdout
+    run("predict", "--model", folder / "model", "--input", folder / "test.json", "--out", folder / "pred.json")
+    return folder
+
+
+def test_score_in_words_and_in_json(folder, held_out):
+    arguments = ["score", "--gold", folder / "test.json", "--pred", folder / "pred.json"]
+    figures = json.loads(run(*arguments, "--json").stdout)
+    assert list(figures)[: len(KEYS)] == KEYS or set(KEYS) <= set(figures)
+    assert figures["acc"] == score(held_out, read_submission(folder / "pred.json")).acc
+    assert f"{figures['acc']:.3f}" in run(*arguments).stdout
+    assert "I25.103" in run(*arguments, "--per-code").stdout
+    assert len(json.loads(run(*arguments, "--per-code", "--json").stdout)["per_code"]) == 58
+
+
+def test_tables_fit_eighty_columns(folder):
+    from rich.cells import cell_len
+
+    printed = run("score", "--gold", folder / "test.json", "--pred", folder / "pred.json", "--per-code").stdout
+    assert max(cell_len(line) for line in printed.splitlines() if "records of" not in line) <= 80
+
+
+def test_check(folder):
+    assert "would be accepted, 50 records" in run(
+        "check", "--input", folder / "test.json", "--pred", folder / "pred.json"
+    ).stdout
+    rows = json.loads((folder / "pred.json").read_text(encoding="utf-8"))
+    (folder / "short.json").write_text(json.dumps(rows[1:], ensure_ascii=False), encoding="utf-8")
+    refused = run("check", "--input", folder / "test.json", "--pred", folder / "short.json", code=1)
+    assert rows[0]["病案标识"] in refused.stderr and not refused.stdout
+    as_json = run("check", "--input", folder / "test.json", "--pred", folder / "short.json", "--json", code=1)
+    assert json.loads(as_json.stdout)["accepted"] is False
+
+
+def test_a_chosen_field_and_the_plain_setting(folder, tmp_path):
+    run("train", "--train", folder / "train.json", "--model", tmp_path / "m", "--fields", "入院诊断，主诉", "--setting", "plain")
+    card = json.loads((tmp_path / "m" / "model.json").read_text(encoding="utf-8"))
+    assert card["fields"] == ["主诉", "入院诊断"] and card["parameters"]["boosted_features"] is False
+
+
+def test_synth_writes_the_official_files(tmp_path):
+    printed = run("synth", "--n", "30", "--seed", "4", "--out", tmp_path).stdout
+    assert "ICD-Coding-train.json" in printed
+    assert "主诊断编码" in read_records(tmp_path / "ICD-Coding-test.json")
+    assert "主诊断编码" not in read_records(tmp_path / "ICD-Coding-test-input.json")
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        (["train", "--train", "nowhere.json", "--model", "m"], 1, "nowhere.json"),
+        (["train", "--train", "{folder}/pred.json", "--model", "m"], 1, "pred.json"),
+        (["train", "--train", "{folder}/train.json", "--model", "m", "--fields", "主述"], 2, "did you mean '主诉'"),
+        (["train", "--train", "{folder}/train.json", "--model", "m", "--setting", "plane"], 2, "did you mean 'plain'"),
+        (["predict", "--model", "nowhere", "--input", "{folder}/test.json", "--out", "o.json"], 1, "icdbase train"),
+        (["score", "--gold", "{folder}/pred.json", "--pred", "{folder}/pred.json"], 1, "pred.json"),
+        (["synth", "--n", "30"], 2, "--out"),
+        (["trian"], 2, "No such command"),
+        (["train"], 2, "Missing option"),
+    ],
+    ids=lambda value: " ".join(value)[:40] if isinstance(value, list) else None,
+)
+def test_misuse_is_explained_and_leaves_nothing(folder, tmp_path, monkeypatch, words, code, message):
+    monkeypatch.chdir(tmp_path)
+    result = run(*(word.format(folder=folder) for word in words), code=code)
+    assert message in result.stderr and "Traceback" not in result.stderr
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("verb", sorted(main.commands))
+def test_help_has_examples(verb):
+    text = run(verb, "--help").stdout
+    assert f"icdbase {verb} " in text and "Examples:" in text
+
+
+def test_run_baseline_does_the_same_job(folder, tmp_path):
+    command = [sys.executable, "run_baseline.py", "--train", folder / "train.json", "--test", folder / "test.json"]
+    done = subprocess.run([*command, "--out", tmp_path], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "predictions.json").read_bytes() == (folder / "pred.json").read_bytes()
+    assert (tmp_path / "model" / "model.json").is_file()
+    assert set(KEYS) <= set(json.loads((tmp_path / "scores.json").read_text(encoding="utf-8")))
+    assert "majority baseline" in done.stdout and "icdbase check --input" in done.stdout
+
+
+def test_run_baseline_explains_a_bad_file(folder, tmp_path):
+    command = [sys.executable, "run_baseline.py", "--train", "nowhere.json", "--test", folder / "test.json"]
+    done = subprocess.run([*command, "--out", tmp_path / "out"], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 1 and "nowhere.json" in done.stderr and "Traceback" not in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("name", ["README.md", "README.zh-CN.md"])
+def test_every_icdbase_line_of_the_readme_parses(name):
+    lines = re.findall(r"^icdbase (.+)$", (ROOT / name).read_text(encoding="utf-8"), re.MULTILINE)
+    assert lines
+    for line in lines:
+        verb, *words = line.split("  #")[0].split()
+        command = main.commands[verb]
+        command.make_context(verb, words)
