@@ -225,7 +225,7 @@ def _id_problems(found: Collection[str], expected: Collection, task: Task) -> li
         rule = f"{len(missing)} of {len(expected)} records have no prediction: {_listed(missing)}"
         problems.append(Problem(rule, field=task.id_field, remedy="predict every record"))
     if unknown:
-        rule = f"{len(unknown)} ids are not among the records: {_listed(unknown)}"
+        rule = f"{len(unknown)} of the ids not among the records: {_listed(unknown)}"
         problems.append(Problem(rule, field=task.id_field, remedy="leave them out; is it the right file?"))
     return problems
 
