@@ -141,17 +141,16 @@ def _decode(data: bytes, path) -> tuple[str, str]:
         return data.decode("utf-8"), "utf-8"
     except UnicodeDecodeError as error:
         bad_utf8 = error.start
-    try:
-        text = data.decode("gb18030")
-    except UnicodeDecodeError as error:
-        rule = f"neither UTF-8 (byte offset {bad_utf8}) nor GB18030 (byte offset {error.start})"
-        raise DataError(path, [Problem(rule, remedy="save the file as UTF-8")]) from None
     # Bytes of GB18030 hardly ever make Chinese UTF-8, but damaged UTF-8 often passes
     # as GB18030 gibberish: Chinese before the first bad byte means damage.
     if len(_CHINESE.findall(data[:bad_utf8].decode("utf-8"))) >= _ENOUGH_CHINESE:
         rule = f"damaged UTF-8 at byte offset {bad_utf8}"
         raise DataError(path, [Problem(rule, remedy="copy or export the file again")])
-    return text, "gb18030"
+    try:
+        return data.decode("gb18030"), "gb18030"
+    except UnicodeDecodeError as error:
+        rule = f"neither UTF-8 (byte offset {bad_utf8}) nor GB18030 (byte offset {error.start})"
+        raise DataError(path, [Problem(rule, remedy="save the file as UTF-8")]) from None
 
 
 def _decode_marked(data: bytes, mark: bytes, encoding: str, path) -> str:

@@ -93,7 +93,7 @@ def parse_with_problems(value, task: Task, reader: CodeReader) -> tuple[dict, li
     value = plain(value)
     field, official = task.prediction_field, official_form(task)
     if not isinstance(value, str):
-        rule = "the prediction is missing" if value is None else f"a {type_name(value)} instead of text"
+        rule = "the prediction is missing" if value is None else f"{type_name(value)} instead of text"
         return {}, [Problem(rule, field=field, remedy=f"write {official}")]
     folded = unicodedata.normalize("NFKC", value.translate(_BRACKETS)).translate(_BRACKETS).strip()
     if not folded:

@@ -80,7 +80,9 @@ def read_records(path, task: Task = CCL25, *, require_labels: bool = False) -> p
     ['胸闷3天。', 'I20.000', ('I10.x00x032', 'E11.900')]
     """
     rows = read_rows(path, known_columns(task))
-    problems = list(rows.problems) + column_problems(rows.columns, task, rows.layout)
+    problems = list(rows.problems)
+    if rows.records:
+        problems += column_problems(rows.columns, task, rows.layout)
     frame = _build(rows, task, problems, require_labels=require_labels)
     if problems:
         raise DataError(path, problems)
@@ -242,7 +244,7 @@ def _read_text(value, record: str, field: str, problems: list[Problem]) -> str:
         return ""
     if isinstance(value, str):
         return sanitize(value)
-    rule = f"a {type_name(value)} instead of text"
+    rule = f"{type_name(value)} instead of text"
     problems.append(Problem(rule, record, field, "join its items into one text"))
     return ""
 

@@ -27,7 +27,7 @@ from icdbase.tables import (
 __all__ = ["Rows", "is_table", "read_rows", "type_name", "write_rows"]
 
 _JSON_LINES_ENDINGS = (".jsonl", ".ndjson")
-_TYPE_NAMES = {list: "list", dict: "object", str: "text", bool: "true/false", type(None): "null"}
+_TYPE_NAMES = {list: "a list", dict: "an object", str: "a text", type(None): "null"}
 
 
 @dataclass
@@ -111,10 +111,10 @@ def _read_text(text: str, encoding: str, path, known) -> Rows:
 def type_name(value) -> str:
     """Name the type of a JSON value for a message.
 
-    >>> type_name([1]), type_name({}), type_name("胸闷")
-    ('list', 'object', 'text')
+    >>> type_name([1]), type_name({}), type_name("胸闷"), type_name(True)
+    ('a list', 'an object', 'a text', 'a bool')
     """
-    return _TYPE_NAMES.get(type(value), type(value).__name__)
+    return _TYPE_NAMES.get(type(value), f"a {type(value).__name__}")
 
 
 # --- JSON -----------------------------------------------------------------------------
@@ -248,7 +248,7 @@ def _fill_from_objects(rows: Rows, items: Iterable[tuple[int, object]], known) -
     columns: dict[str, None] = {}
     for number, item in items:
         if not isinstance(item, dict):
-            rule = f"a {type_name(item)} instead of an object {{...}}"
+            rule = f"{type_name(item)} instead of an object {{...}}"
             rows.problems.append(Problem(rule, f"number {number}", remedy="each record is one JSON object"))
             continue
         for name in getattr(item, "twice", ()):

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from icdbase.errors import Problem
+from icdbase.rows import type_name
 from icdbase.tasks import Task, is_code_shaped
 
 __all__ = ["CodeReader", "IdRegister", "describe_label", "plain", "presentable_id", "sanitize"]
@@ -63,10 +64,10 @@ def describe_label(value) -> str:
     """Name a malformed label: its text only when it can be no note.
 
     >>> describe_label("I10.x00x0321"), describe_label("高血压"), describe_label({})
-    ("'I10.x00x0321'", 'a text of 3 characters', 'a dict')
+    ("'I10.x00x0321'", 'a text of 3 characters', 'an object')
     """
     if not isinstance(value, str):
-        return f"a {type(value).__name__}"
+        return type_name(value)
     if _CODE_LIKE.fullmatch(value):
         return repr(value)
     return f"a text of {len(value)} characters"
@@ -190,7 +191,7 @@ class IdRegister:
         """Take the id of record ``number``; return what messages call the record."""
         value = plain(value)
         if isinstance(value, dict | list):
-            return self._refuse(f"a {type(value).__name__} instead of an id", number, "write the id as text")
+            return self._refuse(f"{type_name(value)} instead of an id", number, "write the id as text")
         name = "" if value is None else value.strip().strip("\ufeff").strip()
         if not name or name.casefold() in _MISSING_WORDS:
             return self._refuse("the id is missing", number, "give every record its own id")
