@@ -1,0 +1,161 @@
+"""Many records: as a table, as a stream, as files in the official format."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from itertools import count, islice
+from pathlib import Path
+
+from icdbase.errors import UsageError
+from icdbase.files import atomic_write
+from icdbase.synthetic.chance import Chance
+from icdbase.synthetic.simulate import SimulatedRecord, simulate
+from icdbase.tasks import CCL25
+
+__all__ = ["PROPORTIONS", "iter_records", "iter_simulated", "make_records", "write_corpus"]
+
+PROPORTIONS = {"train": 800, "val": 200, "test": 485}
+"""Sizes of the three parts of CCL25-Eval Task 8."""
+
+SEPARATORS = ("; ", ";", "; ", "；", ";  ")
+
+
+def iter_simulated(n: int, random_state: int = 0, *, start: int = 0, doctors=None) -> Iterator[SimulatedRecord]:
+    """Stream records with their latent patients; see :func:`icdbase.synthetic.simulate.simulate`."""
+    if n < 0 or start < 0:
+        raise UsageError(f"n and start must not be negative, got {n} and {start}")
+    for index in range(start, start + n):
+        yield simulate(index, random_state, doctors=doctors)
+
+
+def iter_records(n: int, random_state: int = 0, *, start: int = 0, doctors=None) -> Iterator[dict]:
+    """Stream records as the official files hold them.
+
+    Parameters
+    ----------
+    n : int
+    random_state : int
+    start : int
+        Number of the first record.
+    doctors : sequence of str, optional
+        By default every doctor but the held-out one.
+
+    Yields
+    ------
+    dict
+        Text fields may be missing; other codes are one string.
+
+    Examples
+    --------
+    >>> first, second = iter_records(2)
+    >>> next(iter_records(1, start=1)) == second
+    True
+    >>> list(first)[0], first["主诊断编码"]
+    ('病案标识', 'I20.800x007')
+    """
+    for place, one in enumerate(iter_simulated(n, random_state, start=start, doctors=doctors), start=start):
+        separator = SEPARATORS[int(Chance(random_state, place, "file").random() * len(SEPARATORS))]
+        yield {
+            CCL25.id_field: one.id, **one.texts,
+            CCL25.main.name: one.main, CCL25.others.name: separator.join(one.others),
+        }
+
+
+def make_records(n: int, random_state: int = 0, *, doctors=None):
+    """Make a table of synthetic records.
+
+    Parameters
+    ----------
+    n : int
+        How many.
+    random_state : int
+        Record ``i`` of a seed is the same whatever ``n``.
+    doctors : sequence of str, optional
+        Who writes; by default every doctor but the held-out one.
+
+    Returns
+    -------
+    pandas.DataFrame of shape (n, 13)
+        Index 病案标识; eleven text columns (``""`` where missing), main code,
+        and other codes as tuples.
+
+    Examples
+    --------
+    >>> records = make_records(3)
+    >>> records.shape, records.index.name
+    ((3, 13), '病案标识')
+    """
+    import pandas as pd
+
+    rows, ids = [], []
+    for one in iter_simulated(n, random_state, doctors=doctors):
+        ids.append(one.id)
+        rows.append([*(one.texts.get(name, "") for name in CCL25.text_fields), one.main, one.others])
+    columns = [*CCL25.text_fields, CCL25.main.name, CCL25.others.name]
+    index = pd.Index(ids, name=CCL25.id_field, dtype="object")
+    return pd.DataFrame(rows, index=index, columns=columns, dtype="object")
+
+
+def write_corpus(directory, n: int, seed: int = 0, *, progress: Callable[[int], None] | None = None) -> list[Path]:
+    """Write train, validation and test files in the official format, and label-free inputs.
+
+    Records are streamed: memory does not grow with ``n``.  Each file takes its
+    name only when all of it is written.
+
+    Parameters
+    ----------
+    directory : str or os.PathLike
+    n : int
+        Records in all, split 800 : 200 : 485.
+    seed : int
+    progress : callable, optional
+        Called with the number of records done, now and then.
+
+    Returns
+    -------
+    list of pathlib.Path
+        The five files.
+
+    Raises
+    ------
+    UsageError
+        If ``n`` is too small for three parts.
+    """
+    sizes = split_sizes(n)
+    folder = Path(directory)
+    records, done, paths = iter_records(n, seed), count(1), []
+    for part, size in sizes.items():
+        names = [f"ICD-Coding-{part}.json"] + ([f"ICD-Coding-{part}-input.json"] if part != "train" else [])
+        paths += [folder / name for name in names]
+        with ExitStack() as stack:
+            files = [stack.enter_context(atomic_write(folder / name)) for name in names]
+            for place, record in enumerate(islice(records, size)):
+                for file, labelled in zip(files, (True, False), strict=False):
+                    file.write((",\n" if place else "[\n") + _as_json(record, labelled))
+                number = next(done)
+                if progress and (number % 100 == 0 or number == n):
+                    progress(number)
+            for file in files:
+                file.write("\n]\n")
+    return paths
+
+
+def _as_json(record, labelled):
+    if not labelled:
+        record = {key: value for key, value in record.items() if key not in (CCL25.main.name, CCL25.others.name)}
+    return json.dumps(record, ensure_ascii=False)
+
+
+def split_sizes(n: int) -> dict[str, int]:
+    """Share ``n`` records out like the evaluation did.
+
+    >>> split_sizes(1485)
+    {'train': 800, 'val': 200, 'test': 485}
+    """
+    if n < 3:
+        raise UsageError(f"n must be at least 3, one record for each part, got {n}")
+    whole = sum(PROPORTIONS.values())
+    val, test = (max(1, round(n * PROPORTIONS[part] / whole)) for part in ("val", "test"))
+    return {"train": n - val - test, "val": val, "test": test}

@@ -1,0 +1,183 @@
+"""主诉, 现病史 and the four other histories."""
+
+from __future__ import annotations
+
+from icdbase.synthetic.drugs import home_drugs
+
+__all__ = ["write_history"]
+
+SYMPTOM = {"ua": "chest", "mva": "chest", "nstemi": "chest", "adhf": "breath", "htn": "dizzy"}
+VESSEL_NAMES = {
+    "LAD": "前降支", "LCX": "回旋支", "RCA": "右冠状动脉", "LM": "左主干", "D1": "第一对角支", "OM1": "钝缘支", "PDA": "后降支",
+}
+
+
+def write_history(note) -> None:
+    """Fill the fields that tell what was before admission."""
+    _values(note)
+    _complaint(note)
+    _present(note)
+    _past(note)
+    _personal(note)
+    _family(note)
+
+
+def vessel(note, name: str) -> str:
+    """Name a coronary artery as this doctor does."""
+    style = note.doctor.vessels
+    if style == "latin" or style == "mixed" and note.chance.maybe(0.5):
+        return name
+    return VESSEL_NAMES[name]
+
+
+def _span(number, unit):
+    return f"{number}个{unit}" if unit == "月" else f"{number}{unit}"
+
+
+def pressure(pair) -> str:
+    return f"{pair[0]}/{pair[1]}"
+
+
+def _values(note):
+    patient, chance = note.patient, note.chance
+    kind = SYMPTOM[patient.acts_like]
+    if patient.acts_like == "htn" and chance.maybe(0.35):
+        kind = "chest"
+    elif patient.acts_like in ("ua", "nstemi") and chance.maybe(0.12):
+        kind = "breath"
+    months = patient.stroke_months
+    note.values.update(
+        dur=_span(*patient.onset), dur2=_span(*patient.worse), sym=note.phrase(f"sym.{kind}"),
+        sex="男" if patient.male else "女", age=patient.age, complaint="",
+        bp_now=pressure(patient.pressure_in), peak=pressure(patient.htn_peak), sbp=patient.htn_peak[0],
+        dbp=patient.htn_peak[1], htn_years=patient.htn_years, dm_years=patient.dm_years,
+        cad_years=patient.cad_years, mi_years=patient.old_mi_years, stent_years=patient.stent_years,
+        stent_months=chance.between(2, 11), stents=patient.stents or 1, hf_years=patient.failure_years,
+        af_years=patient.af_years, stroke_time=f"{months}个月" if months < 12 else f"{months // 12}年",
+        smoke_years=patient.smoke_years, smoke_daily=patient.smoke_daily, quit=chance.between(1, 9),
+        drink=chance.between(2, 8) * 5, fpg=round(chance.real(6.6, 9.9), 1), also_no=note.phrase("also_no"),
+        marry_age=chance.between(21, 27), side=chance.one(("左侧", "右侧")),
+        control=f"{chance.between(12, 14)}0-{chance.between(145, 156)}/{chance.between(7, 8)}0-{chance.between(88, 96)}",
+        breath=note.phrase("breath"),
+        abpm=f"{patient.pressure_out[0] - 4}/{patient.pressure_out[1] - 3}",
+        rate=patient.pulse,
+    )
+    home_drugs(note)
+
+
+def _complaint(note):
+    quick = note.patient.worse[1] == "小时" or note.patient.acts_like == "nstemi"
+    note.values["complaint"] = note.say("主诉", "complaint.quick" if quick else "complaint").strip("。")
+    note.values["complaint"] = note.values["complaint"].removeprefix("因“").removesuffix("”入院")
+
+
+def _negatives(note, count):
+    symptom = note.values["sym"]
+    picked = []
+    for _ in range(count * 2):
+        text = note.phrase("negative")
+        if not any(part in symptom or part in "".join(picked) for part in text.split("、")):
+            picked.append(text)
+        if len(picked) == count:
+            break
+    return "、".join(picked)
+
+
+def _present(note):
+    patient, chance = note.patient, note.chance
+    kind = patient.acts_like
+    note.say("现病史", "hpi.onset")
+    main = "main" if kind == patient.presentation else ""
+    note.say("现病史", f"hpi.quality.{kind}", main)
+    if note.likely(0.6):
+        note.say("现病史", f"hpi.quality.{kind}", main)
+    for _ in range(chance.between(1, 3)):
+        note.say("现病史", "negatives", negatives=_negatives(note, chance.between(2, 5)))
+    if note.likely(0.3):
+        note.say("现病史", "hpi.pretreat")
+    if note.likely(0.85):
+        note.say("现病史", "hpi.care")
+    note.say("现病史", "hpi.worse")
+    if kind == "nstemi" or patient.presentation == "nstemi" and chance.maybe(0.5):
+        note.say("现病史", "hpi.quality.nstemi", "main" if patient.presentation == "nstemi" else "")
+    elif patient.presentation == "adhf" or patient.failure == "decompensated" and chance.maybe(0.5):
+        note.say("现病史", "hpi.quality.adhf", "heart_failure")
+    elif patient.angina_too:
+        note.say("现病史", "hpi.quality.ua", "angina")
+    elif note.likely(0.5):
+        note.say("现病史", f"hpi.quality.{kind}", main)
+    if patient.rare == "dizzy":
+        note.add("现病史", chance.one(("伴头晕不适，", "时有头晕，", "同时有头晕，")), "dizzy")
+    if note.likely(0.5):
+        note.say("现病史", "negatives", negatives=_negatives(note, chance.between(2, 4)))
+    if patient.angina_too and kind != "ua":
+        note.say("现病史", "hpi.quality.ua", "angina")
+    if note.likely(0.45):
+        note.say("现病史", "hpi.er", ecg=note.phrase("hpi.ecg"))
+    note.say("现病史", "hpi.admit", label=note.phrase(f"label.{note.values['first_thought']}"))
+    note.say("现病史", "hpi.general")
+
+
+def _past(note):
+    patient, chance = note.patient, note.chance
+    pieces = []  # (bank, finding, values)
+    if patient.hypertension and patient.htn_years:
+        pieces.append(("past.htn.known", "hypertension"))
+    elif chance.maybe(0.6):
+        pieces.append(("past.htn.no", ""))
+    if patient.diabetes and patient.dm_years:
+        pieces.append(("past.dm.known" if patient.dm_type_stated else "past.dm.vague", "diabetes"))
+    elif chance.maybe(0.62):
+        pieces.append(("past.dm.no", ""))
+    if patient.cad_years:
+        pieces.append(("past.cad.known", "coronary"))
+    elif chance.maybe(0.5):
+        pieces.append(("past.cad.no", ""))
+    if patient.old_mi_years:
+        pieces.append(("past.mi", "old_infarct"))
+    if patient.stents:
+        pieces.append(("past.stent.recent" if patient.stent_years == 1 else "past.stent", "stent"))
+    if patient.failure_years:
+        pieces.append(("past.failure", "heart_failure"))
+    if patient.af and patient.af_years:
+        pieces.append((f"past.af.{patient.af}", "fibrillation"))
+    if patient.stroke:
+        pieces.append((f"past.stroke.{patient.stroke}", "stroke"))
+    elif chance.maybe(0.5):
+        pieces.append(("past.stroke.no", ""))
+    if patient.rare in ("glaucoma", "breast", "renal"):
+        pieces.append((f"past.rare.{patient.rare}", patient.rare))
+    if chance.maybe(0.2):
+        pieces.append(("past.lipids", ""))
+    note.say("既往史", "past.intro")
+    for bank, finding in chance.shuffled(pieces):
+        if finding == "stent":
+            note.say("既往史", bank, finding, vessel=vessel(note, patient.stent_vessel))
+        elif bank == "past.htn.no" and patient.hypertension:
+            continue  # found on this stay: nobody denied it, nobody knew
+        else:
+            note.say("既往史", bank, finding)
+    for former in patient.former:
+        note.say("既往史", "past.former", former=former)
+    for _ in range(chance.between(2, 4)):
+        note.say("既往史", "past.denial")
+
+
+def _personal(note):
+    patient = note.patient
+    note.say("个人史", "personal.place")
+    note.say("个人史", "personal.work")
+    note.say("个人史", f"personal.smoke.{patient.smoker}")
+    note.say("个人史", "personal.drink.yes" if patient.drinker else "personal.drink.no")
+    boys, girls = patient.children
+    children = "".join(f"{count}{who}" for count, who in ((boys, "子"), (girls, "女")) if count)
+    note.say("婚姻史", "marriage", children=children or "1子")
+    if not patient.male and note.likely(0.5) and patient.age > 52:
+        note.say("婚姻史", "menses")
+
+
+def _family(note):
+    note.say("家族史", "family.parents")
+    for relative, disease in note.patient.family:
+        note.say("家族史", "family.disease", relative=relative, disease=disease)
+    note.say("家族史", "family.none" if not note.patient.family else "family.none.more")
