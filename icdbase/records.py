@@ -200,7 +200,7 @@ def rows_of_frame(frame: pd.DataFrame, task: Task) -> Rows:
         remedy = "read_records(path) makes a DataFrame"
         raise DataError(FRAME, [Problem(f"got {type(frame).__name__} instead of a DataFrame", remedy=remedy)])
     if task.id_field not in frame.columns:
-        nameless = frame.index.name is None and not isinstance(frame.index, pd.RangeIndex)
+        nameless = frame.index.name is None and not isinstance(frame.index, pd.RangeIndex | pd.MultiIndex)
         if frame.index.name != task.id_field and not nameless:
             remedy = f"name a column or the index {task.id_field}"
             raise DataError(FRAME, [Problem("no record ids", field=task.id_field, remedy=remedy)])

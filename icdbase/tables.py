@@ -138,7 +138,7 @@ def _refuse_other_archives(data: bytes, path) -> None:
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             names = archive.namelist()
-    except zipfile.BadZipFile:
+    except Exception:  # zipfile meets damage with BadZipFile, NotImplementedError, struct.error and others
         rule = "a damaged workbook or zip archive"
         raise DataError(path, [Problem(rule, remedy="copy or export it again")]) from None
     if not any(name.startswith("xl/") for name in names):

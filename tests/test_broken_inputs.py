@@ -11,6 +11,8 @@ import zipfile
 
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from icdbase.errors import DataError
 from icdbase.records import read_records, write_records
@@ -236,6 +238,35 @@ def test_a_file_without_label_columns_where_training_needs_them(tmp_path):
         "field 其他诊断编码: the label column is missing; add the label column 其他诊断编码",
     ]
     check_message(caught.value, path, parts)
+
+
+SEEDS = (
+    WHOLE.encode(),
+    WHOLE.encode("gb18030"),
+    "\n".join(json.dumps(record(name), ensure_ascii=False) for name in "ab").encode(),
+    (HEADER + ROW + ROW.replace("ZY1", "ZY2").replace(NOTE, f'"{NOTE}\n"')).encode(),
+    workbook(list(record()), list(record().values())),
+)
+PIECES = (b'"', b",", b"\n", b"{", b"}", b"[", b"]", b"\xff", b"\0", b"\\", b";", b"1e9", b"NaN", b"\\ud800", b"\xe9")
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    seed=st.sampled_from(SEEDS),
+    damage=st.lists(st.tuples(st.floats(0, 1), st.integers(0, 40), st.sampled_from(PIECES)), min_size=1, max_size=4),
+)
+def test_whatever_the_damage_no_note_is_shown(tmp_path_factory, seed, damage):
+    for place, cut, piece in damage:
+        start = int(place * len(seed))
+        seed = seed[:start] + piece + seed[start + cut :]
+    path = put(tmp_path_factory.getbasetemp(), "damaged", seed)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            read_records(path)
+        except DataError as error:
+            check_message(error, path, [])
+    assert not any(CANARY in str(warning.message) for warning in caught)
 
 
 # --- places ---------------------------------------------------------------------------

@@ -316,6 +316,8 @@ def test_check_frame_takes_any_collection_of_codes(others):
     [
         ([1, 2], "DataFrame: got list instead of a DataFrame"),
         (pd.DataFrame({"主诉": ["a"]}), "DataFrame: field 病案标识: no record ids; name a column or the index"),
+        (pd.DataFrame({"主诉": ["a"]}, index=pd.MultiIndex.from_tuples([(1, 2)])), "no record ids; name a column"),
+        (pd.DataFrame({"主诉": ["a"]}, index=pd.Index(["x"], name="id")), "no record ids; name a column"),
         (pd.DataFrame({ID: [], "主诉": []}), "DataFrame: no record in the frame"),
         (pd.DataFrame({ID: ["a", "a"], "主诉": ["x", "y"]}), "the id occurs again, first in record number 1"),
         (pd.DataFrame({ID: ["a"], "主诉": [["x"]]}), "record a, field 主诉: a list instead of text"),
