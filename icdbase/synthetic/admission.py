@@ -42,9 +42,11 @@ def _status(note):
     note.say(field, "exam.vitals", bp=pressure(patient.pressure_in), temp=_temperature(note),
              pulse=patient.pulse, resp=chance.between(17, 26 if patient.failure else 20),
              **({"finding": "hypertension"} if patient.hypertension and not patient.htn_years else {}))
-    for bank in ("exam.general", "exam.skin"):
-        if note.likely(0.85):
-            note.say(field, bank)
+    if note.likely(0.9):
+        note.say(field, "exam.general.in")
+    note.several(field, "exam.skin", 1 + note.likely(0.5))
+    if note.likely(0.5):
+        note.several(field, "exam.chest", 1 + note.likely(0.3))
     wet = patient.failure in ("acute", "decompensated") or patient.lung_infection and chance.maybe(0.6)
     note.say(field, "exam.lungs.wet" if wet and chance.maybe(0.8) else "exam.lungs.clear")
     if patient.af == "persistent":
@@ -57,6 +59,8 @@ def _status(note):
     note.say(field, "exam.legs.wet" if swollen else "exam.legs.dry", "heart_failure" if swollen else "")
     if patient.stroke == "recent" and chance.maybe(0.4):
         note.say(field, "exam.stroke", "stroke")
+    elif note.likely(0.6):
+        note.say(field, "exam.nerve")
     if note.likely(0.3):
         note.say(field, "exam.aid")
         note.add(field, note.phrase("hpi.er", ecg=note.phrase("hpi.ecg")))
@@ -93,7 +97,7 @@ def _diagnosis(note):
         written = note.add("入院诊断", note.numbered(items))
     for finding, text in mine:
         if finding and text.translate(doctor.width if doctor.half_width else {}) in written:
-            note.evidence.append((finding, "入院诊断", text.translate(doctor.width)))
+            note.witness(finding, "入院诊断", text.translate(doctor.width))
 
 
 def _known(note):

@@ -8,6 +8,8 @@ from icdbase.synthetic.labtext import write_labs
 __all__ = ["write_course"]
 
 FIELD = "诊疗经过"
+URINE = ("尿蛋白：-", "尿蛋白：±", "尿潜血：+", "尿潜血：-", "酮体：-", "尿糖：-", "白细胞：8/uL", "红细胞：12/uL", "尿比重：1.015",
+         "PH：6.0", "尿胆原：-", "亚硝酸盐：-", "上皮细胞：3/uL", "粒细胞：±")
 SUSPECTS = ("肺栓塞", "主动脉夹层", "脑梗死", "肺部感染", "心房颤动", "心肌梗死", "心力衰竭", "糖尿病", "甲状腺功能亢进", "冠心病")
 
 
@@ -16,12 +18,11 @@ def write_course(note) -> None:
     patient, chance = note.patient, note.chance
     note.say(FIELD, "lab.intro")
     write_labs(note, FIELD)
-    for part in chance.shuffled((_ecg, _holter, _echo, _chest, _neck, _leg, _belly, _thyroid, _head)):
+    for part in chance.shuffled((_bedside, _heartbeat, _echo, _chest, _neck, _leg, _belly, _thyroid, _head)):
         part(note)
     if patient.presentation == "adhf" and chance.maybe(0.5):
         note.say(FIELD, "gas", po2=patient.labs["po2"], pco2=patient.labs["pco2"])
-    for _ in range(chance.between(0, 2)):
-        note.say(FIELD, "cause.any")
+    note.several(FIELD, "cause.any", chance.between(0, 2))
     if note.likely(0.35):
         note.say(FIELD, "course.suspect", suspect=chance.one(_unsuffered(patient)))
     if patient.imaged:
@@ -43,6 +44,21 @@ def _unsuffered(patient):
     return [name for name in SUSPECTS if not suffered.get(name)]
 
 
+def _bedside(note):
+    """The routine that every admission brings and that means nothing for the codes."""
+    chance = note.chance
+    if note.likely(0.6):
+        note.say(FIELD, "urine", urine="，".join(chance.some(URINE, chance.between(1, 4))))
+    for bank, share in (("stool", 0.4), ("screen", 0.4), ("bloodgroup", 0.2)):
+        if note.likely(share):
+            note.say(FIELD, bank, blood=chance.one(("A", "B", "O", "AB")))
+
+
+def _heartbeat(note):
+    _ecg(note)
+    _holter(note)
+
+
 def _ecg(note):
     patient, chance = note.patient, note.chance
     if not (note.likely(0.9) or patient.af == "persistent" or not patient.holter):
@@ -56,10 +72,9 @@ def _ecg(note):
             note.add(FIELD, chance.one(("数小时后复查为窦性心律，", "次日复查转为窦律，", "用药后转复窦律，", "后自行恢复窦性心律，")), "fibrillation")
     else:
         note.say(FIELD, "ecg.sinus", rate=rate)
-    if patient.other_rhythm and patient.other_rhythm != "pause":
+    if patient.other_rhythm and (not patient.holter or patient.other_rhythm in ("avb1", "rbbb", "brady")):
         note.say(FIELD, f"rhythm.{patient.other_rhythm}", "rhythm")
-    elif patient.other_rhythm:
-        note.say(FIELD, "rhythm.pause", "rhythm")
+        note.values["rhythm_told"] = True
     if not patient.holter:
         _ecg_ectopy(note)
     if patient.old_mi_years and chance.maybe(0.5):
@@ -96,9 +111,11 @@ def _holter(note):
         fast=patient.pulse + chance.between(28, 56), slow=max(34, patient.pulse - chance.between(16, 30)),
     )
     if patient.af:
-        note.evidence.append(("fibrillation", FIELD, text))
+        note.witness("fibrillation", FIELD, text)
     if patient.pac >= 10 or patient.pvc >= 10:
-        note.evidence.append(("ectopy", FIELD, text))
+        note.witness("ectopy", FIELD, text)
+    if patient.other_rhythm and not note.values.get("rhythm_told"):
+        note.say(FIELD, f"rhythm.{patient.other_rhythm}", "rhythm")
 
 
 def _echo(note):
@@ -211,8 +228,10 @@ def _angiography(note):
         else:
             note.say(FIELD, "angio.lesion", finding, vessel=vessel(note, name), seg=segment, pct=percent)
         if main and patient.cad:
-            note.evidence.append(("coronary", FIELD, note.fields[FIELD][-1]))
+            note.witness("coronary", FIELD, note.fields[FIELD][-1])
     untouched = [name for name in ("LCX", "RCA", "LAD") if name not in patient.lesions]
+    if patient.lesions and "LM" not in patient.lesions and chance.maybe(0.4):
+        note.say(FIELD, "angio.lm")
     if patient.lesions and untouched and chance.maybe(0.6):
         note.say(FIELD, "angio.rest", vessel=vessel(note, untouched[0]))
     if patient.bridge:

@@ -21,9 +21,11 @@ def _state(note):
         note.say(field, "out.state", gone=note.values["sym"])
     if note.likely(0.8):
         note.say(field, "out.bp", bp=pressure(patient.pressure_out), rate=min(patient.pulse, 88))
-    for bank in ("exam.general", "exam.skin"):
-        if note.likely(0.5):
-            note.say(field, bank)
+    if note.likely(0.7):
+        note.say(field, "exam.general.out")
+    note.several(field, "exam.skin", note.likely(0.8) + note.likely(0.5))
+    if note.likely(0.4):
+        note.several(field, "exam.chest", 1)
     if note.likely(0.9):
         note.say(field, "exam.lungs.clear")
     if patient.af == "persistent":
@@ -34,6 +36,8 @@ def _state(note):
         note.say(field, "exam.abdomen")
     if note.likely(0.8):
         note.say(field, "exam.legs.dry")
+    if note.likely(0.4) and patient.stroke != "recent":
+        note.say(field, "exam.nerve")
     if patient.imaged == "dsa" and note.likely(0.4):
         note.say(field, "out.wound")
     if not note.fields.get(field):

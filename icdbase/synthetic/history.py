@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from icdbase.synthetic.drugs import home_drugs
+from icdbase.synthetic.phrasebook import render
 
 __all__ = ["write_history"]
 
@@ -68,31 +69,43 @@ def _values(note):
 def _complaint(note):
     quick = note.patient.worse[1] == "小时" or note.patient.acts_like == "nstemi"
     note.values["complaint"] = note.say("主诉", "complaint.quick" if quick else "complaint").strip("。")
-    note.values["complaint"] = note.values["complaint"].removeprefix("因“").removesuffix("”入院")
 
 
-def _negatives(note, count):
-    symptom = note.values["sym"]
-    picked = []
-    for _ in range(count * 2):
-        text = note.phrase("negative")
-        if not any(part in symptom or part in "".join(picked) for part in text.split("、")):
-            picked.append(text)
-        if len(picked) == count:
-            break
-    return "、".join(picked)
+def _negatives(note):
+    """Symptoms that are denied: shared out over the sentences, none of them twice or against the complaint."""
+    told = note.values["sym"] + {"adhf": "水肿呼吸困难端坐呼吸", "htn": "头晕头痛"}.get(note.patient.acts_like, "")
+    told += {"adhf": "水肿呼吸困难端坐呼吸"}.get(note.patient.presentation, "大汗放射痛")
+    if note.patient.lung_infection:
+        told += "发热咳嗽咳痰"
+    if note.patient.rare == "dizzy":
+        told += "头晕"
+    denied = []
+    for phrase in note.chance.shuffled(note.book.phrases(note.doctor, "negative")):
+        text = render(phrase, note.values, note.chance.random)
+        parts = [part for part in text.split("、") if part not in told and part[-2:] not in told]
+        if parts:
+            told += "".join(parts)
+            denied.append("、".join(parts))
+    return denied
+
+
+def _deny(note, denied, count):
+    if denied:
+        note.say("现病史", "negatives", negatives="、".join(denied.pop() for _ in range(min(count, len(denied)))))
 
 
 def _present(note):
     patient, chance = note.patient, note.chance
     kind = patient.acts_like
-    note.say("现病史", "hpi.onset")
+    denied = _negatives(note)
     main = "main" if kind == patient.presentation else ""
-    note.say("现病史", f"hpi.quality.{kind}", main)
-    if note.likely(0.6):
-        note.say("现病史", f"hpi.quality.{kind}", main)
+    before = "ua" if kind == "nstemi" else kind  # an infarct of today began as angina
+    note.say("现病史", "hpi.onset")
+    note.several("现病史", f"hpi.quality.{before}", 1 + note.likely(0.6))
+    if main and before == kind:
+        note.witness(main, "现病史", note.fields["现病史"][-1])
     for _ in range(chance.between(1, 3)):
-        note.say("现病史", "negatives", negatives=_negatives(note, chance.between(2, 5)))
+        _deny(note, denied, chance.between(2, 4))
     if note.likely(0.3):
         note.say("现病史", "hpi.pretreat")
     if note.likely(0.85):
@@ -109,7 +122,7 @@ def _present(note):
     if patient.rare == "dizzy":
         note.add("现病史", chance.one(("伴头晕不适，", "时有头晕，", "同时有头晕，")), "dizzy")
     if note.likely(0.5):
-        note.say("现病史", "negatives", negatives=_negatives(note, chance.between(2, 4)))
+        _deny(note, denied, chance.between(2, 4))
     if patient.angina_too and kind != "ua":
         note.say("现病史", "hpi.quality.ua", "angina")
     if note.likely(0.45):
@@ -158,9 +171,8 @@ def _past(note):
         else:
             note.say("既往史", bank, finding)
     for former in patient.former:
-        note.say("既往史", "past.former", former=former)
-    for _ in range(chance.between(2, 4)):
-        note.say("既往史", "past.denial")
+        note.say("既往史", "past.operation" if former.endswith(("术", "手术")) else "past.former", former=former)
+    note.several("既往史", "past.denial", chance.between(2, 4))
 
 
 def _personal(note):

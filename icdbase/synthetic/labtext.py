@@ -121,7 +121,7 @@ def write_labs(note, field: str) -> None:
     """Write the panels this doctor quotes, in some order, important values always."""
     patient, chance = note.patient, note.chance
     must = _must_quote(patient)
-    zeal = 0.45 + 0.75 * note.doctor.thorough
+    zeal = 0.95 + 0.95 * note.doctor.thorough
     for titles, keys in chance.shuffled(PANELS):
         chosen = [key for key in keys if key in must or chance.random() < LABS[key][3] * zeal]
         if not chosen:
@@ -140,6 +140,6 @@ def _write_troponin(note, field):
     if not patient.troponin_rises and not moved and not note.likely(0.75):
         return
     finding = "main" if patient.troponin_rises else ""
-    note.say(field, "hpi.tni", finding, **troponin(note))
+    note.say(field, "lab.tni", finding, **troponin(note))
     if moved or chance.maybe(0.25):
         note.say(field, "lab.repeat", finding, **troponin(note, "tni2"))

@@ -4,12 +4,31 @@ from __future__ import annotations
 
 from icdbase.synthetic.phrasebook import render
 
-__all__ = ["Note"]
+__all__ = ["Note", "tidy"]
+
+_DOUBLED = (
+    ("，，", "，"), ("，。", "。"), ("；，", "；"), ("，；", "；"), ("。，", "。"), ("；。", "。"), ("。。", "。"), ("、。", "。"),
+    ("、，", "，"), ("、；", "；"), (",,", ","), (",。", "。"), (",;", ";"), (";,", ";"), ("。,", "。"), (";。", "。"),
+    ("、,", ","), ("、;", ";"),
+)
+_EDGES = "，。；、,; "
+
+
+def tidy(text: str) -> str:
+    """Leave one stop where two pieces met with two.
+
+    >>> tidy("窦性心律，，ST-T改变，。")
+    '窦性心律，ST-T改变。'
+    """
+    for two, one in _DOUBLED:
+        if two in text:
+            text = text.replace(two, one)
+    return text
 
 TYPOS = (
     ("阿司匹林", "阿斯匹林"), ("胸闷", "胸闷闷"), ("心前区", "心前去"), ("冠状动脉", "冠壮动脉"), ("患者", "患着"),
     ("无明显", "无无明显"), ("心绞痛", "心绞疼"), ("症状", "证状"), ("缓解", "缓觧"), ("治疗", "治疔"), ("检查", "检察"),
-    ("，", "，，"), ("持续", "持继"), ("入院", "入完院"), ("血压", "血圧"), ("高血压", "高血压压"), ("，", "、"), ("动脉", "动脉脉"),
+    ("持续", "持继"), ("血压", "血圧"), ("高血压", "高血压压"), ("动脉", "动脉脉"),
     ("斑块", "班块"), ("增厚", "增后"), ("房颤", "房纤"), ("脂肪肝", "脂肪干"), ("糖尿病", "糖尿"), ("狭窄", "侠窄"), ("示", "是"),
     ("心慌", "心荒"), ("双下肢", "双下"), ("呼吸音", "呼音"), ("发作", "发做"), ("加重", "家重"), ("复查", "复查复查"),
 )
@@ -59,19 +78,30 @@ class Note:
                 text = text.replace(right, typed, 1)
         if self.doctor.half_width:
             text = text.translate(self.doctor.width)
+        text = tidy(text)
         self.fields.setdefault(field, []).append(text)
         if finding:
-            self.evidence.append((finding, field, text))
+            self.witness(finding, field, text)
         return text
+
+    def witness(self, finding: str, field: str, text: str) -> None:
+        """Remember that a piece of a field speaks for a finding."""
+        self.evidence.append((finding, field, text.strip(_EDGES)))
 
     def copy(self, source: str, target: str, start: int = 0, stop: int | None = None) -> None:
         """Paste pieces of one field into another, evidence and all."""
         pasted = self.fields.get(source, [])[start:stop]
         self.fields.setdefault(target, []).extend(pasted)
-        kept = set(pasted)
+        kept = {text.strip(_EDGES) for text in pasted}
         self.evidence += [
             (finding, target, text) for finding, field, text in self.evidence if field == source and text in kept
         ]
+
+    def several(self, field: str, bank: str, count: int) -> None:
+        """Say up to ``count`` different things of one bank."""
+        phrases = self.book.phrases(self.doctor, bank)
+        for phrase in self.chance.some(phrases, count):
+            self.add(field, render(phrase, self.values, self.chance.random))
 
     def likely(self, share: float) -> bool:
         """Whether this doctor bothers to say what a doctor of middling zeal says with ``share``."""

@@ -1,8 +1,8 @@
 """The wording: banks of phrases with alternatives inside, read once from ``phrases/*.txt``.
 
 ``[a|b]`` is one of the alternatives (they nest, and may be empty), ``{slot}`` a
-value from the patient.  A line that begins with ``~`` is used by the held-out
-doctor and by nobody else.
+value from the patient.  The words of the held-out doctor are in a file of their
+own, ``qin.txt``, and are used by nobody else.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from icdbase.errors import UsageError
 
 __all__ = ["Phrasebook", "compile_phrase", "load_phrasebook", "render"]
 
+COMMON_FILES = ("history.txt", "exam.txt", "course.txt", "labels.txt", "orders.txt")
+OWN_FILE = "qin.txt"
 FAVOURED_SHARE = 0.6
 """Part of a bank that one doctor uses: habit, and why two doctors read differently."""
 
@@ -143,13 +145,21 @@ def load_phrasebook() -> Phrasebook:
     """
     banks: dict[str, tuple[list, list]] = {}
     folder = resources.files("icdbase.synthetic") / "phrases"
-    for name in ("history.txt", "exam.txt", "course.txt", "labels.txt", "orders.txt"):
-        bank = None
-        for line in (folder / name).read_text(encoding="utf-8").splitlines():
-            if line.startswith("== "):
-                bank = line[3:].strip()
-                banks[bank] = ([], [])
-            elif line.strip() and not line.startswith("#"):
-                own = line.startswith("~ ")
-                banks[bank][own].append(line[2:] if own else line)
+    for name in COMMON_FILES:
+        for bank, phrases in _read_banks(folder / name):
+            banks[bank] = (phrases, [])
+    for bank, phrases in _read_banks(folder / OWN_FILE):
+        banks[bank][1].extend(phrases)
     return Phrasebook(banks)
+
+
+def _read_banks(file):
+    bank, phrases = "", []
+    for line in file.read_text(encoding="utf-8").splitlines():
+        if line.startswith("== "):
+            if bank:
+                yield bank, phrases
+            bank, phrases = line[3:].strip(), []
+        elif line.strip() and not line.startswith("#"):
+            phrases.append(line)
+    yield bank, phrases

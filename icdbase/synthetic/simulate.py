@@ -12,7 +12,7 @@ from icdbase.synthetic.discharge import write_discharge
 from icdbase.synthetic.doctors import EVERYDAY_DOCTORS, Doctor, get_doctor
 from icdbase.synthetic.history import write_history
 from icdbase.synthetic.labeller import MAIN_CODES, assign, habits
-from icdbase.synthetic.note import Note
+from icdbase.synthetic.note import Note, tidy
 from icdbase.synthetic.patient import Patient, make_patient
 from icdbase.tasks import CCL25
 
@@ -106,7 +106,7 @@ def simulate(index: int, random_state: int = 0, *, doctors=None, wording: int = 
     chance = Chance(random_state, index, "text", wording)
     doctor = get_doctor(chance.one(tuple(doctors or EVERYDAY_DOCTORS)))
     note = write_note(patient, doctor, chance)
-    texts = {name: "".join(note.fields[name]) for name in CCL25.text_fields if name in note.fields}
+    texts = {name: tidy("".join(note.fields[name])) for name in CCL25.text_fields if name in note.fields}
     evidence = tuple(dict.fromkeys(
         Evidence(code, finding, field, snippet)
         for code, finding in reasons.items()
