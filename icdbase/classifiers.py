@@ -4,95 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-import lightgbm
 import numpy as np
 from joblib import Parallel, delayed
-from scipy import sparse
 from sklearn.base import BaseEstimator
 from sklearn.feature_selection import chi2
-from sklearn.linear_model import LogisticRegression
 from sklearn.utils.validation import check_is_fitted
 
 from icdbase.calibration import CodeCalibrator, TemperatureScaler
 from icdbase.features import Features
+from icdbase.learners import BoostedTrees, CodeLogits, CodeTrees, Deciders
 
-__all__ = ["BoostedTrees", "MainCodeClassifier", "OtherCodesClassifier", "out_of_fold", "stratified_folds"]
-
-
-class BoostedTrees(BaseEstimator):
-    """LightGBM on a dense matrix, kept as its text so that it loads without running code.
-
-    Parameters
-    ----------
-    n_classes : int
-        1 for a yes-no question, else the number of classes.
-    n_estimators, num_leaves, min_child_samples : int
-    learning_rate, colsample : float
-    random_state : int
-
-    Attributes
-    ----------
-    model_text_ : str
-    """
-
-    def __init__(self, *, n_classes=1, n_estimators=100, learning_rate=0.1, num_leaves=15,
-                 min_child_samples=5, colsample=0.3, random_state=0):
-        self.n_classes = n_classes
-        self.n_estimators = n_estimators
-        self.learning_rate = learning_rate
-        self.num_leaves = num_leaves
-        self.min_child_samples = min_child_samples
-        self.colsample = colsample
-        self.random_state = random_state
-
-    def _parameters(self) -> dict:
-        objective = {"objective": "binary"} if self.n_classes == 1 else {
-            "objective": "multiclass", "num_class": self.n_classes
-        }
-        return objective | {
-            "learning_rate": self.learning_rate,
-            "num_leaves": self.num_leaves,
-            "min_data_in_leaf": self.min_child_samples,
-            "feature_fraction": self.colsample,
-            "seed": self.random_state,
-            # One thread: these models are small, the caller runs several side by side,
-            # and the result does not depend on how many.
-            "num_threads": 1,
-            "deterministic": True,
-            "force_col_wise": True,
-            "max_bin": 63,
-            "min_data_in_bin": 1,
-            "verbose": -1,
-        }
-
-    def dataset(self, X: np.ndarray) -> lightgbm.Dataset:
-        """Bin a matrix once, for any number of labels."""
-        labels = np.zeros(len(X), dtype=np.float32)
-        return lightgbm.Dataset(X, labels, params=self._parameters(), free_raw_data=False).construct()
-
-    def fit(self, X, y) -> BoostedTrees:
-        """Fit on a dense matrix or a :meth:`dataset`."""
-        data = X if isinstance(X, lightgbm.Dataset) else self.dataset(X)
-        data.set_label(np.asarray(y, dtype=np.float32))
-        booster = lightgbm.train(self._parameters(), data, num_boost_round=self.n_estimators)
-        self.model_text_ = booster.model_to_string()
-        self._booster = booster
-        return self
-
-    @property
-    def booster(self) -> lightgbm.Booster:
-        """The LightGBM model itself."""
-        check_is_fitted(self)
-        if getattr(self, "_booster", None) is None:
-            self._booster = lightgbm.Booster(model_str=self.model_text_)
-        return self._booster
-
-    def margins(self, X: np.ndarray) -> np.ndarray:
-        """Return log-odds (n,), or log-probabilities up to a constant (n, n_classes)."""
-        return self.booster.predict(X, raw_score=True, num_threads=1)
-
-    def __getstate__(self):
-        return {name: value for name, value in super().__getstate__().items() if name != "_booster"}
+__all__ = ["MainCodeClassifier", "OtherCodesClassifier", "out_of_fold", "stratified_folds"]
 
 
 def stratified_folds(labels: Sequence, n_folds: int, random_state: int) -> np.ndarray:
@@ -240,20 +162,23 @@ def _dense(features: Features, words: np.ndarray) -> np.ndarray:
 
 
 class OtherCodesClassifier(BaseEstimator):
-    """One-vs-rest logistic regression on words, concepts and what small trees say.
+    """One-vs-rest logistic regression that hears a linear model, small trees and the main code.
+
+    A first level reads the record: logistic regressions on words and concepts,
+    and (``boosted_features``) a small LightGBM model per code on the clinical
+    blocks, whose log-odds are features as in He et al. (2014, "Practical
+    lessons from predicting clicks on ads at Facebook", ADKDD).  The second
+    level, one logistic regression per code on these few numbers, decides; it is
+    fitted on out-of-fold log-odds (stacking, Wolpert 1992), so it knows how far
+    each of them can be trusted.
 
     Parameters
     ----------
     C : float
-        Inverse strength of the L2 penalty.
+        Inverse strength of the L2 penalty of the first level.
     boosted_features : bool
-        Add the out-of-fold log-odds of a small LightGBM model per code as
-        features (He et al. 2014, "Practical lessons from predicting clicks on
-        ads at Facebook", ADKDD): thresholds on numbers and conjunctions of
-        findings, which a linear model cannot make by itself.
-    n_estimators, num_leaves : int
-    learning_rate : float
-        Of these trees.
+    n_estimators, n_columns : int
+        Of the small trees: how many, and how many columns each code's see.
     calibrate : bool
         Slope and offsets learned out of fold; see :class:`CodeCalibrator`.
     groups : sequence of str or None, length n_codes
@@ -265,17 +190,19 @@ class OtherCodesClassifier(BaseEstimator):
     ----------
     seen_ : int array
         Columns of the codes that the training records carry.
-    coef_, intercept_ : arrays of shape (n_seen, n_features), (n_seen,)
-    trees_ : list of BoostedTrees
+    logits_ : CodeLogits
+    trees_ : CodeTrees or None
+    deciders_ : Deciders or None
+        None where there is nothing but the linear model to hear.
+    calibrator_ : CodeCalibrator
     """
 
-    def __init__(self, *, C=1.0, boosted_features=True, n_estimators=30, learning_rate=0.15, num_leaves=8,
-                 calibrate=True, groups=None, n_jobs=None, random_state=0):
+    def __init__(self, *, C=0.1, boosted_features=True, n_estimators=40, n_columns=60, calibrate=True,
+                 groups=None, n_jobs=None, random_state=0):
         self.C = C
         self.boosted_features = boosted_features
         self.n_estimators = n_estimators
-        self.learning_rate = learning_rate
-        self.num_leaves = num_leaves
+        self.n_columns = n_columns
         self.calibrate = calibrate
         self.groups = groups
         self.n_jobs = n_jobs
@@ -290,88 +217,50 @@ class OtherCodesClassifier(BaseEstimator):
         self.n_codes_ = Y.shape[1]
         self.seen_ = np.flatnonzero(Y.any(axis=0))
         truth = Y[:, self.seen_].astype(float)
-        context = np.zeros((len(Y), 0)) if context is None else context
-        tree_margins = self._fit_trees(features, truth, folds, context)
-        X = _stacked(features, context, tree_margins)
+        linear, dense = features.linear(), _with_context(features, context)
 
         def fit_predict(train, test):
-            coef, intercept = _fit_logistic(X[train], truth[train], self.C)
-            return (coef, intercept), X[test] @ coef.T + intercept
+            models = [CodeLogits(C=self.C).fit(linear[train], truth[train])]
+            heard = [models[0].margins(linear[test])]
+            if self.boosted_features:
+                trees = CodeTrees(
+                    n_estimators=self.n_estimators, n_columns=self.n_columns, random_state=self.random_state
+                )
+                models.append(trees.fit(dense[train], truth[train]))
+                heard.append(trees.margins(dense[test]))
+            return models, np.stack(heard, axis=2)
 
-        (self.coef_, self.intercept_), margins = out_of_fold(fit_predict, folds, self.n_jobs)
+        (self.logits_, *trees), heard = out_of_fold(fit_predict, folds, self.n_jobs)
+        self.trees_ = trees[0] if trees else None
+        self.deciders_ = None
+        if trees or context is not None:
+            self.deciders_ = Deciders().fit(heard, context, truth)
+        self._fit_calibrator(self._decide(heard, context), truth)
+        return self
+
+    def _fit_calibrator(self, margins: np.ndarray, truth: np.ndarray):
         groups = None if self.groups is None else [self.groups[column] for column in self.seen_]
         self.calibrator_ = CodeCalibrator(groups=groups)
         if self.calibrate:
             self.calibrator_.fit(margins, truth)
         else:
             self.calibrator_.identity(len(self.seen_))
-        self.out_of_fold_ = self._spread(self.calibrator_.transform(margins))
-        return self
 
-    def _fit_trees(self, features, truth, folds, context) -> np.ndarray:
-        self.trees_ = []
-        if not self.boosted_features:
-            return np.zeros((len(truth), 0))
-        dense = np.hstack([features.clinical(), context]).astype(np.float32)
-
-        def fit_predict(train, test):
-            trees = [self._one_tree_model() for _ in range(truth.shape[1])]
-            data = trees[0].dataset(dense[train])
-            for column, model in enumerate(trees):
-                model.fit(data, truth[train, column])
-            return trees, _tree_margins(trees, dense[test])
-
-        self.trees_, margins = out_of_fold(fit_predict, folds, self.n_jobs)
-        return margins
-
-    def _one_tree_model(self) -> BoostedTrees:
-        return BoostedTrees(
-            n_estimators=self.n_estimators,
-            learning_rate=self.learning_rate,
-            num_leaves=self.num_leaves,
-            random_state=self.random_state,
-        )
+    def _decide(self, heard: np.ndarray, context: np.ndarray | None) -> np.ndarray:
+        return heard[:, :, 0] if self.deciders_ is None else self.deciders_.margins(heard, context)
 
     def predict_proba(self, features: Features, context=None) -> np.ndarray:
         """Return probabilities (n_records, n_codes); zero for codes never seen."""
         check_is_fitted(self)
-        context = np.zeros((len(features), 0)) if context is None else context
-        tree_margins = np.zeros((len(features), 0))
-        if self.trees_:
-            dense = np.hstack([features.clinical(), context]).astype(np.float32)
-            tree_margins = _tree_margins(self.trees_, dense)
-        margins = _stacked(features, context, tree_margins) @ self.coef_.T + self.intercept_
-        return self._spread(self.calibrator_.transform(margins))
-
-    def _spread(self, seen: np.ndarray) -> np.ndarray:
-        p = np.zeros((len(seen), self.n_codes_))
-        p[:, self.seen_] = seen
+        heard = [self.logits_.margins(features.linear())]
+        if self.trees_ is not None:
+            heard.append(self.trees_.margins(_with_context(features, context)))
+        margins = self._decide(np.stack(heard, axis=2), context)
+        p = np.zeros((len(features), self.n_codes_))
+        p[:, self.seen_] = self.calibrator_.transform(margins)
         return p
 
-    def __getstate__(self):
-        return {name: value for name, value in super().__getstate__().items() if name != "out_of_fold_"}
 
-
-def _tree_margins(trees: list[BoostedTrees], dense: np.ndarray) -> np.ndarray:
-    if not len(dense):
-        return np.zeros((0, len(trees)))
-    # Ten in log-odds is certainty; more would only drown the other features.
-    return np.clip(np.column_stack([model.margins(dense) for model in trees]), -10, 10)
-
-
-def _stacked(features: Features, context: np.ndarray, tree_margins: np.ndarray) -> sparse.csr_matrix:
-    return sparse.hstack([features.linear(), context, tree_margins], format="csr", dtype=np.float64)
-
-
-def _fit_logistic(X: sparse.csr_matrix, truth: np.ndarray, C: float) -> tuple[np.ndarray, np.ndarray]:
-    """One L2-penalised logistic regression a column; a column without both classes gets its prior."""
-    n_records, n_codes = truth.shape
-    coef, intercept = np.zeros((n_codes, X.shape[1])), np.zeros(n_codes)
-    for column in range(n_codes):
-        positives = truth[:, column].sum()
-        if 0 < positives < n_records:
-            model = LogisticRegression(C=C, solver="liblinear").fit(X, truth[:, column])
-            coef[column], intercept[column] = model.coef_[0], model.intercept_[0]
-        else:
-            intercept[column] = np.log((positives + 0.5) / (n_records - positives + 0.5))
-    return coef, intercept
+def _with_context(features: Features, context: np.ndarray | None) -> np.ndarray:
+    dense = features.clinical()
+    return dense if context is None else np.hstack([dense, context.astype(np.float32)])

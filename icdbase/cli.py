@@ -48,7 +48,7 @@ def main():
     "icdbase train --train ICD-Coding-train.json --model models/first",
     "icdbase train --train train.json --model models/two --fields 主诉,现病史,入院诊断 --seed 7",
 ))
-@click.option("--train", "train_file", type=FILE, required=True, help="Labelled records: JSON, JSON Lines, CSV, TSV, xlsx.")
+@click.option("--train", "train_file", type=FILE, required=True, help="Labelled records (JSON, CSV, xlsx, ...).")
 @click.option("--model", "model_folder", type=FOLDER, required=True, help="Folder to write the model to.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Random seed.")
 @click.option("--setting", default="default", show_default=True, help="Named setting: default or plain.")

@@ -105,7 +105,7 @@ class IcdCoder(BaseEstimator):
         engine="auto",
         main_words=200,
         main_estimators=60,
-        C=1.0,
+        C=0.1,
         boosted_features=True,
         main_informs_others=True,
         calibrate=True,

@@ -33,7 +33,14 @@ def track(items: Iterable, stage: str, total: int, every: int = 1) -> Iterator:
 def bars(enabled: bool | None = None):
     """Show a bar for each stage on stderr; by default only when stderr is a terminal."""
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
 
     console = Console(stderr=True)
     shown = console.is_terminal if enabled is None else enabled

@@ -38,11 +38,14 @@ _OWN_TYPES = frozenset(
     {
         "icdbase.calibration.CodeCalibrator",
         "icdbase.calibration.TemperatureScaler",
-        "icdbase.classifiers.BoostedTrees",
         "icdbase.classifiers.MainCodeClassifier",
         "icdbase.classifiers.OtherCodesClassifier",
         "icdbase.coder.IcdCoder",
         "icdbase.features.FeatureBuilder",
+        "icdbase.learners.BoostedTrees",
+        "icdbase.learners.CodeLogits",
+        "icdbase.learners.CodeTrees",
+        "icdbase.learners.Deciders",
         "icdbase.tasks.Target",
         "icdbase.tasks.Task",
     }

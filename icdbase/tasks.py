@@ -21,7 +21,7 @@ __all__ = ["CCL25", "Target", "Task", "canonical_code", "get_task"]
 
 SINGLE, MULTI = "single", "multi"
 
-_CODE_SHAPE = re.compile(r"[A-Z]\d{2}(\.[\dx]{1,4}(x\d{2,3})?)?|\d{2}\.\d{1,4}(x\d{2,3})?")
+_CODE_SHAPE = re.compile(r"[A-Z]\d{2}(\.[\dx]{1,4}(x\d{2,3})?)?[+*]?|\d{2}\.\d{1,4}(x\d{2,3})?")
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,9 @@ USER_WORD_FREQUENCY = 20_000
 # The punctuation that makes up most of the changes, replaced at C speed ...
 _COMMON = tuple(zip("，：；（）？！％～．＋", ",:;()?!%~.+", strict=True))
 # ... and the blocks in which all other compatibility characters lie.
-_RARE = re.compile("[\u00a0-\u00ff\u0384-\u03ff\u2000-\u24ff\u2f00-\u2fdf\u3000\u3036-\u33ff\uf900-\ufaff\ufe30-\uffef]")
+_RARE = re.compile(
+    "[\u00a0-\u00ff\u0384-\u03ff\u2000-\u24ff\u2f00-\u2fdf\u3000\u3036-\u33ff\uf900-\ufaff\ufe30-\uffef]"
+)
 _ROMAN = {"i": "1", "ii": "2", "iii": "3", "iv": "4", "v": "5", "vi": "6", "一": "1", "二": "2", "三": "3", "四": "4"}
 _NUMERAL = re.compile(r"([iv]{1,3}|[一二三四])(?=(?:\s?[-~/、]\s?[iv]{1,3})?\s?[级型度期类°])")
 _MASK = re.compile(r"\*{2,}|x{3,}|×{2,}")

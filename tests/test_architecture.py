@@ -14,9 +14,9 @@ PACKAGE = Path(icdbase.__file__).parent
 # A module imports only from those above it; docs/architecture.md draws the same picture.
 ORDER = [
     "errors", "progress", "files", "tasks",
-    "filetext", "tables", "rows", "values", "records", "predictions", "submissions",
-    "text", "concepts", "assertion", "measurements", "diagnosis_list", "features",
-    "calibration", "classifiers", "decoding", "coder",
+    "filetext", "tables", "rows", "values", "findings", "records", "predictions", "submissions",
+    "text", "matching", "assertion", "concepts", "measurements", "diagnosis_list", "features",
+    "calibration", "learners", "classifiers", "decoding", "coder",
     "statistics", "pairing", "scoring", "baselines", "store", "report", "synthetic", "cli",
 ]
 

@@ -44,9 +44,9 @@ def _status(note):
              **({"finding": "hypertension"} if patient.hypertension and not patient.htn_years else {}))
     if note.likely(0.9):
         note.say(field, "exam.general.in")
-    note.several(field, "exam.skin", 1 + note.likely(0.5))
-    if note.likely(0.5):
-        note.several(field, "exam.chest", 1 + note.likely(0.3))
+    note.several(field, "exam.skin", 1 + note.likely(0.7) + note.likely(0.4))
+    if note.likely(0.75):
+        note.several(field, "exam.chest", 1 + note.likely(0.4))
     wet = patient.failure in ("acute", "decompensated") or patient.lung_infection and chance.maybe(0.6)
     note.say(field, "exam.lungs.wet" if wet and chance.maybe(0.8) else "exam.lungs.clear")
     if patient.af == "persistent":
@@ -83,7 +83,7 @@ def _diagnosis(note):
     ]
     if chance.maybe(0.12):
         rest.append((chance.one(("diag.rhythm", "diag.cad", "diag.lung", "diag.htn.short")), "", {"grade": "2"}))
-    for _ in range(chance.weighted({0: 60, 1: 28, 2: 12})):
+    for _ in range(chance.weighted({0: 44, 1: 34, 2: 22})):
         rest.append(("diag.other", "", {}))
     items, mine = [first], []
     for bank, finding, values in chance.shuffled(rest):

@@ -23,9 +23,9 @@ def _state(note):
         note.say(field, "out.bp", bp=pressure(patient.pressure_out), rate=min(patient.pulse, 88))
     if note.likely(0.7):
         note.say(field, "exam.general.out")
-    note.several(field, "exam.skin", note.likely(0.8) + note.likely(0.5))
-    if note.likely(0.4):
-        note.several(field, "exam.chest", 1)
+    note.several(field, "exam.skin", note.likely(0.9) + note.likely(0.6))
+    if note.likely(0.6):
+        note.several(field, "exam.chest", 1 + note.likely(0.3))
     if note.likely(0.9):
         note.say(field, "exam.lungs.clear")
     if patient.af == "persistent":
@@ -50,7 +50,7 @@ def _orders(note):
     head, separator = note.phrase("orders.drugs"), chance.one(("；", "；", "，", " ", "。", "|"))
     listed = note.numbered(drugs) if chance.maybe(0.4) else separator.join(drugs)
     items = [note.phrase("orders.diet"), head + listed + ("。" if chance.maybe(0.5) else "")]
-    items += [note.phrase("orders.follow") for _ in range(chance.between(1, 3))]
+    items += dict.fromkeys(note.phrase("orders.follow") for _ in range(chance.between(2, 4)))
     if chance.maybe(0.2):
         items = [items[1], items[0], *items[2:]]
     mark = chance.one(("{}、", "{}.", note.doctor.mark))

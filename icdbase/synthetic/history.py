@@ -104,11 +104,13 @@ def _present(note):
     note.several("现病史", f"hpi.quality.{before}", 1 + note.likely(0.6))
     if main and before == kind:
         note.witness(main, "现病史", note.fields["现病史"][-1])
-    for _ in range(chance.between(1, 3)):
+    for _ in range(chance.between(2, 3)):
         _deny(note, denied, chance.between(2, 4))
     if note.likely(0.3):
         note.say("现病史", "hpi.pretreat")
-    if note.likely(0.85):
+    if note.likely(0.6):
+        note.say("现病史", "hpi.hospital", earlier=note.phrase("hpi.earlier"), treats=_treats(note))
+    elif note.likely(0.9):
         note.say("现病史", "hpi.care")
     note.say("现病史", "hpi.worse")
     if kind == "nstemi" or patient.presentation == "nstemi" and chance.maybe(0.5):
@@ -126,9 +128,19 @@ def _present(note):
     if patient.angina_too and kind != "ua":
         note.say("现病史", "hpi.quality.ua", "angina")
     if note.likely(0.45):
+        note.say("现病史", "hpi.home")
+    if note.likely(0.7):
         note.say("现病史", "hpi.er", ecg=note.phrase("hpi.ecg"))
+    if note.likely(0.35):
+        note.say("现病史", "hpi.emergency", treats=_treats(note))
     note.say("现病史", "hpi.admit", label=note.phrase(f"label.{note.values['first_thought']}"))
     note.say("现病史", "hpi.general")
+
+
+def _treats(note):
+    """Drugs of an earlier doctor, by no means always the right ones."""
+    kinds = note.chance.some(("plate", "statin", "nitrate", "nitrate", "pressure", "other", "beta"), 3)
+    return "、".join(dict.fromkeys(note.phrase(f"treat.item.{kind}") for kind in kinds))
 
 
 def _past(note):
@@ -172,7 +184,7 @@ def _past(note):
             note.say("既往史", bank, finding)
     for former in patient.former:
         note.say("既往史", "past.operation" if former.endswith(("术", "手术")) else "past.former", former=former)
-    note.several("既往史", "past.denial", chance.between(2, 4))
+    note.several("既往史", "past.denial", chance.between(3, 5))
 
 
 def _personal(note):

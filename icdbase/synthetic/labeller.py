@@ -37,8 +37,8 @@ FEW, SOME, MANY = 10, 100, 720
 """Premature beats a day: worth a word, worth a code, frequent (30 an hour)."""
 
 FORGOTTEN = {
-    "CAD": 0.025, "grade": 0.03, "diabetes": 0.04, "heart": 0.07, "rhythm": 0.09, "unspecific": 0.13,
-    "history": 0.08, "lipids": 0.13, "vessel": 0.12, "lung": 0.08, "minor": 0.14,
+    "CAD": 0.07, "grade": 0.05, "diabetes": 0.05, "heart": 0.12, "rhythm": 0.15, "unspecific": 0.22,
+    "history": 0.13, "lipids": 0.2, "vessel": 0.19, "lung": 0.14, "minor": 0.2,
 }
 """How often a coder overlooks what he would mean to code."""
 
@@ -53,7 +53,7 @@ MISTAKEN = 0.03
 
 OTHER_MAIN = {"ua": ("mva", "nstemi"), "mva": ("ua", "ua", "htn"), "htn": ("ua", "mva"),
               "nstemi": ("ua", "adhf"), "adhf": ("ua", "htn", "nstemi")}
-WRONG_MAIN = 0.035
+WRONG_MAIN = 0.045
 
 
 def habits(patient: Patient) -> tuple[str, list[tuple[str, str, str]]]:
@@ -203,9 +203,9 @@ def assign(patient: Patient, chance: Chance) -> tuple[str, tuple[str, ...], dict
 def _unasked(patient, others):
     """Codes put down without the habit's reason, and how often."""
     if not patient.cad and patient.presentation != "adhf":
-        yield "I25.103", 0.10
+        yield "I25.103", 0.05
     if patient.presentation == "nstemi":
-        yield "I20.000", 0.06
+        yield "I20.000", 0.09
     yield "I49.900", 0.05
     yield "R91.x00x003", 0.03 if patient.chest_ct else 0.0
     if patient.neck == "thick":

@@ -22,7 +22,7 @@ VESSELS = ("LAD", "LCX", "RCA", "LM", "D1", "OM1", "PDA")
 #            htn   ua    mva   nstemi adhf
 RATES = {
     "male": (0.54, 0.60, 0.38, 0.69, 0.55),
-    "hypertension": (1.0, 0.76, 0.60, 0.73, 0.74),
+    "hypertension": (1.0, 0.75, 0.72, 0.71, 0.72),
     "diabetes": (0.27, 0.38, 0.24, 0.40, 0.44),
     "old_mi": (0.06, 0.20, 0.0, 0.17, 0.30),
     "stent": (0.08, 0.25, 0.03, 0.16, 0.17),
@@ -34,7 +34,7 @@ RATES = {
     "valve": (0.02, 0.02, 0.01, 0.03, 0.20),
     "hyperlipidemia": (0.26, 0.24, 0.25, 0.27, 0.11),
     "low_potassium": (0.08, 0.03, 0.03, 0.06, 0.08),
-    "angina_too": (0.22, 0.0, 0.0, 0.0, 0.30),
+    "angina_too": (0.72, 0.0, 0.0, 0.0, 0.58),
     "angiography": (0.16, 0.80, 0.93, 0.88, 0.14),
     "ct_angiography": (0.32, 0.60, 1.0, 0.3, 0.12),
     "holter": (0.48, 0.42, 0.50, 0.36, 0.46),
@@ -220,7 +220,7 @@ def _coronary(patient, chance, has):
         if has("stent"):
             patient.stents = chance.weighted({1: 6, 2: 3, 3: 1})
             patient.stent_vessel = chance.one(("LAD", "LAD", "RCA", "LCX"))
-            patient.stent_years = chance.weighted({1: 22, 2: 10, 3: 10, 4: 8, 6: 10, 8: 8, 11: 5})
+            patient.stent_years = chance.weighted({1: 46, 2: 12, 3: 10, 4: 8, 6: 10, 8: 8, 11: 5})
         if has("old_mi"):
             patient.old_mi_years = patient.stent_years or chance.between(1, 14)
     elif has("stent"):
@@ -232,9 +232,9 @@ def _coronary(patient, chance, has):
     elif known:
         patient.cad = "stenosis"
     elif kind == "mva":
-        patient.cad = "mild" if chance.maybe(0.34) else ""
+        patient.cad = "mild" if chance.maybe(0.22) else ""
     elif kind == "adhf":
-        patient.cad = chance.weighted({"stenosis": 52, "mild": 6, "": 42})
+        patient.cad = chance.weighted({"stenosis": 40, "mild": 5, "": 55})
     else:
         patient.cad = chance.weighted({"stenosis": 26, "mild": 16, "": 58})
     if patient.cad == "mild" and not patient.imaged:
@@ -338,7 +338,7 @@ def _heart_failure(patient, chance, has):
         patient.lvef = round(chance.bell(62 if not patient.failure else 51, 4))
         if patient.failure:
             patient.nyha = {"stable": 2}.get(patient.failure, chance.one((2, 3, 3)))
-            patient.nyha_stated = chance.maybe(0.35)
+            patient.nyha_stated = chance.maybe(0.16)
     patient.lvedd = round(chance.bell(66 - patient.lvef * 0.3, 2.5))
     patient.atrium = round(chance.bell(44 if kind == "adhf" else 36, 3))
     if has("valve"):
@@ -362,7 +362,7 @@ def _rhythm(patient, chance, has):
     atrial = ventricular = "trace"
     if has("ectopy"):
         pattern = chance.weighted({
-            "few both": 19, "some pvc": 40, "many pvc": 20, "some pac": 16, "many pac": 18, "many both": 2,
+            "few both": 23, "some pvc": 38, "many pvc": 21, "some pac": 19, "many pac": 24, "many both": 2,
         })
         amount, _, where = pattern.partition(" ")
         if where in ("pac", "both"):
@@ -389,13 +389,13 @@ def _lungs(patient, chance, has):
     if not patient.chest_ct:
         return
     draw = chance.random()
-    if draw < 0.21:
+    if draw < 0.27:
         patient.lung["nodule"] = chance.between(4, 9)
-    elif draw < 0.26:
+    elif draw < 0.33:
         patient.lung["glass"] = chance.between(5, 11)
-    elif draw < 0.335:
+    elif draw < 0.43:
         patient.lung["strips"] = 1
-    elif draw < 0.46:
+    elif draw < 0.55:
         patient.lung["tiny"] = chance.between(2, 3)
     if chance.maybe(0.16):
         patient.lung["emphysema"] = 1
@@ -444,7 +444,8 @@ def _hypertension(patient, chance, has):
             patient.pressure_in = (chance.between(74, 88), chance.between(42, 56))
         return
     patient.htn_years = 0 if chance.maybe(0.08) else chance.between(1, 28)
-    grade = 3 if kind == "htn" else chance.weighted({1: 13, 2: 36, 3: 56})
+    weights = {1: 18, 2: 40, 3: 40} if kind == "mva" else {1: 13, 2: 35, 3: 61}
+    grade = 3 if kind == "htn" else chance.weighted(weights)
     if grade == 3:
         patient.htn_peak = (chance.one((180, 180, 185, 190, 200, 210, 220)), chance.one((90, 95, 100, 105, 110, 120)))
     elif grade == 2:
@@ -497,7 +498,7 @@ def _course(patient, chance):
     short = chance.one(((1, "天"), (2, "天"), (3, "天"), (5, "天"), (7, "天"), (10, "天"), (1, "周"), (2, "周")))
     quick = chance.one(((2, "小时"), (3, "小时"), (5, "小时"), (6, "小时"), (10, "小时"), (1, "天"), (2, "天"), (3, "天")))
     patient.onset = long
-    patient.worse = quick if kind == "nstemi" or chance.maybe(0.15) else short
+    patient.worse = quick if chance.maybe(0.58 if kind == "nstemi" else 0.2) else short
     neighbours = {
         "htn": {"htn": 74, "ua": 12, "mva": 10, "adhf": 4},
         "ua": {"ua": 74, "mva": 12, "nstemi": 10, "htn": 4},
@@ -506,4 +507,6 @@ def _course(patient, chance):
         "adhf": {"adhf": 84, "ua": 10, "htn": 6},
     }
     patient.acts_like = chance.weighted(neighbours[kind])
+    if not patient.imaged and patient.presentation != "nstemi":
+        patient.acts_like = kind  # nothing else would tell
     patient.stay = chance.between(5, 14)

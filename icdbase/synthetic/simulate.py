@@ -111,16 +111,18 @@ def simulate(index: int, random_state: int = 0, *, doctors=None, wording: int = 
         Evidence(code, finding, field, snippet)
         for code, finding in reasons.items()
         for speaks_for, field, snippet in note.evidence
-        if speaks_for == _spoken(finding, patient) and field in texts and snippet in texts[field]
+        if speaks_for in _spoken(finding, patient) and field in texts and snippet in texts[field]
     ))
     return SimulatedRecord(patient, doctor, texts, main, others, evidence, record_id(index, random_state))
 
 
 def _spoken(finding, patient):
-    """The name under which the writer tells of the main diagnosis."""
+    """The names under which the writer tells of a finding."""
     if finding == "main":
-        return {"htn": "hypertension", "adhf": "heart_failure"}.get(patient.presentation, "main")
-    return finding
+        return {"htn": ("hypertension",), "adhf": ("heart_failure",)}.get(patient.presentation, ("main",))
+    if finding == "rhythm":  # 心律失常 is coded for any of them
+        return "rhythm", "fibrillation", "ectopy"
+    return (finding,)
 
 
 def record_id(index: int, random_state: int) -> str:
