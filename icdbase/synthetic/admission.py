@@ -7,11 +7,11 @@ from icdbase.synthetic.history import pressure
 __all__ = ["first_thought", "write_admission"]
 
 FIRST_THOUGHT = {
-    "ua": {"ua": 88, "mva": 4, "nstemi": 8},
-    "mva": {"mva": 82, "ua": 18},
-    "nstemi": {"nstemi": 80, "ua": 20},
+    "ua": {"ua": 91, "mva": 3, "nstemi": 6},
+    "mva": {"mva": 87, "ua": 13},
+    "nstemi": {"nstemi": 85, "ua": 15},
     "adhf": {"adhf": 86, "ua": 10, "htn": 4},
-    "htn": {"htn": 80, "ua": 14, "mva": 6},
+    "htn": {"htn": 85, "ua": 10, "mva": 5},
 }
 """Presentation → whose admission labels are used: the admission diagnosis is often wrong."""
 

@@ -27,10 +27,13 @@ def write_course(note) -> None:
         note.say(FIELD, "course.suspect", suspect=chance.one(_unsuffered(patient)))
     if patient.imaged:
         _angiography(note)
+    if note.likely(0.75):
+        _round(note)
     _classes(note)
     _treatment(note)
-    if note.likely(0.35):
-        note.say(FIELD, "course.consult")
+    if chance.maybe(0.3 + 0.7 * note.doctor.names_grade):
+        _added(note)
+    note.several(FIELD, "course.consult", chance.between(0, 2))
     if note.likely(0.6):
         note.say(FIELD, "course.close")
 
@@ -42,6 +45,39 @@ def _unsuffered(patient):
         "心力衰竭": patient.failure, "糖尿病": patient.diabetes, "冠心病": patient.cad or patient.presentation == "mva",
     }
     return [name for name in SUSPECTS if not suffered.get(name)]
+
+
+def _round(note):
+    """What the senior doctor thinks on the second day: sometimes still the first thought."""
+    patient, chance = note.patient, note.chance
+    told = [
+        word for word, there in (
+            ("高血压", patient.htn_years), ("糖尿病", patient.dm_years), ("冠心病", patient.cad_years),
+            ("脑梗死", patient.stroke), ("心力衰竭", patient.failure_years), ("房颤", patient.af_years),
+        ) if there and chance.maybe(0.8)
+    ]
+    risks = "、".join(told) + "病史" if told else chance.one(("既往体健", "无慢性病史", "否认慢性病史"))
+    thought = patient.presentation if chance.maybe(0.45) else note.values["first_thought"]
+    text = note.say(
+        FIELD, "course.round", risks=risks, label=note.phrase(f"label.{thought}"), differ=note.phrase("differ"),
+        plan=note.phrase("plan"), treats="、".join(_treatments(note)[:3]) or "对症治疗",
+    )
+    if thought == patient.presentation:
+        note.witness("main", FIELD, text)
+
+
+def _added(note):
+    """Some of the lesser findings, by name."""
+    chance = note.chance
+    findings = dict.fromkeys(
+        finding for finding, field, _ in note.evidence if field == FIELD and f"added.{finding}" in note.book.banks
+    )
+    names = [(finding, note.phrase(f"added.{finding}")) for finding in chance.some(findings, chance.between(2, 5))]
+    if not names:
+        return
+    text = note.say(FIELD, "course.added", names="、".join(name for _, name in names))
+    for finding, _ in names:
+        note.witness(finding, FIELD, text)
 
 
 def _bedside(note):
@@ -136,6 +172,8 @@ def _echo(note):
         much = patient.pericardial > 10
         note.say(FIELD, "echo.pericardial.much" if much else "echo.pericardial.little", "pericardial" if much else "",
                  mm=patient.pericardial)
+    if note.likely(0.5):
+        note.say(FIELD, "echo.more", flow=chance.between(5, 13) / 10, ao=chance.between(28, 35), pa=chance.between(20, 28))
     note.say(FIELD, "echo.ef", "heart_failure" if weak else "", ef=patient.lvef, fs=patient.lvef // 2 + chance.between(0, 4))
 
 
@@ -267,6 +305,15 @@ def _classes(note):
 
 def _treatment(note):
     patient, chance = note.patient, note.chance
+    items = _treatments(note)
+    if items:
+        note.say(FIELD, "treat", treats="、".join(items))
+    if chance.maybe(0.06):
+        note.say(FIELD, "course.named", "main", label=note.phrase(f"label.{patient.presentation}"))
+
+
+def _treatments(note):
+    patient, chance = note.patient, note.chance
     kinds = []
     ischaemic = patient.presentation in ("ua", "mva", "nstemi") or patient.cad
     if ischaemic:
@@ -286,8 +333,4 @@ def _treatment(note):
     if patient.diabetes and chance.maybe(0.75):
         kinds.append("sugar")
     kinds += ["other"] * chance.between(0, 2)
-    items = list(dict.fromkeys(note.phrase(f"treat.item.{kind}") for kind in chance.shuffled(kinds)))
-    if items:
-        note.say(FIELD, "treat", treats="、".join(items))
-    if chance.maybe(0.06):
-        note.say(FIELD, "course.named", "main", label=note.phrase(f"label.{patient.presentation}"))
+    return list(dict.fromkeys(note.phrase(f"treat.item.{kind}") for kind in chance.shuffled(kinds)))

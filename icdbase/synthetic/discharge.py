@@ -32,7 +32,7 @@ def _state(note):
         note.say(field, "exam.heart.irregular", "fibrillation", rate=min(patient.pulse, 90))
     elif note.likely(0.95):
         note.say(field, "exam.heart.regular", pulse=min(patient.pulse, 84))
-    if note.likely(0.7):
+    if note.likely(0.85):
         note.say(field, "exam.abdomen")
     if note.likely(0.8):
         note.say(field, "exam.legs.dry")
@@ -50,6 +50,7 @@ def _orders(note):
     head, separator = note.phrase("orders.drugs"), chance.one(("；", "；", "，", " ", "。", "|"))
     listed = note.numbered(drugs) if chance.maybe(0.4) else separator.join(drugs)
     items = [note.phrase("orders.diet"), head + listed + ("。" if chance.maybe(0.5) else "")]
+    items += [note.phrase("orders.teach")] if note.likely(0.95) else []
     items += dict.fromkeys(note.phrase("orders.follow") for _ in range(chance.between(2, 4)))
     if chance.maybe(0.2):
         items = [items[1], items[0], *items[2:]]

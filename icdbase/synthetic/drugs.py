@@ -125,7 +125,7 @@ def chosen_classes(patient, chance) -> list[str]:
 def discharge_drugs(note) -> list[str]:
     """The discharge list, one string a drug, in this doctor's form."""
     chance = note.chance
-    full = note.doctor.lab_form in (0, 2)
+    full = note.doctor.lab_form in (0, 1, 2)
     listed = []
     for kind in chosen_classes(note.patient, chance):
         choices, often = DRUGS[kind]

@@ -101,7 +101,7 @@ def _present(note):
     main = "main" if kind == patient.presentation else ""
     before = "ua" if kind == "nstemi" else kind  # an infarct of today began as angina
     note.say("现病史", "hpi.onset")
-    note.several("现病史", f"hpi.quality.{before}", 1 + note.likely(0.6))
+    note.several("现病史", f"hpi.quality.{before}", 1 + note.likely(0.8))
     if main and before == kind:
         note.witness(main, "现病史", note.fields["现病史"][-1])
     for _ in range(chance.between(2, 3)):
@@ -110,7 +110,7 @@ def _present(note):
         note.say("现病史", "hpi.pretreat")
     if note.likely(0.6):
         note.say("现病史", "hpi.hospital", earlier=note.phrase("hpi.earlier"), treats=_treats(note))
-    elif note.likely(0.9):
+    if note.likely(0.6):
         note.say("现病史", "hpi.care")
     note.say("现病史", "hpi.worse")
     if kind == "nstemi" or patient.presentation == "nstemi" and chance.maybe(0.5):
@@ -119,19 +119,19 @@ def _present(note):
         note.say("现病史", "hpi.quality.adhf", "heart_failure")
     elif patient.angina_too:
         note.say("现病史", "hpi.quality.ua", "angina")
-    elif note.likely(0.5):
+    elif note.likely(0.7):
         note.say("现病史", f"hpi.quality.{kind}", main)
     if patient.rare == "dizzy":
         note.add("现病史", chance.one(("伴头晕不适，", "时有头晕，", "同时有头晕，")), "dizzy")
-    if note.likely(0.5):
+    if note.likely(0.65):
         _deny(note, denied, chance.between(2, 4))
     if patient.angina_too and kind != "ua":
         note.say("现病史", "hpi.quality.ua", "angina")
-    if note.likely(0.45):
+    if note.likely(0.7):
         note.say("现病史", "hpi.home")
     if note.likely(0.7):
         note.say("现病史", "hpi.er", ecg=note.phrase("hpi.ecg"))
-    if note.likely(0.35):
+    if note.likely(0.5):
         note.say("现病史", "hpi.emergency", treats=_treats(note))
     note.say("现病史", "hpi.admit", label=note.phrase(f"label.{note.values['first_thought']}"))
     note.say("现病史", "hpi.general")

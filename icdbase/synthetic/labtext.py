@@ -121,7 +121,7 @@ def write_labs(note, field: str) -> None:
     """Write the panels this doctor quotes, in some order, important values always."""
     patient, chance = note.patient, note.chance
     must = _must_quote(patient)
-    zeal = 0.95 + 0.95 * note.doctor.thorough
+    zeal = 1.2 + 1.1 * note.doctor.thorough
     for titles, keys in chance.shuffled(PANELS):
         chosen = [key for key in keys if key in must or chance.random() < LABS[key][3] * zeal]
         if not chosen:

@@ -34,7 +34,7 @@ RATES = {
     "valve": (0.02, 0.02, 0.01, 0.03, 0.20),
     "hyperlipidemia": (0.26, 0.24, 0.25, 0.27, 0.11),
     "low_potassium": (0.08, 0.03, 0.03, 0.06, 0.08),
-    "angina_too": (0.72, 0.0, 0.0, 0.0, 0.58),
+    "angina_too": (0.62, 0.0, 0.0, 0.0, 0.48),
     "angiography": (0.16, 0.80, 0.93, 0.88, 0.14),
     "ct_angiography": (0.32, 0.60, 1.0, 0.3, 0.12),
     "holter": (0.48, 0.42, 0.50, 0.36, 0.46),
@@ -500,10 +500,10 @@ def _course(patient, chance):
     patient.onset = long
     patient.worse = quick if chance.maybe(0.58 if kind == "nstemi" else 0.2) else short
     neighbours = {
-        "htn": {"htn": 74, "ua": 12, "mva": 10, "adhf": 4},
-        "ua": {"ua": 74, "mva": 12, "nstemi": 10, "htn": 4},
-        "mva": {"mva": 66, "ua": 24, "htn": 10},
-        "nstemi": {"nstemi": 62, "ua": 28, "adhf": 6, "mva": 4},
+        "htn": {"htn": 80, "ua": 9, "mva": 8, "adhf": 3},
+        "ua": {"ua": 79, "mva": 10, "nstemi": 8, "htn": 3},
+        "mva": {"mva": 72, "ua": 20, "htn": 8},
+        "nstemi": {"nstemi": 68, "ua": 24, "adhf": 5, "mva": 3},
         "adhf": {"adhf": 84, "ua": 10, "htn": 6},
     }
     patient.acts_like = chance.weighted(neighbours[kind])

@@ -119,7 +119,7 @@ def simulate(index: int, random_state: int = 0, *, doctors=None, wording: int = 
 def _spoken(finding, patient):
     """The names under which the writer tells of a finding."""
     if finding == "main":
-        return {"htn": ("hypertension",), "adhf": ("heart_failure",)}.get(patient.presentation, ("main",))
+        return "main", {"htn": "hypertension", "adhf": "heart_failure"}.get(patient.presentation, "main")
     if finding == "rhythm":  # 心律失常 is coded for any of them
         return "rhythm", "fibrillation", "ectopy"
     return (finding,)
