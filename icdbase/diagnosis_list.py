@@ -1,0 +1,250 @@
+"""入院诊断 as a list: its items in order, and the codes that each may mean.
+
+An item is linked by the concepts it names, by its class (高血压病3级 极高危, Killip
+Ⅱ级) and by the likeness of its characters to the standard names: cosine of
+TF-IDF weighted character n-grams, as is usual for linking short clinical names
+(cf. Cheng et al., Chinese procedure and diagnosis normalisation, CHIP 2019).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from functools import cached_property, lru_cache
+from typing import NamedTuple
+
+import numpy as np
+from sklearn.feature_extraction.text import TfidfVectorizer
+
+from icdbase.assertion import FIELD_ROLES, assert_status
+from icdbase.concepts import DIAGNOSIS_KINDS, STATUSES, Concept, ConceptSpotter
+from icdbase.grades import read_grades
+from icdbase.tasks import Task
+from icdbase.text import normalize
+
+__all__ = ["DiagnosisLinker", "Item", "Link", "split_diagnoses"]
+
+MIN_SIMILARITY = 0.35
+"""Below this, shared characters (性, 病, 功能) say nothing."""
+
+_NUMBER = re.compile(r"(?<![\d.~/×*-])\(?(?P<number>\d{1,2})\s?(?P<stop>[.、)]|,(?=[^\d]))\s?(?!\d+(?:\.\d+)?(?:mm|cm|%|g))")
+_UNNUMBERED = re.compile(r"[。;,\n]+")
+_STRONG = re.compile(r"[。;\n]+|\s{2,}")
+_EDGE = " ,;。、:.\t\n"
+_CERTAINTY = {"present": 1.0, "historical": 1.0, "uncertain": 0.5, "resolved": 0.5, "family": 0.0, "negated": 0.0}
+
+
+class Item(NamedTuple):
+    """One diagnosis of a list, with its place in the text."""
+
+    start: int
+    end: int
+    text: str
+
+
+class Link(NamedTuple):
+    """A code that an item may mean: how well it fits, and by what it was found."""
+
+    code: str
+    score: float
+    method: str
+
+
+def split_diagnoses(text: str) -> list[Item]:
+    """Cut a list of diagnoses into its items.
+
+    Numbers that go up by one (``1.``, ``2、``, ``(3)``) part the items also when
+    they run on; a number out of turn (心功能2级, 1.5cm) does not.  Without numbers,
+    full stops, semicolons, commas and line ends do.
+
+    Parameters
+    ----------
+    text : str
+        Normalised text.
+
+    Returns
+    -------
+    list of Item
+        In text order; offsets into ``text``.
+
+    Examples
+    --------
+    >>> from icdbase.text import normalize
+    >>> text = normalize("1.急性失代偿性心力衰竭II级（Killip分级）2.肺炎3.急性呼吸衰竭（I型）")
+    >>> [item.text for item in split_diagnoses(text)]
+    ['急性失代偿性心力衰竭2级(killip分级)', '肺炎', '急性呼吸衰竭(1型)']
+    >>> [item.text for item in split_diagnoses("冠心病,不稳定型心绞痛;高血压病3级")]
+    ['冠心病', '不稳定型心绞痛', '高血压病3级']
+    """
+    starts = _numbered_starts(text)
+    if starts:
+        head = [(0, starts[0][0])]
+        ends = [start for start, _ in starts[1:]] + [len(text)]
+        spans = head + [(body, end) for (_, body), end in zip(starts, ends, strict=True)]
+        pieces = [piece for span in spans for piece in _cut(text, *span, _STRONG)]
+    else:
+        pieces = _cut(text, 0, len(text), _UNNUMBERED)
+    return [item for start, end in pieces if (item := _trimmed(text, start, end)).text]
+
+
+def _numbered_starts(text: str) -> list[tuple[int, int]]:
+    """Return (start of the number, start of the item) for numbers that count up, from 1 again at any time."""
+    starts, expected = [], 1
+    for match in _NUMBER.finditer(text):
+        number = int(match["number"])
+        if number == expected or (number == 1 and starts):
+            starts.append(match.span())
+            expected = number + 1
+    return starts
+
+
+def _cut(text: str, start: int, end: int, separator: re.Pattern) -> list[tuple[int, int]]:
+    spans, begin = [], start
+    for match in separator.finditer(text, start, end):
+        if text.count("(", begin, match.start()) > text.count(")", begin, match.start()):
+            continue  # inside brackets: 高血压病(3级,极高危)
+        spans.append((begin, match.start()))
+        begin = match.end()
+    return [*spans, (begin, end)]
+
+
+def _trimmed(text: str, start: int, end: int) -> Item:
+    body = text[start:end]
+    left = len(body) - len(body.lstrip(_EDGE))
+    kept = body.strip(_EDGE)
+    return Item(start + left, start + left + len(kept), kept)
+
+
+class DiagnosisLinker:
+    """Link the items of a diagnosis list to the codes of a task.
+
+    Parameters
+    ----------
+    task : Task
+        Its ``code_names`` are the candidates.
+    concepts : ConceptSpotter or sequence of Concept
+
+    Attributes
+    ----------
+    codes : tuple of str
+        Candidate codes, in the order of ``task.code_names``.
+    fields : tuple of str
+        Fields of the task that hold a list of diagnoses.
+
+    Examples
+    --------
+    >>> from icdbase.concepts import load_concepts
+    >>> from icdbase.tasks import CCL25
+    >>> linker = DiagnosisLinker(CCL25, load_concepts())
+    >>> [(item, code) for item, code, score in linker.link("1.高血压病(3级,很高危)2.急性左心衰") if score > 0.9]
+    [(0, 'I10.x00x032'), (1, 'I50.907')]
+    """
+
+    def __init__(self, task: Task, concepts: ConceptSpotter | Sequence[Concept]):
+        self.task = task
+        self.spotter = concepts if isinstance(concepts, ConceptSpotter) else ConceptSpotter(concepts)
+        self.codes = tuple(task.code_names)
+        self.fields = tuple(name for name in task.text_fields if FIELD_ROLES.get(name) == "diagnoses")
+        self._cached = lru_cache(maxsize=50_000)(self._explain)
+
+    def __getstate__(self):
+        return {"task": self.task, "spotter": self.spotter}
+
+    def __setstate__(self, state):
+        self.__init__(state["task"], state["spotter"])
+
+    def link(self, text: str) -> list[tuple[int, str, float]]:
+        """Return (item index, code, score) for each item and each code it may mean.
+
+        Scores lie in (0, 1]; a doubtful item (肺炎?) scores half.
+        """
+        items = split_diagnoses(text)
+        return [(index, link.code, link.score) for index, item in enumerate(items) for link in self._cached(item.text)]
+
+    def explain(self, item: str) -> tuple[Link, ...]:
+        """Return the codes that one item may mean, best first, and what they were found by.
+
+        >>> from icdbase.concepts import load_concepts
+        >>> from icdbase.tasks import CCL25
+        >>> DiagnosisLinker(CCL25, load_concepts()).explain("阵发性房颤")[0]
+        Link(code='I48.x02', score=1.0, method='concept')
+        """
+        return self._cached(item)
+
+    def scores(self, text: str) -> tuple[list[int], list[float]]:
+        """Return positions in :attr:`codes` and the best score of each over the items of a list.
+
+        A later item counts a little less: the list begins with what matters most.
+        """
+        best: dict[int, float] = {}
+        for _, code, score in self.link(text):
+            column = self._position[code]
+            best[column] = max(best.get(column, 0.0), score)
+        return list(best), list(best.values())
+
+    @cached_property
+    def _position(self) -> dict[str, int]:
+        return {code: position for position, code in enumerate(self.codes)}
+
+    @cached_property
+    def _names(self):
+        """Vectoriser and matrix (n_codes, n_ngrams) of the standard names."""
+        names = [normalize(self.task.code_names[code]) for code in self.codes]
+        vectoriser = TfidfVectorizer(analyzer="char", ngram_range=(1, 3), sublinear_tf=True, dtype=np.float32)
+        return (vectoriser, vectoriser.fit_transform(names).T.tocsc()) if any(names) else (None, None)
+
+    @cached_property
+    def _graded_codes(self) -> dict[str, dict[str, int]]:
+        """Code to the classes in its name, for codes whose name has one."""
+        graded = {code: read_grades(normalize(self.task.code_names[code])) for code in self.codes}
+        return {code: grades for code, grades in graded.items() if grades}
+
+    def _explain(self, item: str) -> tuple[Link, ...]:
+        scores: dict[str, Link] = {}
+        for link in (*self._by_name(item), *self._by_concept(item), *self._by_grade(item)):
+            if link.code not in scores or scores[link.code].score <= link.score:
+                scores[link.code] = link
+        grades = read_grades(item)
+        if grades:
+            scores = {code: link for code, link in scores.items() if not self._contradicts(code, grades)}
+        return tuple(sorted(scores.values(), key=lambda link: (-link.score, link.code)))
+
+    def _contradicts(self, code: str, grades: dict[str, int]) -> bool:
+        """Whether the code's name has another class than the item: 2级 is not 3级."""
+        wanted = self._graded_codes.get(code, {})
+        return any(grades.get(name, value) != value for name, value in wanted.items())
+
+    def _by_grade(self, item: str) -> list[Link]:
+        grades = read_grades(item)
+        links = []
+        for code, wanted in self._graded_codes.items() if grades else ():
+            shared = sum(grades.get(name) == value for name, value in wanted.items())
+            if shared and not self._contradicts(code, grades):
+                links.append(Link(code, shared / len(wanted), "grade"))
+        return links
+
+    def _by_concept(self, item: str) -> list[Link]:
+        mentions = self.spotter.spot(item)
+        links = []
+        for (start, end, concept_id), status in zip(mentions, assert_status(item, mentions), strict=True):
+            concept = self.spotter.concepts[concept_id]
+            if concept.kind not in DIAGNOSIS_KINDS:
+                continue
+            covered = (end - start) / max(len(item), 1)
+            # A concept of one code says it outright; one of several codes leaves it open.
+            candidates = [code for code in concept.codes if code in self._position]
+            certain = _CERTAINTY[STATUSES[status]] * (1.0 if len(concept.codes) == 1 else 0.5)
+            weight = certain * (0.6 + 0.4 * min(1.0, 2 * covered))
+            links += [Link(code, round(weight, 4), "concept") for code in candidates if weight]
+        return links
+
+    def _by_name(self, item: str) -> list[Link]:
+        vectoriser, names = self._names
+        if vectoriser is None:
+            return []
+        likeness = (vectoriser.transform([item]) @ names).tocoo()
+        return [
+            Link(self.codes[column], round(min(float(score), 1.0), 4), "name")
+            for column, score in zip(likeness.col, likeness.data, strict=True)
+            if score >= MIN_SIMILARITY
+        ]

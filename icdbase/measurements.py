@@ -1,0 +1,389 @@
+"""Numbers in a record: pressures, classes, laboratory values, angiography, years.
+
+Words first, numbers second: one automaton finds every word that a number may
+belong to, and only there a pattern looks for the number, so the cost is that
+of one scan.  :func:`find_measurements` tells every number with its place,
+:func:`summarise` what is told of a record; :func:`measure` does both.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import NamedTuple
+
+from icdbase.analytes import ANALYTES, Analyte
+from icdbase.durations import DISEASES, read_age, read_size, read_smoking, read_years
+from icdbase.grades import GRADE_WORDS, blood_pressure_grade, read_grade
+from icdbase.matching import PhraseMatcher, expand
+from icdbase.pressures import find_pressures
+from icdbase.text import normalize
+from icdbase.vessels import VESSELS, read_stenoses, read_stents, read_timi
+
+__all__ = ["MEASUREMENTS", "Found", "Measurement", "find_measurements", "measure", "summarise"]
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """A number that may be known of a record.
+
+    Parameters
+    ----------
+    name : str
+    unit : str
+    low, high : float
+        Plausible range; what lies outside is never reported.
+    description : str
+    """
+
+    name: str
+    unit: str
+    low: float
+    high: float
+    description: str = ""
+
+
+class Found(NamedTuple):
+    """A number that a text tells.
+
+    Parameters
+    ----------
+    name : str
+        Quantity, such as ``potassium``.
+    value : float
+        In the unit of the quantity.
+    field : str
+    start, end : int
+        Offsets into the normalised field, from the word to the number's end.
+    """
+
+    name: str
+    value: float
+    field: str
+    start: int
+    end: int
+
+
+_GRADES = {
+    "hypertension_grade": (1, 3, "grade of hypertension as written"),
+    "hypertension_stratum": (1, 4, "risk as written: 1 low, 2 medium, 3 high, 4 very high"),
+    "nyha": (1, 4, "NYHA class as written"),
+    "killip": (1, 4, "Killip class as written"),
+}
+_PRESSURES = {
+    "sbp_highest": (50, 320, "highest systolic pressure told"), "dbp_highest": (20, 200, "its diastolic pressure"),
+    "sbp_admission": (50, 320, "systolic pressure on admission"), "dbp_admission": (20, 200, "diastolic on admission"),
+    "sbp_discharge": (50, 320, "systolic pressure at discharge"), "dbp_discharge": (20, 200, "diastolic at discharge"),
+}
+
+
+def _measurements() -> Iterator[Measurement]:
+    for name, (low, high, about) in _PRESSURES.items():
+        yield Measurement(name, "mmHg", low, high, about)
+    yield Measurement("bp_grade", "", 0, 3, "grade of the highest pressure (2018 Chinese guideline)")
+    for name, (low, high, about) in _GRADES.items():
+        yield Measurement(name, "", low, high, about)
+    for analyte in ANALYTES:
+        for how in analyte.keep:
+            name = analyte.name if len(analyte.keep) == 1 else f"{analyte.name}_{how}"
+            low, high, unit = (1, 1e6, "") if how == "ratio" else (analyte.low, analyte.high, analyte.unit)
+            about = "largest over first value" if how == "ratio" else f"{how} {analyte.about}"
+            yield Measurement(name, unit, low, high, about)
+    for vessel in VESSELS:
+        yield Measurement(f"stenosis_{vessel}", "%", 0, 100, "worst stenosis of the vessel at angiography")
+    yield Measurement("stenosis_max", "%", 0, 100, "worst stenosis of all")
+    yield Measurement("vessels_narrowed", "", 0, 4, "vessels with 50 % or more")
+    yield Measurement("timi_min", "", 0, 3, "poorest TIMI flow")
+    yield Measurement("stents", "", 1, 10, "most stents told at one place")
+    yield Measurement("pac_count", "/24h", 0, 200_000, "premature atrial beats")
+    yield Measurement("pvc_count", "/24h", 0, 200_000, "premature ventricular beats")
+    yield Measurement("nodule_mm", "mm", 0.5, 200, "largest nodule")
+    yield Measurement("age", "years", 0, 120, "age")
+    yield Measurement("male", "", 0, 1, "1 man, 0 woman")
+    yield Measurement("smoking_years", "years", 0, 90, "years of smoking")
+    for name in DISEASES:
+        yield Measurement(f"{name}_years", "years", 0, 90, "years since the disease is known")
+
+
+MEASUREMENTS: tuple[Measurement, ...] = tuple(_measurements())
+"""Every number that :func:`measure` may tell, in column order."""
+
+_BY_NAME = {measurement.name: measurement for measurement in MEASUREMENTS}
+
+_VALUE = re.compile(
+    r"(?:\s?\([^()。;]{0,14}\))?[\s:=是为约在达示值测定结果>-]{0,5}(?:高达|最高|升高|降低|偏高|偏低|[↑↓])?[\s:为至约达到<>≤≥]{0,3}"
+    r"(?P<number>\d{1,3}(?:,\d{3})+(?![\d,])(?:\.\d+)?|\d+(?:\.\d+)?)(?![-./年]\d{1,2}[-./月]\d)"
+    r"(?:\s?[-~–至]\s?(?P<upper>\d+(?:\.\d+)?))?\s?[↑↓hl]?\s?(?P<unit>[×*x^a-zμ%℃°/·][a-zμ%0-9^/·.*]*(?:\((?:feu|ddu)\))?|次/分钟?|次|度)?"
+)
+_NEXT = re.compile(
+    r"\s?(?:→|-+>|~|升至|降至|升高至|降低至|上升至|下降至|,?复查(?:为|:)?)\s?(?P<number>\d+(?:\.\d+)?)"
+    r"\s?(?P<unit>[a-zμ%/]+)?"
+)
+_BEATS = re.compile(
+    r"(?:总数|共|总计|数|有|计|为|:|,|\s|\(|约|达|总|个数|单发|搏动|发生|发作|出现){0,4}"
+    r"(?P<number>\d{1,3}(?:,\d{3})+|\d+)\s?(?:次|个|beats|阵)?"
+)
+_BEAT_WORDS = {
+    "pac_count": "房早|房性{早搏/期前收缩/期外收缩/逸搏}|室上性{早搏/期前收缩}|室上早",
+    "pvc_count": "室早|室性{早搏/期前收缩/期外收缩}",
+}
+
+Reader = Callable[[object, str, int, int], Iterable[tuple[str, float, int, int]]]
+
+
+@cache
+def _matcher() -> PhraseMatcher:
+    """Every word that a number may belong to, with (reader, what it reads)."""
+    words: dict[str, tuple[Reader, object]] = {}
+
+    def add(forms: str, reader: Reader, what: object):
+        for form in forms.split("|"):
+            words.update({normalize(text): (reader, what) for text in expand(form)})
+
+    for name, forms in DISEASES.items():
+        add(forms, _read_disease, name)
+    for name, forms in _BEAT_WORDS.items():
+        add(forms, _read_beats, name)
+    for analyte in ANALYTES:
+        add(analyte.forms, _read_analyte, analyte)
+    for vessel, forms in VESSELS.items():
+        add(forms, _read_vessel, vessel)
+    for word in GRADE_WORDS:
+        add(word, _read_class, word)
+    add("timi", _read_timi, None)
+    add("枚", _read_stents, None)
+    add("{吸/抽/嗜}烟{史/}|烟龄", _read_smoking, None)
+    add("{小/多发/}结节{影/灶/}|磨玻璃{影/结节/}", _read_nodule, None)
+    add("岁", _read_age, None)
+    add("{老年/中年/青年/}男性|性别:男|男|先生", _read_sex, 1.0)
+    add("{老年/中年/青年/}女性|性别:女|女|女士", _read_sex, 0.0)
+    return PhraseMatcher(words)
+
+
+def find_measurements(fields: Mapping[str, str]) -> list[Found]:
+    """Find every number of a record.
+
+    Parameters
+    ----------
+    fields : mapping of field name to normalised text
+
+    Returns
+    -------
+    list of Found
+        In field order, then text order by word.
+
+    Examples
+    --------
+    >>> found = find_measurements({"诊疗经过": "血钾3.1mmol/l,复查4.0mmol/l;nt-probnp:8199pg/ml"})
+    >>> [(item.name, item.value) for item in found]
+    [('potassium', 3.1), ('potassium', 4.0), ('nt_probnp', 8199.0)]
+    """
+    found = []
+    for field, text in fields.items():
+        if not text:
+            continue
+        found += [Found(*item[:2], field, *item[2:]) for item in _find_in(text)]
+        found += [Found(name, value, field, start, end) for name, value, start, end in find_pressures(text, field)]
+    return found
+
+
+def _find_in(text: str) -> Iterator[tuple[str, float, int, int]]:
+    vessels = []
+    for start, end, (reader, what) in _matcher().find(text):
+        if reader is _read_vessel:
+            vessels.append((start, end, what))
+        else:
+            yield from reader(what, text, start, end)
+    if vessels:
+        for vessel, percent, start, end in read_stenoses(text, vessels):
+            yield f"stenosis_{vessel}", percent, start, end
+
+
+def _read_vessel(what, text, start, end):
+    """Vessels are read together, since each ends where the next begins."""
+    return ()
+
+
+def _number(text: str) -> float:
+    return float(text.replace(",", ""))
+
+
+def _read_analyte(analyte: Analyte, text: str, start: int, end: int):
+    match = _VALUE.match(text, end)
+    while match:
+        unit = match["unit"] or ""
+        value = _convert(analyte, _number(match["number"]), unit)
+        upper = match.groupdict().get("upper")
+        if value is not None and upper:
+            top = _convert(analyte, _number(upper), unit)
+            value = (value + top) / 2 if top is not None and top >= value else value
+        if value is not None:
+            yield analyte.name, value, start, match.end()
+        match = _NEXT.match(text, match.end()) if match["number"] else None
+
+
+def _convert(analyte: Analyte, value: float, unit: str) -> float | None:
+    """Bring a value to the analyte's unit; None if the unit is foreign or the value implausible."""
+    unit = unit.strip(".,·/") if unit not in analyte.units else unit
+    if unit and unit != analyte.unit.lower():
+        factor = analyte.units.get(unit)
+        if factor is None:
+            return None
+        value *= factor
+    elif not unit:
+        value = _guess_unit(analyte, value)
+    value = round(value, 6)
+    return value if analyte.low <= value <= analyte.high else None
+
+
+def _guess_unit(analyte: Analyte, value: float) -> float:
+    """A unit is missing: read the value in the unit that makes it plausible."""
+    if analyte.name == "lvef" and value < 1:
+        return value * 100
+    if analyte.name in {"lvedd", "left_atrium"} and value < 10:
+        return value * 10  # centimetres
+    if analyte.name == "troponin" and value < 1:
+        return value * 1000  # ng/mL
+    if analyte.name == "d_dimer" and value > 50:
+        return value / 1000  # ng/mL
+    if analyte.name == "creatinine" and value < 10:
+        return value * 88.4  # mg/dL
+    return value
+
+
+def _read_class(word: str, text: str, start: int, end: int):
+    grades = [(grade.name, float(grade.value), grade.start, grade.end) for grade in read_grade(word, text, start, end)]
+    years = [("hypertension_years", value, start, stop) for value, stop in read_years(text, end)]
+    return grades + (years if word == "高血压" else [])
+
+
+def _read_disease(name: str, text: str, start: int, end: int):
+    return [(f"{name}_years", value, start, stop) for value, stop in read_years(text, end)]
+
+
+def _read_beats(name: str, text: str, start: int, end: int):
+    match = _BEATS.match(text, end, end + 24)
+    if match and (match[0][-1] in "次个阵s" or "总" in match[0]):
+        return [(name, _number(match["number"]), start, match.end())]
+    return []
+
+
+def _read_timi(what, text: str, start: int, end: int):
+    read = read_timi(text, end)
+    return [("timi", float(read[0]), start, read[1])] if read else []
+
+
+def _read_stents(what, text: str, start: int, end: int):
+    read = read_stents(text, start)
+    return [("stents", float(read[0]), read[1], end)] if read else []
+
+
+def _read_smoking(what, text: str, start: int, end: int):
+    return [("smoking_years", value, start, stop) for value, stop in read_smoking(text, end)]
+
+
+def _read_nodule(what, text: str, start: int, end: int):
+    return [("nodule_mm", value, start, stop) for value, stop in read_size(text, end)]
+
+
+def _read_age(what, text: str, start: int, end: int):
+    return [("age", value, begin, end) for value, begin in read_age(text, start)]
+
+
+def _read_sex(value: float, text: str, start: int, end: int):
+    alone = end - start > 1 or text[end : end + 1] in ("", ",", ";", "。", " ", ":", "、")
+    return [("male", value, start, end)] if alone else []
+
+
+def summarise(found: Iterable[Found]) -> dict[str, float]:
+    """Return what the numbers of one record come to.
+
+    Parameters
+    ----------
+    found : iterable of Found
+        As :func:`find_measurements` returns them, or a part of them.
+
+    Returns
+    -------
+    dict of str to float
+        By name of :data:`MEASUREMENTS`; what is not told is absent.
+
+    Examples
+    --------
+    >>> summarise(find_measurements({"诊疗经过": "肌钙蛋白i 0.05ng/ml→1.2ng/ml"}))["troponin_ratio"]
+    24.0
+    """
+    values: dict[str, list[float]] = {}
+    for item in found:
+        values.setdefault(item.name, []).append(item.value)
+    summary = _summarise_analytes(values) | _summarise_pressures(values) | _summarise_vessels(values)
+    for name in (*_GRADES, "pac_count", "pvc_count", "nodule_mm", "stents", "smoking_years"):
+        if name in values:
+            summary[name] = max(values[name])
+    for name in DISEASES:
+        if f"{name}_years" in values:
+            summary[f"{name}_years"] = max(values[f"{name}_years"])
+    for name in ("age", "male"):
+        if name in values:
+            summary[name] = values[name][0]
+    if "timi" in values:
+        summary["timi_min"] = min(values["timi"])
+    return {
+        name: value for name, value in summary.items() if _BY_NAME[name].low <= value <= _BY_NAME[name].high
+    }
+
+
+def _summarise_analytes(values: Mapping[str, list[float]]) -> dict[str, float]:
+    summary = {}
+    for analyte in ANALYTES:
+        series = values.get(analyte.name)
+        if not series:
+            continue
+        told = {"first": series[0], "last": series[-1], "max": max(series), "min": min(series),
+                "ratio": max(series) / series[0] if len(series) > 1 else None}
+        for how in analyte.keep:
+            if told[how] is not None:
+                summary[analyte.name if len(analyte.keep) == 1 else f"{analyte.name}_{how}"] = told[how]
+    return summary
+
+
+def _summarise_pressures(values: Mapping[str, list[float]]) -> dict[str, float]:
+    summary = {}
+    pairs = [
+        pair
+        for kind in ("highest", "admission", "discharge", "other")
+        for pair in zip(values.get(f"sbp_{kind}", ()), values.get(f"dbp_{kind}", ()), strict=True)
+    ]
+    if pairs:
+        summary["sbp_highest"], summary["dbp_highest"] = max(pairs)
+        summary["bp_grade"] = float(max(blood_pressure_grade(*pair) for pair in pairs))
+    for kind in ("admission", "discharge"):
+        for side in ("sbp", "dbp"):
+            series = values.get(f"{side}_{kind}")
+            if series:
+                summary[f"{side}_{kind}"] = series[0]
+    return summary
+
+
+def _summarise_vessels(values: Mapping[str, list[float]]) -> dict[str, float]:
+    worst = {vessel: max(values[f"stenosis_{vessel}"]) for vessel in VESSELS if f"stenosis_{vessel}" in values}
+    if not worst:
+        return {}
+    summary = {f"stenosis_{vessel}": percent for vessel, percent in worst.items()}
+    summary["stenosis_max"] = max(worst.values())
+    summary["vessels_narrowed"] = float(sum(percent >= 50 for percent in worst.values()))
+    return summary
+
+
+def measure(fields: Mapping[str, str]) -> dict[str, float]:
+    """Return the numbers of a record: :func:`summarise` of :func:`find_measurements`.
+
+    Examples
+    --------
+    >>> told = measure({"入院情况": "患者老年男性,76岁。血压最高180/100mmhg,控制在130-140/80-90mmhg。"})
+    >>> told["age"], told["male"], told["sbp_highest"], told["bp_grade"]
+    (76.0, 1.0, 180.0, 3.0)
+    """
+    return summarise(find_measurements(fields))

@@ -1,0 +1,103 @@
+"""Coronary angiography: stenosis by vessel, flow, stents.
+
+Vessels and abbreviations as in 冠状动脉粥样硬化性心脏病诊断与治疗指南 and the CASS
+segments; TIMI flow after the TIMI Study Group (N Engl J Med 1985;312:932).
+Words stand for numbers where a report gives none: 完全闭塞 100 %, 次全闭塞 99 %,
+未见明显狭窄 0 % (轻度, 中度 and 重度狭窄 25, 60 and 85 %: the middle of < 50, 50-70, > 70).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+__all__ = ["VESSELS", "read_stents", "read_stenoses", "read_timi"]
+
+VESSELS = {
+    "left_main": "左主干|lm|lmca|左冠主干|左冠状动脉主干",
+    "lad": "{左/}前降支|lad|对角支|d1|d2",
+    "lcx": "{左/}回旋支|lcx|钝缘支|om1|om2|om|旋支",
+    "rca": "右冠{状动脉/脉/}|rca|后降支|左室后支|pda",
+}
+
+_WINDOW = 60
+_PERCENT = re.compile(r"(\d{1,3})(?:\s?%?\s?[-~至]\s?(\d{1,3}))?\s?%")
+_NARROW = re.compile(r"狭窄|闭塞|病变|斑块|再狭窄|受压|堵塞|阻塞")
+_WORDS = (
+    (re.compile(r"次全闭塞|亚全闭塞"), 99.0),
+    (re.compile(r"(?<!未见)(?<!无)(?:完全|慢性|急性)?闭塞"), 100.0),
+    (re.compile(r"(?:未见|无)(?:明显|显著|有意义)?(?:的)?(?:狭窄|异常|病变)|正常"), 0.0),
+    (re.compile(r"(?:重度|严重|高度)狭窄"), 85.0),
+    (re.compile(r"中度狭窄"), 60.0),
+    (re.compile(r"轻度狭窄|管壁不规则"), 25.0),
+)
+_STOP = re.compile(r"[。;]|timi")
+_TIMI = re.compile(r"\s?(?:前向)?(?:血流)?(?:分级)?[\s:为约达(]{0,3}([0-3]|iii|ii|i)(?:\s?[-~]\s?([0-3]|iii|ii|i))?\s?[级度)]?")
+_FLOW = {"0": 0, "1": 1, "2": 2, "3": 3, "i": 1, "ii": 2, "iii": 3}
+_COUNT = re.compile(r"([1-9]|10|[一二两三四五六])\s?$")
+_NUMERALS = {"一": 1, "二": 2, "两": 2, "三": 3, "四": 4, "五": 5, "六": 6}
+
+
+def read_stenoses(text: str, vessels: list[tuple[int, int, str]]) -> Iterator[tuple[str, float, int, int]]:
+    """Yield (vessel, percent, start, end) for each vessel whose narrowing is told.
+
+    A vessel speaks for the text up to the next vessel, the sentence's end or 60
+    characters; the worst of several narrowings counts.
+
+    Parameters
+    ----------
+    text : str
+        Normalised text.
+    vessels : list of (start, end, vessel)
+        Where vessels are named, in text order.
+
+    Examples
+    --------
+    >>> text = "左主干未见狭窄,lad近段狭窄80-90%,lcx正常,右冠中段100%闭塞。"
+    >>> spans = [(0, 3, "left_main"), (8, 11, "lad"), (22, 25, "lcx"), (28, 30, "rca")]
+    >>> [(vessel, percent) for vessel, percent, _, _ in read_stenoses(text, spans)]
+    [('left_main', 0.0), ('lad', 90.0), ('lcx', 0.0), ('rca', 100.0)]
+    """
+    for position, (start, end, vessel) in enumerate(vessels):
+        limit = vessels[position + 1][0] if position + 1 < len(vessels) else len(text)
+        limit = min(limit, end + _WINDOW)
+        stop = _STOP.search(text, end, limit)
+        window = text[end : stop.start() if stop else limit]
+        percent = _percent(window)
+        if percent is not None:
+            yield vessel, percent, start, end + len(window)
+
+
+def _percent(window: str) -> float | None:
+    """Return the narrowing told in the text behind a vessel's name."""
+    if _NARROW.search(window):
+        values = [float(max(int(low), int(high or 0))) for low, high in _PERCENT.findall(window)]
+        values = [value for value in values if value <= 100]
+        if values:
+            return max(values)
+    return next((percent for pattern, percent in _WORDS if pattern.search(window)), None)
+
+
+def read_timi(text: str, end: int) -> tuple[int, int] | None:
+    """Return flow grade and end of its text behind the word TIMI; of a range the lower.
+
+    >>> read_timi("前向血流timi2-3级", 8)
+    (2, 12)
+    """
+    match = _TIMI.match(text, end, end + 20)
+    if not match:
+        return None
+    return min(_FLOW[group] for group in match.groups() if group), match.end()
+
+
+def read_stents(text: str, start: int) -> tuple[int, int] | None:
+    """Return the number of stents and its start, given where 枚 stands.
+
+    >>> read_stents("于前降支植入支架2枚", 9)
+    (2, 8)
+    """
+    window = max(start - 30, 0)
+    match = _COUNT.search(text, max(start - 4, 0), start)
+    if not match or "支架" not in text[window : start + 12]:
+        return None
+    return _NUMERALS.get(match[1]) or int(match[1]), match.start()
