@@ -7,6 +7,7 @@ clinical evidence.
 
 from icdbase.synthetic.corpus import iter_records, iter_simulated, make_records, write_corpus
 from icdbase.synthetic.doctors import DOCTORS, HELD_OUT_DOCTOR
+from icdbase.synthetic.measure import describe, describe_text
 from icdbase.synthetic.patient import Patient, make_patient
 from icdbase.synthetic.simulate import Evidence, SimulatedRecord, oracle_codes, simulate
 
@@ -16,6 +17,8 @@ __all__ = [
     "Evidence",
     "Patient",
     "SimulatedRecord",
+    "describe",
+    "describe_text",
     "iter_records",
     "iter_simulated",
     "make_patient",

@@ -56,9 +56,11 @@ def _status(note):
     if note.likely(0.85):
         note.say(field, "exam.abdomen")
     swollen = patient.failure == "decompensated" and chance.maybe(0.7)
-    note.say(field, "exam.legs.wet" if swollen else "exam.legs.dry", "heart_failure" if swollen else "")
-    if patient.stroke == "recent" and chance.maybe(0.4):
-        note.say(field, "exam.stroke", "stroke")
+    legs = "exam.legs.wet" if swollen else "exam.legs.plain" if patient.stroke == "recent" else "exam.legs.dry"
+    note.say(field, legs, "heart_failure" if swollen else "")
+    if patient.stroke == "recent":
+        if chance.maybe(0.5):
+            note.say(field, "exam.stroke", "stroke")
     elif note.likely(0.6):
         note.say(field, "exam.nerve")
     if note.likely(0.3):

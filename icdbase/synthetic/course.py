@@ -25,10 +25,10 @@ def write_course(note) -> None:
     note.several(FIELD, "cause.any", chance.between(0, 2))
     if note.likely(0.35):
         note.say(FIELD, "course.suspect", suspect=chance.one(_unsuffered(patient)))
-    if patient.imaged:
-        _angiography(note)
     if note.likely(0.75):
         _round(note)
+    if patient.imaged:
+        _angiography(note)
     _classes(note)
     _treatment(note)
     if chance.maybe(0.3 + 0.7 * note.doctor.names_grade):
@@ -56,7 +56,7 @@ def _round(note):
             ("脑梗死", patient.stroke), ("心力衰竭", patient.failure_years), ("房颤", patient.af_years),
         ) if there and chance.maybe(0.8)
     ]
-    risks = "、".join(told) + "病史" if told else chance.one(("既往体健", "无慢性病史", "否认慢性病史"))
+    risks = "既往" + "、".join(told) + "病史" if told else chance.one(("既往体健", "否认慢性病史", "平素体健", "既往无特殊病史"))
     thought = patient.presentation if chance.maybe(0.45) else note.values["first_thought"]
     text = note.say(
         FIELD, "course.round", risks=risks, label=note.phrase(f"label.{thought}"), differ=note.phrase("differ"),

@@ -35,7 +35,7 @@ def _state(note):
     if note.likely(0.85):
         note.say(field, "exam.abdomen")
     if note.likely(0.8):
-        note.say(field, "exam.legs.dry")
+        note.say(field, "exam.legs.plain" if patient.stroke == "recent" else "exam.legs.dry")
     if note.likely(0.4) and patient.stroke != "recent":
         note.say(field, "exam.nerve")
     if patient.imaged == "dsa" and note.likely(0.4):
@@ -49,9 +49,13 @@ def _orders(note):
     drugs = discharge_drugs(note)
     head, separator = note.phrase("orders.drugs"), chance.one(("；", "；", "，", " ", "。", "|"))
     listed = note.numbered(drugs) if chance.maybe(0.4) else separator.join(drugs)
-    items = [note.phrase("orders.diet"), head + listed + ("。" if chance.maybe(0.5) else "")]
-    items += [note.phrase("orders.teach")] if note.likely(0.95) else []
-    items += dict.fromkeys(note.phrase("orders.follow") for _ in range(chance.between(2, 4)))
+    diets = ("低盐低脂糖尿病", "糖尿病") if note.patient.diabetes else ("低盐低脂", "低盐、低脂", "清淡", "低脂")
+    items = [note.phrase("orders.diet", diet=chance.one(diets)), head + listed + ("。" if chance.maybe(0.5) else "")]
+    if note.patient.pci_stents and chance.maybe(0.6):
+        items.append(note.phrase("orders.stent"))
+    advice = [note.phrase("orders.teach")] if note.likely(0.95) else []
+    advice += dict.fromkeys(note.phrase("orders.follow") for _ in range(chance.between(2, 4)))
+    items += [text for text in advice if note.patient.diabetes or "血糖" not in text and "餐" not in text]
     if chance.maybe(0.2):
         items = [items[1], items[0], *items[2:]]
     mark = chance.one(("{}、", "{}.", note.doctor.mark))

@@ -77,9 +77,12 @@ def chosen_classes(patient, chance) -> list[str]:
     kinds = []
     if ischaemic and not (anticoagulated and not patient.pci):
         kinds.append("aspirin")
-    if patient.pci or patient.presentation == "nstemi" or (ischaemic and chance.maybe(0.3)):
-        kinds.append("ticagrelor" if chance.maybe(0.25) else "clopidogrel")
-    if ischaemic or chance.maybe(0.5):
+    elif patient.stroke and not anticoagulated:
+        kinds.append("aspirin" if chance.maybe(0.7) else "clopidogrel")
+    if patient.pci or patient.presentation == "nstemi" or (ischaemic and not anticoagulated and chance.maybe(0.3)):
+        acute = patient.presentation in ("ua", "nstemi") and not anticoagulated
+        kinds.append("ticagrelor" if acute and chance.maybe(0.25) else "clopidogrel")
+    if ischaemic or patient.stroke or patient.hyperlipidemia or chance.maybe(0.5):
         kinds.append("statin")
     if chance.maybe(0.12):
         kinds.append("ezetimibe")

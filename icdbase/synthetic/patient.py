@@ -17,8 +17,6 @@ __all__ = ["PRESENTATIONS", "Patient", "make_patient"]
 PRESENTATIONS = {"htn": 156, "ua": 162, "mva": 161, "nstemi": 159, "adhf": 162}
 """Why the patient was admitted, and how many of 800 records are so (published)."""
 
-VESSELS = ("LAD", "LCX", "RCA", "LM", "D1", "OM1", "PDA")
-
 #            htn   ua    mva   nstemi adhf
 RATES = {
     "male": (0.54, 0.60, 0.38, 0.69, 0.55),
@@ -31,10 +29,10 @@ RATES = {
     "stroke_recent": (0.09, 0.06, 0.04, 0.06, 0.06),
     "stroke_old": (0.10, 0.09, 0.05, 0.10, 0.14),
     "lung_infection": (0.06, 0.06, 0.04, 0.13, 0.40),
-    "valve": (0.02, 0.02, 0.01, 0.03, 0.20),
-    "hyperlipidemia": (0.26, 0.24, 0.25, 0.27, 0.11),
-    "low_potassium": (0.08, 0.03, 0.03, 0.06, 0.08),
-    "angina_too": (0.62, 0.0, 0.0, 0.0, 0.48),
+    "valve": (0.02, 0.025, 0.01, 0.03, 0.225),
+    "hyperlipidemia": (0.29, 0.27, 0.28, 0.30, 0.12),
+    "low_potassium": (0.09, 0.035, 0.035, 0.07, 0.09),
+    "angina_too": (0.64, 0.0, 0.0, 0.0, 0.54),
     "angiography": (0.16, 0.80, 0.93, 0.88, 0.14),
     "ct_angiography": (0.32, 0.60, 1.0, 0.3, 0.12),
     "holter": (0.48, 0.42, 0.50, 0.36, 0.46),
@@ -232,11 +230,11 @@ def _coronary(patient, chance, has):
     elif known:
         patient.cad = "stenosis"
     elif kind == "mva":
-        patient.cad = "mild" if chance.maybe(0.22) else ""
+        patient.cad = "mild" if chance.maybe(0.18) else ""
     elif kind == "adhf":
-        patient.cad = chance.weighted({"stenosis": 40, "mild": 5, "": 55})
+        patient.cad = chance.weighted({"stenosis": 32, "mild": 4, "": 64})
     else:
-        patient.cad = chance.weighted({"stenosis": 26, "mild": 16, "": 58})
+        patient.cad = chance.weighted({"stenosis": 25, "mild": 12, "": 63})
     if patient.cad == "mild" and not patient.imaged:
         patient.imaged = "cta"
     if patient.cad == "stenosis" and kind != "mva":
@@ -256,7 +254,7 @@ def _lesions(patient, chance):
     count = chance.weighted({1: 3, 2: 4, 3: 3})
     vessels = ["LAD", "LCX", "RCA"] if count == 3 else chance.some(("LAD", "LAD", "RCA", "LCX"), count)
     if patient.cad == "stenosis" and kind != "mva" and chance.maybe(0.25):
-        vessels.append(chance.one(VESSELS[3:]))
+        vessels.append(chance.one(("LM", "D1", "OM1", "PDA")))
     if kind == "mva" or patient.cad == "mild":
         if patient.cad == "mild":
             for vessel in chance.some(("LAD", "RCA", "LCX"), chance.between(1, 2)):
@@ -272,7 +270,7 @@ def _lesions(patient, chance):
             if culprit:
                 percent = min(100 if kind == "nstemi" else 95, low + 5 * chance.between(0, 6 if low == 70 else 4))
             else:
-                percent = chance.one((30, 40, 50, 50, 60, 70, 80))
+                percent = chance.one((30, 40, 50, 50) if vessel == "LM" else (30, 40, 50, 50, 60, 70, 80))
             if patient.imaged == "cta":
                 percent = min(percent, 90)
             patient.lesions[vessel] = (chance.one(segments[vessel]), percent)
@@ -362,7 +360,7 @@ def _rhythm(patient, chance, has):
     atrial = ventricular = "trace"
     if has("ectopy"):
         pattern = chance.weighted({
-            "few both": 23, "some pvc": 38, "many pvc": 21, "some pac": 19, "many pac": 24, "many both": 2,
+            "few both": 23, "some pvc": 41, "many pvc": 23, "some pac": 21, "many pac": 25, "many both": 2,
         })
         amount, _, where = pattern.partition(" ")
         if where in ("pac", "both"):
@@ -444,7 +442,7 @@ def _hypertension(patient, chance, has):
             patient.pressure_in = (chance.between(74, 88), chance.between(42, 56))
         return
     patient.htn_years = 0 if chance.maybe(0.08) else chance.between(1, 28)
-    weights = {1: 18, 2: 40, 3: 40} if kind == "mva" else {1: 13, 2: 35, 3: 61}
+    weights = {1: 18, 2: 40, 3: 40} if kind == "mva" else {1: 13, 2: 38, 3: 61}
     grade = 3 if kind == "htn" else chance.weighted(weights)
     if grade == 3:
         patient.htn_peak = (chance.one((180, 180, 185, 190, 200, 210, 220)), chance.one((90, 95, 100, 105, 110, 120)))

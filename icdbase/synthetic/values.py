@@ -50,16 +50,21 @@ LABS = {
 
 def draw_labs(patient, chance) -> None:
     """Fill ``patient.labs``: mostly unremarkable, moved by what the patient has."""
-    labs = {
-        key: round(max(low, min(high, chance.bell(mean, spread))), digits)
-        for key, (low, high, digits, _, mean, spread) in LABS.items()
-    }
+    labs = {key: _usual(chance, *row) for key, row in LABS.items()}
     patient.labs = labs
     _heart(patient, chance, labs)
     _metabolism(patient, chance, labs)
     _others(patient, chance, labs)
     for key, (_, _, digits, *_) in LABS.items():
         labs[key] = round(labs[key], digits) if digits else round(labs[key])
+
+
+def _usual(chance, low, high, digits, _, mean, spread):
+    """A value within the limits; never heaped on a limit, as clipping would do."""
+    value = chance.bell(mean, spread)
+    if not max(low, mean * 0.2) < value < high:
+        value = chance.real(max(mean - spread, low), min(mean + spread, high))
+    return round(value, digits)
 
 
 def _heart(patient, chance, labs):
