@@ -165,13 +165,14 @@ class _Scan:
 
     __slots__ = (
         "applied", "bits", "claim", "claim_reach", "comma", "count", "family", "first", "hit", "last_end", "mentions",
-        "past", "past_near", "text", "waiting",
+        "past", "past_near", "sentence", "text", "waiting",
     )
 
     def __init__(self, text: str, mentions: Sequence[tuple]):
         self.text, self.mentions = text, mentions
         self.bits = [0] * len(mentions)
-        self.count = self.first = 0  # mentions seen; first mention of this clause
+        self.count = 0  # mentions seen
+        self.first = self.sentence = 0  # first mention of this clause, of this sentence
         self.claim, self.claim_reach, self.comma = 0, "", -1  # denial, doubt or end that holds; comma passed
         self.past, self.past_near, self.family = 0, -1, 0
         self.hit = False  # whether the claim fell on a mention
@@ -236,6 +237,7 @@ class _Scan:
             self.claim = 0
         if rank == 3:
             self.past = self.family = 0
+            self.sentence = self.count
 
     def _forward(self, bit: int, rule: Rule, start: int, end: int):
         if bit == 16:
@@ -262,6 +264,10 @@ class _Scan:
         if reach == "near":
             if self._touches(start, NEAR):
                 self._mark_last(bit)
+            return
+        if reach == "sentence" and self.first == self.count > self.sentence:
+            # A clause of its own: 曾患肺炎,已治愈.
+            self._mark_last(bit)
             return
         for index in range(max(self.first, self.applied[bit]), self.count):
             self.bits[index] |= bit

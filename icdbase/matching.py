@@ -8,7 +8,7 @@ Chinese than over characters.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from itertools import product
 
@@ -82,64 +82,65 @@ class PhraseMatcher:
 
     @cached_property
     def _automaton(self):
-        """Automaton; a payload is the phrase and those of its prefixes that are phrases, longest first.
+        """Automaton; a payload is (bytes, characters, value, fallback).
 
-        The prefixes stand in when a longer phrase fails at its edge.
+        A phrase that may fail at its edges has a fallback: itself and those of
+        its prefixes that are phrases, longest first, with their edges.
         """
         import ahocorasick
 
         automaton = ahocorasick.Automaton()
-        for phrase in self.phrases:
-            payload = tuple(
-                (len(prefix.encode()), len(prefix), self.phrases[prefix], _edge(prefix[0]), _edge(prefix[-1]))
-                for prefix in _prefixes(phrase)
-                if prefix in self.phrases
-            )
-            automaton.add_word(_as_bytes(phrase), payload)
+        for phrase, value in self.phrases.items():
+            fallback = None
+            if phrase[0] in _EDGES or phrase[-1] in _EDGES:
+                fallback = tuple(
+                    (len(prefix.encode()), len(prefix), self.phrases[prefix], _edge(prefix[0]), _edge(prefix[-1]))
+                    for prefix in _prefixes(phrase)
+                    if prefix in self.phrases
+                )
+            automaton.add_word(_as_bytes(phrase), (len(phrase.encode()), len(phrase), value, fallback))
         automaton.make_automaton()
         return automaton
 
     def find(self, text: str) -> list[tuple[int, int, object]]:
         """Return (start, end, value) of the matches, in text order, without overlaps.
 
-        >>> PhraseMatcher({"nyha": 1, "nyha分级": 2}).find("nyha分类")
-        [(0, 4, 1)]
+        >>> PhraseMatcher({"nyha": 1, "nyha分级": 2, "nyha分级3": 3}).find("nyha分级34")
+        [(0, 6, 2)]
         """
         if not self.phrases or not text:
             return []
         raw = text.encode("utf-8", "surrogatepass")
-        found, done, position = [], 0, 0
-        for start, stop, length, value in self._byte_spans(raw.decode("latin-1")):
-            position += len(raw[done:start].decode("utf-8", "surrogatepass"))
-            found.append((position, position + length, value))
-            position, done = position + length, stop
+        data = raw.decode("latin-1")
+        found, done, position, at = [], 0, 0, 0
+        while at >= 0:
+            scan, at = self._automaton.iter_long(data, at), -1
+            for last, (size, length, value, fallback) in scan:
+                start = last + 1 - size
+                if fallback:
+                    size, length, value = _fitting(data, start, fallback)
+                if length:
+                    position += len(raw[done:start].decode("utf-8", "surrogatepass"))
+                    found.append((position, position + length, value))
+                    position, done = position + length, start + size
+                if start + size <= last:
+                    # The longest phrase failed at an edge: go on right behind what was taken.
+                    at = start + size
+                    break
         return found
 
-    def _byte_spans(self, data: str) -> Iterable[tuple[int, int, int, object]]:
-        """Yield (start, stop, characters, value) in bytes."""
-        start_at, count, automaton = 0, len(data), self._automaton
-        while start_at < count:
-            for last, payload in automaton.iter_long(data, start_at):
-                begin = last + 1 - payload[0][0]
-                for size, length, value, left, right in payload:
-                    stop = begin + size
-                    if (left and begin and _edge(data[begin - 1]) == left) or (
-                        right and stop < count and _edge(data[stop]) == right
-                    ):
-                        continue
-                    yield begin, stop, length, value
-                    break
-                else:
-                    stop = begin + 1
-                if stop <= last:
-                    # The longest phrase failed at an edge: go on right behind what was taken.
-                    start_at = stop
-                    break
-            else:
-                return
+
+def _fitting(data: str, start: int, candidates: tuple) -> tuple[int, int, object]:
+    """Return (bytes, characters, value) of the longest candidate whose edges are free; else one byte of nothing."""
+    before = _edge(data[start - 1]) if start else 0
+    for size, length, value, left, right in candidates:
+        after = data[start + size : start + size + 1]
+        if not (left and before == left) and not (right and _edge(after) == right):
+            return size, length, value
+    return 1, 0, None
 
 
-def _prefixes(phrase: str) -> Iterable[str]:
+def _prefixes(phrase: str) -> Iterator[str]:
     return (phrase[:length] for length in range(len(phrase), 0, -1))
 
 

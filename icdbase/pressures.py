@@ -14,9 +14,12 @@ from icdbase.assertion import FIELD_ROLES
 
 __all__ = ["find_pressures"]
 
-_PAIR = re.compile(
-    r"(?<![\d./])(\d{2,3}(?:\.\d)?)(?:[-~至](\d{2,3}))?\s?(?:mmhg)?\s?/\s?(\d{2,3}(?:\.\d)?)(?:[-~至](\d{2,3}))?(?![\d./]\d)\s?(mmhg|毫米汞柱|mm汞柱|kpa)?"
+_SYSTOLIC = re.compile(r"(?<![\d./])(\d{2,3}(?:\.\d)?)(?:[-~至](\d{2,3}))?\s?(?:mmhg)?\s?$")
+_DIASTOLIC = re.compile(
+    r"/\s?(\d{2,3}(?:\.\d)?)(?:[-~至](\d{2,3}))?(?!\d|[./]\d)\s?(?P<unit>mmhg|毫米汞柱|mm汞柱|kpa)?"
 )
+_BEFORE, _BESIDE = frozenset("0123456789 g"), frozenset("0123456789 ")
+_LONGEST = 16  # 130-140mmhg, a blank, and what stands before
 _WORD = re.compile(r"血压|bp|高压|收缩压")
 _HIGHEST = re.compile(r"最高|高达|曾达|高时|升至|达")
 _CONTROLLED = re.compile(r"控制|维持|波动|平素|平时|服药后|治疗后|最低|降至")
@@ -37,18 +40,31 @@ def find_pressures(text: str, field: str = "") -> Iterator[tuple[str, float, int
     []
     """
     role = FIELD_ROLES.get(field, "")
-    for match in _PAIR.finditer(text):
-        before = text[max(match.start() - _LOOK_BACK, 0) : match.start()]
-        if not match[5] and not _WORD.search(before):
+    for upper, lower, start in _pairs(text):
+        before = text[max(start - _LOOK_BACK, 0) : start]
+        if not lower["unit"] and not _WORD.search(before):
             continue
-        factor = 7.5 if match[5] == "kpa" else 1.0
-        systolic = float(match[2] or match[1]) * factor
-        diastolic = float(match[4] or match[3]) * factor
+        factor = 7.5 if lower["unit"] == "kpa" else 1.0
+        systolic = float(upper[2] or upper[1]) * factor
+        diastolic = float(lower[2] or lower[1]) * factor
         if not (50 <= systolic <= 320 and 20 <= diastolic <= 200 and diastolic < systolic):
             continue
         kind = _kind(before, role)
-        yield f"sbp_{kind}", systolic, match.start(), match.end()
-        yield f"dbp_{kind}", diastolic, match.start(), match.end()
+        yield f"sbp_{kind}", systolic, start, lower.end()
+        yield f"dbp_{kind}", diastolic, start, lower.end()
+
+
+def _pairs(text: str) -> Iterator[tuple[re.Match, re.Match, int]]:
+    """Yield both sides of each stroke between numbers, and where the left one begins."""
+    stroke = text.find("/", 1)
+    while stroke > 0:
+        if text[stroke - 1] in _BEFORE and text[stroke + 1 : stroke + 2] in _BESIDE:
+            window = max(stroke - _LONGEST, 0)
+            upper = _SYSTOLIC.search(text[window:stroke])
+            lower = _DIASTOLIC.match(text, stroke)
+            if upper and lower:
+                yield upper, lower, window + upper.start()
+        stroke = text.find("/", stroke + 1)
 
 
 def _kind(before: str, role: str) -> str:
