@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from icdbase.synthetic.history import pressure
+from icdbase.synthetic.history import ecg_bank, pressure
 
 __all__ = ["first_thought", "write_admission"]
 
@@ -65,7 +65,7 @@ def _status(note):
         note.say(field, "exam.nerve")
     if note.likely(0.3):
         note.say(field, "exam.aid")
-        note.add(field, note.phrase("hpi.er", ecg=note.phrase("hpi.ecg")))
+        note.add(field, note.phrase("hpi.er", ecg=note.phrase(ecg_bank(patient))))
     elif note.likely(0.15):
         note.say(field, "exam.aid.none")
 
@@ -77,7 +77,7 @@ def _temperature(note):
 
 
 def _diagnosis(note):
-    patient, chance, doctor = note.patient, note.chance, note.doctor
+    chance, doctor = note.chance, note.doctor
     first = note.phrase(f"label.{note.values['first_thought']}")
     rest = [
         (bank, finding, values) for bank, finding, values in _known(note)
@@ -105,7 +105,7 @@ def _diagnosis(note):
 def _known(note):
     """What may stand in the admission diagnosis beside the first thought."""
     patient, chance, doctor = note.patient, note.chance, note.doctor
-    if patient.hypertension and patient.htn_years and not note.values["first_thought"] == "htn":
+    if patient.hypertension and patient.htn_years and note.values["first_thought"] != "htn":
         yield from _pressure_label(patient, chance, doctor)
     if patient.diabetes and patient.dm_years and patient.dm_type_stated:
         yield "diag.dm", "diabetes", {}

@@ -101,8 +101,8 @@ def make_records(n: int, random_state: int = 0, *, doctors=None):
 def write_corpus(directory, n: int, seed: int = 0, *, progress: Callable[[int], None] | None = None) -> list[Path]:
     """Write train, validation and test files in the official format, and label-free inputs.
 
-    Records are streamed: memory does not grow with ``n``.  Each file takes its
-    name only when all of it is written.
+    Records are streamed: memory does not grow with ``n``.  The files take their
+    names only when all of them are written.
 
     Parameters
     ----------
@@ -124,13 +124,14 @@ def write_corpus(directory, n: int, seed: int = 0, *, progress: Callable[[int], 
         If ``n`` is too small for three parts.
     """
     sizes = split_sizes(n)
+    names = {part: [f"ICD-Coding-{part}.json"] for part in sizes}
+    for part in ("val", "test"):
+        names[part].append(f"ICD-Coding-{part}-input.json")
     folder = Path(directory)
-    records, done, paths = iter_records(n, seed), count(1), []
-    for part, size in sizes.items():
-        names = [f"ICD-Coding-{part}.json"] + ([f"ICD-Coding-{part}-input.json"] if part != "train" else [])
-        paths += [folder / name for name in names]
-        with ExitStack() as stack:
-            files = [stack.enter_context(atomic_write(folder / name)) for name in names]
+    records, done = iter_records(n, seed), count(1)
+    with ExitStack() as stack:  # all or none: an old test file never stays beside a new training file
+        for part, size in sizes.items():
+            files = [stack.enter_context(atomic_write(folder / name)) for name in names[part]]
             for place, record in enumerate(islice(records, size)):
                 for file, labelled in zip(files, (True, False), strict=False):
                     file.write((",\n" if place else "[\n") + _as_json(record, labelled))
@@ -139,7 +140,7 @@ def write_corpus(directory, n: int, seed: int = 0, *, progress: Callable[[int], 
                     progress(number)
             for file in files:
                 file.write("\n]\n")
-    return paths
+    return [folder / name for listed in names.values() for name in listed]
 
 
 def _as_json(record, labelled):

@@ -8,9 +8,16 @@ from icdbase.synthetic.labtext import write_labs
 __all__ = ["write_course"]
 
 FIELD = "诊疗经过"
-URINE = ("尿蛋白：-", "尿蛋白：±", "尿潜血：+", "尿潜血：-", "酮体：-", "尿糖：-", "白细胞：8/uL", "红细胞：12/uL", "尿比重：1.015",
-         "PH：6.0", "尿胆原：-", "亚硝酸盐：-", "上皮细胞：3/uL", "粒细胞：±")
-SUSPECTS = ("肺栓塞", "主动脉夹层", "脑梗死", "肺部感染", "心房颤动", "心肌梗死", "心力衰竭", "糖尿病", "甲状腺功能亢进", "冠心病")
+URINE = (
+    "尿蛋白：-", "尿潜血：+", "酮体：-", "尿糖：-", "白细胞：8/uL", "红细胞：12/uL", "尿比重：1.015", "PH：6.0",
+    "尿胆原：-", "亚硝酸盐：-", "上皮细胞：3/uL", "粒细胞：±",
+)
+SUSPECTS = (
+    "肺栓塞", "主动脉夹层", "脑梗死", "肺部感染", "心房颤动", "心肌梗死", "心力衰竭", "糖尿病", "甲状腺功能亢进",
+    "冠心病",
+)
+BACK_TO_SINUS = ("数小时后复查为窦性心律，", "次日复查转为窦律，", "用药后转复窦律，", "后自行恢复窦性心律，")
+UNREMARKABLE = ("既往体健", "否认慢性病史", "平素体健", "既往无特殊病史")
 
 
 def write_course(note) -> None:
@@ -22,7 +29,7 @@ def write_course(note) -> None:
         part(note)
     if patient.presentation == "adhf" and chance.maybe(0.5):
         note.say(FIELD, "gas", po2=patient.labs["po2"], pco2=patient.labs["pco2"])
-    note.several(FIELD, "cause.any", chance.between(0, 2))
+    note.several(FIELD, "cause.any", chance.between(1, 3))
     if note.likely(0.35):
         note.say(FIELD, "course.suspect", suspect=chance.one(_unsuffered(patient)))
     if note.likely(0.75):
@@ -33,7 +40,7 @@ def write_course(note) -> None:
     _treatment(note)
     if chance.maybe(0.3 + 0.7 * note.doctor.names_grade):
         _added(note)
-    note.several(FIELD, "course.consult", chance.between(0, 2))
+    note.several(FIELD, "course.consult", chance.between(1, 2))
     if note.likely(0.6):
         note.say(FIELD, "course.close")
 
@@ -56,7 +63,7 @@ def _round(note):
             ("脑梗死", patient.stroke), ("心力衰竭", patient.failure_years), ("房颤", patient.af_years),
         ) if there and chance.maybe(0.8)
     ]
-    risks = "既往" + "、".join(told) + "病史" if told else chance.one(("既往体健", "否认慢性病史", "平素体健", "既往无特殊病史"))
+    risks = "既往" + "、".join(told) + "病史" if told else chance.one(UNREMARKABLE)
     thought = patient.presentation if chance.maybe(0.45) else note.values["first_thought"]
     text = note.say(
         FIELD, "course.round", risks=risks, label=note.phrase(f"label.{thought}"), differ=note.phrase("differ"),
@@ -105,7 +112,7 @@ def _ecg(note):
     if patient.af == "persistent" or caught:
         note.say(FIELD, "ecg.af", "fibrillation", rate=rate + 8)
         if caught:
-            note.add(FIELD, chance.one(("数小时后复查为窦性心律，", "次日复查转为窦律，", "用药后转复窦律，", "后自行恢复窦性心律，")), "fibrillation")
+            note.add(FIELD, chance.one(BACK_TO_SINUS), "fibrillation")
     else:
         note.say(FIELD, "ecg.sinus", rate=rate)
     if patient.other_rhythm and (not patient.holter or patient.other_rhythm in ("avb1", "rbbb", "brady")):
@@ -141,9 +148,10 @@ def _holter(note):
         beats.append(note.phrase("holter.pac", pac=patient.pac))
     if patient.pvc or patient.pac:
         beats.append(note.phrase("holter.pvc", pvc=patient.pvc))
+    rhythm = note.phrase(f"holter.base.{base}", hours=chance.between(2, 9), bouts=chance.between(2, 30))
     text = note.say(
-        FIELD, "holter", base=note.phrase(f"holter.base.{base}", hours=chance.between(2, 9), bouts=chance.between(2, 30)),
-        beats="".join(beats) or note.phrase("holter.clean"), total=mean * 1440 + chance.between(-900, 900), mean=mean,
+        FIELD, "holter", base=rhythm, beats="".join(beats) or note.phrase("holter.clean"), mean=mean,
+        total=mean * 1440 + chance.between(-900, 900),
         fast=patient.pulse + chance.between(28, 56), slow=max(34, patient.pulse - chance.between(16, 30)),
     )
     if patient.af:
@@ -167,14 +175,17 @@ def _echo(note):
     if patient.old_mi_years and chance.maybe(0.5):
         note.say(FIELD, "echo.wall", "old_infarct")
     if patient.valve:
-        note.say(FIELD, f"echo.valve.{patient.valve}", "valve" if patient.valve == "moderate" else "", valve=patient.valve_name)
+        finding = "valve" if patient.valve == "moderate" else ""
+        note.say(FIELD, f"echo.valve.{patient.valve}", finding, valve=patient.valve_name)
     if patient.pericardial:
         much = patient.pericardial > 10
         note.say(FIELD, "echo.pericardial.much" if much else "echo.pericardial.little", "pericardial" if much else "",
                  mm=patient.pericardial)
     if note.likely(0.5):
-        note.say(FIELD, "echo.more", flow=chance.between(5, 13) / 10, ao=chance.between(28, 35), pa=chance.between(20, 28))
-    note.say(FIELD, "echo.ef", "heart_failure" if weak else "", ef=patient.lvef, fs=patient.lvef // 2 + chance.between(0, 4))
+        aorta, artery, flow = chance.between(28, 35), chance.between(20, 28), chance.between(5, 13) / 10
+        note.say(FIELD, "echo.more", flow=flow, ao=aorta, pa=artery)
+    shortening = patient.lvef // 2 + chance.between(0, 4)
+    note.say(FIELD, "echo.ef", "heart_failure" if weak else "", ef=patient.lvef, fs=shortening)
 
 
 def _chest(note):
@@ -215,7 +226,8 @@ def _belly(note):
     if patient.liver_cyst:
         pieces.append(("belly.liver.cyst", "liver_cyst" if patient.liver_cyst >= 8 else "", {"mm": patient.liver_cyst}))
     if patient.renal_cyst:
-        pieces.append(("belly.kidney.cyst", "renal_cyst" if patient.renal_cyst >= 10 else "", {"mm": patient.renal_cyst}))
+        finding = "renal_cyst" if patient.renal_cyst >= 10 else ""
+        pieces.append(("belly.kidney.cyst", finding, {"mm": patient.renal_cyst}))
     elif chance.maybe(0.6):
         pieces.append(("belly.kidney.plain", "", {}))
     if patient.gallstone or "胆囊切除术" not in patient.former:

@@ -60,6 +60,7 @@ def _orders(note):
         items = [items[1], items[0], *items[2:]]
     mark = chance.one(("{}、", "{}.", note.doctor.mark))
     if chance.maybe(0.85):
-        note.add(field, "；".join(mark.format(place) + item.rstrip("。；") for place, item in enumerate(items, start=1)) + "。")
+        marked = (mark.format(place) + item.rstrip("。；") for place, item in enumerate(items, start=1))
+        note.add(field, "；".join(marked) + "。")
     else:
         note.add(field, "。".join(item.rstrip("。；") for item in items) + "。")

@@ -76,18 +76,18 @@ class Doctor:
 DOCTORS = {
     doctor.name: doctor
     for doctor in (
-        Doctor("Bai", "{}.", "latin", 0, 0.66, 0.55, 0.55, 0.75),
-        Doctor("Chen", "{}、", "roman", 1, 0.8, 0.3, 0.35, 0.8, 0.003, vessels="latin"),
-        Doctor("Deng", "({})", "arabic", 2, 0.58, 0.75, 0.2, 0.6, 0.008, half_width=True,
+        Doctor("Bai", "{}.", "latin", 0, 0.66, 0.55, 0.55, 0.85),
+        Doctor("Chen", "{}、", "roman", 1, 0.8, 0.3, 0.35, 0.9, 0.003, vessels="latin"),
+        Doctor("Deng", "({})", "arabic", 2, 0.58, 0.75, 0.2, 0.75, 0.008, half_width=True,
                omits=(("婚姻史", 0.12), ("家族史", 0.06), ("个人史", 0.05), ("出院情况", 0.03))),
-        Doctor("Fang", "{}.", "roman", 3, 0.74, 0.2, 0.6, 0.85, 0.002, vessels="mixed"),
-        Doctor("Guo", "{}．", "chinese", 0, 0.6, 0.85, 0.2, 0.55, 0.01,
+        Doctor("Fang", "{}.", "roman", 3, 0.74, 0.2, 0.6, 0.92, 0.002, vessels="mixed"),
+        Doctor("Guo", "{}．", "chinese", 0, 0.6, 0.85, 0.2, 0.7, 0.01,
                omits=(("婚姻史", 0.08), ("家族史", 0.1), ("入院情况", 0.02))),
-        Doctor("Hu", "{}、", "latin", 1, 0.88, 0.45, 0.45, 0.8, 0.004, half_width=True, vessels="latin"),
-        Doctor("Jiang", "{}.", "arabic", 2, 0.66, 0.55, 0.5, 0.65, 0.006, vessels="mixed"),
-        Doctor("Kang", "（{}）", "latin", 3, 0.52, 0.4, 0.3, 0.5, 0.012,
+        Doctor("Hu", "{}、", "latin", 1, 0.88, 0.45, 0.45, 0.9, 0.004, half_width=True, vessels="latin"),
+        Doctor("Jiang", "{}.", "arabic", 2, 0.66, 0.55, 0.5, 0.8, 0.006, vessels="mixed"),
+        Doctor("Kang", "（{}）", "latin", 3, 0.52, 0.4, 0.3, 0.65, 0.012,
                omits=(("婚姻史", 0.15), ("个人史", 0.12), ("家族史", 0.15), ("既往史", 0.02))),
-        Doctor(HELD_OUT_DOCTOR, "{}）", "roman", 4, 0.68, 0.4, 0.35, 0.65, 0.005, vessels="chinese", own_words=True),
+        Doctor(HELD_OUT_DOCTOR, "{}）", "roman", 4, 0.68, 0.4, 0.35, 0.8, 0.005, vessels="chinese", own_words=True),
     )
 }
 EVERYDAY_DOCTORS = tuple(name for name in DOCTORS if name != HELD_OUT_DOCTOR)

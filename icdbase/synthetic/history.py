@@ -9,7 +9,8 @@ __all__ = ["write_history"]
 
 SYMPTOM = {"ua": "chest", "mva": "chest", "nstemi": "chest", "adhf": "breath", "htn": "dizzy"}
 VESSEL_NAMES = {
-    "LAD": "前降支", "LCX": "回旋支", "RCA": "右冠状动脉", "LM": "左主干", "D1": "第一对角支", "OM1": "钝缘支", "PDA": "后降支",
+    "LAD": "前降支", "LCX": "回旋支", "RCA": "右冠状动脉", "LM": "左主干",
+    "D1": "第一对角支", "OM1": "钝缘支", "PDA": "后降支",
 }
 
 
@@ -35,6 +36,11 @@ def _span(number, unit):
     return f"{number}个{unit}" if unit == "月" else f"{number}{unit}"
 
 
+def ecg_bank(patient) -> str:
+    """The bank for an electrocardiogram from before admission."""
+    return "hpi.ecg.af" if patient.af == "persistent" else "hpi.ecg"
+
+
 def pressure(pair) -> str:
     return f"{pair[0]}/{pair[1]}"
 
@@ -47,6 +53,7 @@ def _values(note):
     elif patient.acts_like in ("ua", "nstemi") and chance.maybe(0.12):
         kind = "breath"
     months = patient.stroke_months
+    usual = (chance.between(12, 14), chance.between(145, 156), chance.between(7, 8), chance.between(88, 96))
     note.values.update(
         dur=_span(*patient.onset), dur2=_span(*patient.worse), sym=note.phrase(f"sym.{kind}"),
         sex="男" if patient.male else "女", age=patient.age, complaint="",
@@ -58,9 +65,9 @@ def _values(note):
         smoke_years=patient.smoke_years, smoke_daily=patient.smoke_daily, quit=chance.between(1, 9),
         drink=chance.between(2, 8) * 5, fpg=round(chance.real(6.6, 9.9), 1), also_no=note.phrase("also_no"),
         marry_age=chance.between(21, 27), side=chance.one(("左侧", "右侧")),
-        control=f"{chance.between(12, 14)}0-{chance.between(145, 156)}/{chance.between(7, 8)}0-{chance.between(88, 96)}",
+        control="{}0-{}/{}0-{}".format(*usual),
         breath=note.phrase("breath"),
-        abpm=f"{patient.pressure_out[0] - 4}/{patient.pressure_out[1] - 3}",
+        abpm=pressure([sum(pair) // 2 for pair in zip(patient.pressure_in, patient.pressure_out, strict=True)]),
         rate=patient.pulse,
     )
     home_drugs(note)
@@ -128,9 +135,10 @@ def _present(note):
     if patient.angina_too and kind != "ua":
         note.say("现病史", "hpi.quality.ua", "angina")
     if note.likely(0.7):
-        note.say("现病史", "hpi.home")
+        high = patient.hypertension and patient.pressure_in[0] >= 140
+        note.say("现病史", "hpi.home.pressure" if high and chance.maybe(0.5) else "hpi.home")
     if note.likely(0.7):
-        note.say("现病史", "hpi.er", ecg=note.phrase("hpi.ecg"))
+        note.say("现病史", "hpi.er", ecg=note.phrase(ecg_bank(patient)))
     if note.likely(0.5):
         note.say("现病史", "hpi.emergency", treats=_treats(note))
     note.say("现病史", "hpi.admit", label=note.phrase(f"label.{note.values['first_thought']}"))
@@ -139,7 +147,8 @@ def _present(note):
 
 def _treats(note):
     """Drugs of an earlier doctor, by no means always the right ones."""
-    kinds = note.chance.some(("plate", "statin", "nitrate", "nitrate", "pressure", "other", "beta"), 3)
+    usual = ("plate", "statin", "nitrate", "nitrate", "pressure", "other", "beta")
+    kinds = [kind for kind in note.chance.some(usual, 3) if kind != "pressure" or note.patient.hypertension]
     return "、".join(dict.fromkeys(note.phrase(f"treat.item.{kind}") for kind in kinds))
 
 
@@ -172,7 +181,7 @@ def _past(note):
         pieces.append(("past.stroke.no", ""))
     if patient.rare in ("glaucoma", "breast", "renal"):
         pieces.append((f"past.rare.{patient.rare}", patient.rare))
-    if chance.maybe(0.2):
+    if chance.maybe(0.35):
         pieces.append(("past.lipids", ""))
     note.say("既往史", "past.intro")
     for bank, finding in chance.shuffled(pieces):
@@ -184,15 +193,18 @@ def _past(note):
             note.say("既往史", bank, finding)
     for former in patient.former:
         note.say("既往史", "past.operation" if former.endswith(("术", "手术")) else "past.former", former=former)
-    note.several("既往史", "past.denial", chance.between(3, 5))
+    note.several("既往史", "past.denial", chance.between(4, 6))
 
 
 def _personal(note):
     patient = note.patient
     note.say("个人史", "personal.place")
     note.say("个人史", "personal.work")
-    note.say("个人史", f"personal.smoke.{patient.smoker}")
-    note.say("个人史", "personal.drink.yes" if patient.drinker else "personal.drink.no")
+    if patient.smoker == "never" and not patient.drinker and note.chance.maybe(0.4):
+        note.say("个人史", "personal.neither")
+    else:
+        note.say("个人史", f"personal.smoke.{patient.smoker}")
+        note.say("个人史", "personal.drink.yes" if patient.drinker else "personal.drink.no")
     boys, girls = patient.children
     children = "".join(f"{count}{who}" for count, who in ((boys, "子"), (girls, "女")) if count)
     note.say("婚姻史", "marriage", children=children or "1子")

@@ -10,7 +10,10 @@ __all__ = ["lab_line", "troponin", "write_labs"]
 WORDS = {
     "ckmb": (("肌酸激酶同工酶", "CK-MB", "磷酸肌酸激酶同工酶"), "CK-MB", ("U/L",)),
     "myo": (("肌红蛋白",), "MYO", ("ng/mL", "ng/ml", "μg/L")),
-    "bnp": (("NT-proBNP", "N末端B型钠尿肽前体", "氨基末端脑钠肽前体", "脑钠肽前体"), "NT-proBNP", ("pg/mL", "pg/ml", "ng/L")),
+    "bnp": (
+        ("NT-proBNP", "N末端B型钠尿肽前体", "氨基末端脑钠肽前体", "脑钠肽前体"),
+        "NT-proBNP", ("pg/mL", "pg/ml", "ng/L"),
+    ),
     "tc": (("总胆固醇", "胆固醇"), "TC", ("mmol/L",)),
     "tg": (("甘油三酯", "甘油三脂"), "TG", ("mmol/L",)),
     "hdl": (("高密度脂蛋白", "高密度脂蛋白胆固醇"), "HDL-C", ("mmol/L",)),
@@ -44,8 +47,11 @@ WORDS = {
     "ft4": (("游离甲状腺素",), "FT4", ("pmol/L",)),
     "esr": (("血沉", "红细胞沉降率"), "ESR", ("mm/h",)),
 }
-TROPONIN = (("肌钙蛋白I", "ng/mL", 1), ("cTnI", "ng/ml", 1), ("高敏肌钙蛋白I", "pg/mL", 1000), ("hs-cTnI", "ng/L", 1000),
-            ("肌钙蛋白", "ng/mL", 1), ("超敏肌钙蛋白I", "ng/ml", 1), ("TnI", "μg/L", 1))
+TROPONIN = (
+    ("肌钙蛋白I", "ng/mL", 1), ("cTnI", "ng/ml", 1), ("高敏肌钙蛋白I", "pg/mL", 1000), ("hs-cTnI", "ng/L", 1000),
+    ("肌钙蛋白", "ng/mL", 1), ("超敏肌钙蛋白I", "ng/ml", 1), ("TnI", "μg/L", 1),
+)
+"""Name, unit, and how many of the unit make 1 ng/mL."""
 PANELS = (
     (("血常规", "血细胞分析", "血常规检查"), ("wbc", "neu", "hb", "plt")),
     (("肝功", "肝功能", "生化", "肝肾功"), ("alt", "ast", "tbil", "alb")),
