@@ -53,6 +53,7 @@ _PRIORITY = ("negated", "family", "uncertain", "resolved", "historical")
 _ROLE_BITS = {"family": 16, "past": 8}
 # What may follow a bare item of an enumeration: 否认肝炎,结核,疟疾等病史.
 _ITEM_ENDS = frozenset(",、。;及和或等史病与")
+_ITEM_JOINTS = frozenset(" 及和或与、")
 _DELIMITERS = {",": 1, ";": 2, "。": 3, "!": 3}
 
 
@@ -189,7 +190,7 @@ class _Scan:
             bits |= self.past
         if self.claim:
             if self.comma >= 0 and start != self.last_start():
-                if self.hit and start - self.comma <= 1 and self._is_bare(end):
+                if self.hit and self._is_bare(start, end):
                     self.comma = -1
                 else:
                     self.claim = 0
@@ -203,8 +204,10 @@ class _Scan:
     def last_start(self) -> int:
         return self.mentions[self.count - 1][0] if self.count else -1
 
-    def _is_bare(self, end: int) -> bool:
-        return end >= len(self.text) or self.text[end] in _ITEM_ENDS
+    def _is_bare(self, start: int, end: int) -> bool:
+        """Whether a mention behind a comma is an item and no clause: ",咳痰,", ",及疟疾等"."""
+        joined = start == self.comma or (start == self.comma + 1 and self.text[start - 1] in _ITEM_JOINTS)
+        return joined and (end >= len(self.text) or self.text[end] in _ITEM_ENDS)
 
     def trigger(self, start: int, end: int, rule):
         """Meet a trigger or a delimiter."""

@@ -28,8 +28,9 @@ MIN_SIMILARITY = 0.35
 """Below this, shared characters (性, 病, 功能) say nothing."""
 
 _NUMBER = re.compile(r"(?<![\d.~/×*-])\(?(?P<number>\d{1,2})\s?(?P<stop>[.、)]|,(?=[^\d]))\s?(?!\d+(?:\.\d+)?(?:mm|cm|%|g))")
-_UNNUMBERED = re.compile(r"[。;,\n]+")
-_STRONG = re.compile(r"[。;\n]+|\s{2,}")
+# A separator, or a bracket that no separator cuts: 高血压病(3级,极高危).
+_UNNUMBERED = re.compile(r"\([^()。;]{0,60}\)|(?P<cut>[。;,\n]+)")
+_STRONG = re.compile(r"\([^()。;]{0,60}\)|(?P<cut>[。;\n]+|\s{2,})")
 _EDGE = " ,;。、:.\t\n"
 _CERTAINTY = {"present": 1.0, "historical": 1.0, "uncertain": 0.5, "resolved": 0.5, "family": 0.0, "negated": 0.0}
 
@@ -101,10 +102,9 @@ def _numbered_starts(text: str) -> list[tuple[int, int]]:
 def _cut(text: str, start: int, end: int, separator: re.Pattern) -> list[tuple[int, int]]:
     spans, begin = [], start
     for match in separator.finditer(text, start, end):
-        if text.count("(", begin, match.start()) > text.count(")", begin, match.start()):
-            continue  # inside brackets: 高血压病(3级,极高危)
-        spans.append((begin, match.start()))
-        begin = match.end()
+        if match["cut"]:
+            spans.append((begin, match.start()))
+            begin = match.end()
     return [*spans, (begin, end)]
 
 

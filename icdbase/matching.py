@@ -15,6 +15,7 @@ from itertools import product
 __all__ = ["PhraseMatcher", "expand"]
 
 _CHOICE = re.compile(r"\{([^{}]*)\}")
+_BLOCK = 8192
 _EDGES = dict.fromkeys("abcdefghijklmnopqrstuvwxyz", 1) | dict.fromkeys("0123456789", 2)
 
 
@@ -112,22 +113,44 @@ class PhraseMatcher:
             return []
         raw = text.encode("utf-8", "surrogatepass")
         data = raw.decode("latin-1")
-        found, done, position, at = [], 0, 0, 0
-        while at >= 0:
-            scan, at = self._automaton.iter_long(data, at), -1
-            for last, (size, length, value, fallback) in scan:
-                start = last + 1 - size
-                if fallback:
-                    size, length, value = _fitting(data, start, fallback)
-                if length:
-                    position += len(raw[done:start].decode("utf-8", "surrogatepass"))
-                    found.append((position, position + length, value))
-                    position, done = position + length, start + size
-                if start + size <= last:
-                    # The longest phrase failed at an edge: go on right behind what was taken.
-                    at = start + size
-                    break
+        found, done, position = [], 0, 0
+        for start, stop, length, value in self._spans(data):
+            position += len(raw[done:start].decode("utf-8", "surrogatepass"))
+            found.append((position, position + length, value))
+            position, done = position + length, stop
         return found
+
+    @cached_property
+    def _longest(self) -> int:
+        return max(len(phrase.encode()) for phrase in self.phrases)
+
+    def _spans(self, data: str) -> Iterator[tuple[int, int, int, object]]:
+        """Yield (start, stop, characters, value) in bytes, block by block.
+
+        A phrase that fails at its edge makes the scan start again behind it, and
+        each start costs the length of the block; blocks keep that linear.
+        """
+        block_at, count = 0, len(data)
+        while block_at < count:
+            limit = block_at + _BLOCK
+            block = data if limit >= count and not block_at else data[block_at : limit + self._longest]
+            at = 0
+            while at >= 0:
+                scan, at = self._automaton.iter_long(block, at), -1
+                for last, (size, length, value, fallback) in scan:
+                    start = block_at + last + 1 - size
+                    if start >= limit:
+                        break
+                    whole = size
+                    if fallback:
+                        size, length, value = _fitting(data, start, fallback)
+                    if length:
+                        yield start, start + size, length, value
+                    if size < whole:
+                        at = start + size - block_at
+                        break
+                    limit = max(limit, start + size)
+            block_at = limit
 
 
 def _fitting(data: str, start: int, candidates: tuple) -> tuple[int, int, object]:
