@@ -40,7 +40,7 @@ def _status(note):
         if chance.maybe(0.6):
             note.copy("既往史", field, 1, 5)
     note.say(field, "exam.vitals", bp=pressure(patient.pressure_in), temp=_temperature(note),
-             pulse=patient.pulse, resp=chance.between(17, 26 if patient.failure else 20),
+             pulse=patient.pulse, resp=chance.between(19, 26) if patient.failure else chance.between(16, 20),
              **({"finding": "hypertension"} if patient.hypertension and not patient.htn_years else {}))
     if note.likely(0.9):
         note.say(field, "exam.general.in")

@@ -91,8 +91,8 @@ def draw_failure(patient, chance, has):
     kind = patient.presentation
     if kind == "adhf":
         patient.failure, patient.failure_years = "decompensated", chance.between(1, 10)
-        patient.nyha = chance.weighted({2: 9, 3: 52, 4: 39})
-        patient.nyha_stated = chance.maybe(0.65)
+        patient.nyha = chance.weighted({2: 8, 3: 48, 4: 44})
+        patient.nyha_stated = chance.maybe(0.68)
         patient.acute_edema = patient.nyha == 4 and chance.maybe(0.28)
         patient.lvef = max(22, min(66, round(chance.bell(*chance.one(((33, 5), (35, 6), (45, 3), (56, 5)))))))
     elif kind == "nstemi":
@@ -140,7 +140,7 @@ def draw_rhythm(patient, chance, has):
     atrial = ventricular = "trace"
     if has("ectopy"):
         pattern = chance.weighted({
-            "few both": 28, "some pvc": 41, "many pvc": 23, "some pac": 26, "many pac": 31, "many both": 2,
+            "few both": 30, "some pvc": 46, "many pvc": 28, "some pac": 26, "many pac": 31, "many both": 2,
         })
         amount, _, where = pattern.partition(" ")
         if where in ("pac", "both"):

@@ -7,6 +7,10 @@ from icdbase.synthetic.phrasebook import render
 
 __all__ = ["write_history"]
 
+CHRONIC = {
+    "痛风", "甲状腺功能减退", "前列腺增生", "腰椎间盘突出", "颈椎病", "慢性支气管炎", "慢性胃炎", "反流性食管炎",
+    "过敏性鼻炎",
+}
 SYMPTOM = {"ua": "chest", "mva": "chest", "nstemi": "chest", "adhf": "breath", "htn": "dizzy"}
 VESSEL_NAMES = {
     "LAD": "前降支", "LCX": "回旋支", "RCA": "右冠状动脉", "LM": "左主干",
@@ -51,7 +55,7 @@ def _values(note):
     if patient.acts_like == "htn" and chance.maybe(0.35):
         kind = "chest"
     elif patient.acts_like in ("ua", "nstemi") and chance.maybe(0.12):
-        kind = "breath"
+        kind = "equivalent"
     months = patient.stroke_months
     usual = (chance.between(12, 14), chance.between(145, 156), chance.between(7, 8), chance.between(88, 96))
     note.values.update(
@@ -82,6 +86,8 @@ def _negatives(note):
     """Symptoms that are denied: shared out over the sentences, none of them twice or against the complaint."""
     told = note.values["sym"] + {"adhf": "水肿呼吸困难端坐呼吸", "htn": "头晕头痛"}.get(note.patient.acts_like, "")
     told += {"adhf": "水肿呼吸困难端坐呼吸"}.get(note.patient.presentation, "大汗放射痛")
+    if "肿" in told:
+        told += "水肿"
     if note.patient.lung_infection:
         told += "发热咳嗽咳痰"
     if note.patient.rare == "dizzy":
@@ -116,7 +122,7 @@ def _present(note):
     if note.likely(0.3):
         note.say("现病史", "hpi.pretreat")
     if note.likely(0.6):
-        note.say("现病史", "hpi.hospital", earlier=note.phrase("hpi.earlier"), treats=_treats(note))
+        note.say("现病史", "hpi.hospital", earlier=_earlier(note), treats=_treats(note))
     if note.likely(0.6):
         note.say("现病史", "hpi.care")
     note.say("现病史", "hpi.worse")
@@ -143,6 +149,12 @@ def _present(note):
         note.say("现病史", "hpi.emergency", treats=_treats(note))
     note.say("现病史", "hpi.admit", label=note.phrase(f"label.{note.values['first_thought']}"))
     note.say("现病史", "hpi.general")
+
+
+def _earlier(note):
+    """What another hospital called it: not always rightly, but no disease that the note denies."""
+    name = note.phrase("hpi.earlier")
+    return name if note.patient.hypertension or "高血压" not in name else "冠心病"
 
 
 def _treats(note):
@@ -192,8 +204,21 @@ def _past(note):
         else:
             note.say("既往史", bank, finding)
     for former in patient.former:
-        note.say("既往史", "past.operation" if former.endswith(("术", "手术")) else "past.former", former=former)
-    note.several("既往史", "past.denial", chance.between(4, 6))
+        kind = "operation" if former.endswith("术") else "chronic" if former in CHRONIC else "former"
+        note.say("既往史", f"past.{kind}", former=former)
+    note.several("既往史", "past.denial", chance.between(4, 6), never=_undeniable(patient))
+
+
+def _undeniable(patient):
+    """Words that the usual denials must not hold for this patient."""
+    words = []
+    if patient.stents or patient.rare in ("glaucoma", "breast") or any(name.endswith("术") for name in patient.former):
+        words += ["手术", "系统回顾"]
+    if "骨折" in patient.former:
+        words += ["外伤", "重伤"]
+    if "肺结核" in patient.former:
+        words.append("结核")
+    return words
 
 
 def _personal(note):

@@ -7,8 +7,9 @@ from icdbase.synthetic.phrasebook import render
 __all__ = ["Note", "tidy"]
 
 _DOUBLED = tuple(pair.split() for pair in (
-    "，， ，", "，。 。", "；， ；", "，； ；", "。， 。", "；。 。", "。。 。", "、。 。",
-    "、， ，", "、； ；", ",, ,", ",。 。", ",; ;", ";, ;", "。, 。", ";。 。", "、, ,", "、; ;", "：， ：", ":, :", "；； ；", ";; ;", "。； 。", "。; 。",
+    "，， ，", "，。 。", "；， ；", "，； ；", "。， 。", "；。 。", "。。 。", "、。 。", "、， ，", "、； ；",
+    "：， ：", "；； ；", "。； 。", ",, ,", ",。 。", ",; ;", ";, ;", "。, 。", ";。 。", "、, ,", "、; ;",
+    ":, :", ";; ;", "。; 。",
 ))
 _EDGES = "，。；、,; "
 
@@ -97,11 +98,13 @@ class Note:
             (finding, target, text) for finding, field, text in self.evidence if field == source and text in kept
         ]
 
-    def several(self, field: str, bank: str, count: int) -> None:
-        """Say up to ``count`` different things of one bank."""
+    def several(self, field: str, bank: str, count: int, never=()) -> None:
+        """Say up to ``count`` different things of one bank, none with a word of ``never``."""
         phrases = self.book.phrases(self.doctor, bank)
         for phrase in self.chance.some(phrases, count):
-            self.add(field, render(phrase, self.values, self.chance.random))
+            text = render(phrase, self.values, self.chance.random)
+            if not any(word in text for word in never):
+                self.add(field, text)
 
     def likely(self, share: float) -> bool:
         """Whether this doctor bothers to say what a doctor of middling zeal says with ``share``."""
