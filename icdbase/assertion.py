@@ -48,6 +48,7 @@ NEAR = 3
 """Characters that may stand between a mention and a trigger that reaches ``near``."""
 
 _BITS = {"negated": 1, "uncertain": 2, "resolved": 4, "historical": 8, "family": 16}
+_END, _NOW, _PATIENT, _NONE = -1, -2, -3, -4
 # When several statuses hold, the first of these is told: a denied disease of the father is denied.
 _PRIORITY = ("negated", "family", "uncertain", "resolved", "historical")
 _ROLE_BITS = {"family": 16, "past": 8}
@@ -100,7 +101,10 @@ def load_rules() -> Mapping[str, Rule]:
 
 @cache
 def _matcher() -> PhraseMatcher:
-    return PhraseMatcher(dict(load_rules()) | _DELIMITERS)
+    """Triggers as (bit or marker, direction, reach), delimiters as their rank."""
+    marks = _BITS | {"end": _END, "now": _NOW, "patient": _PATIENT, "none": _NONE}
+    table = {trigger: (marks[rule.effect], rule.direction, rule.reach) for trigger, rule in load_rules().items()}
+    return PhraseMatcher(table | _DELIMITERS)
 
 
 @cache
@@ -214,22 +218,21 @@ class _Scan:
         if rule.__class__ is int:
             self._delimiter(rule, end)
             return
-        effect = rule.effect
-        if effect in _BITS:
-            bit = _BITS[effect]
-            if rule.direction == "backward":
-                self._backward(bit, rule.reach, start)
-            elif rule.direction == "either" and self._touches(start, 1):
-                self._backward(bit, "near", start)
-            else:
-                self._forward(bit, rule, start, end)
-        elif effect == "end":
-            self.settle()
-            self.claim = 0
-        elif effect == "now":
-            self.past = 0
-        elif effect == "patient":
-            self.family = 0
+        bit, direction, reach = rule
+        if bit < 0:
+            if bit == _END:
+                self.settle()
+                self.claim = 0
+            elif bit == _NOW:
+                self.past = 0
+            elif bit == _PATIENT:
+                self.family = 0
+        elif direction == "backward":
+            self._backward(bit, reach, start)
+        elif direction == "either" and self._touches(start, 1):
+            self._backward(bit, "near", start)
+        else:
+            self._forward(bit, direction, reach, start, end)
 
     def _delimiter(self, rank: int, end: int):
         self.settle()
@@ -242,16 +245,16 @@ class _Scan:
             self.past = self.family = 0
             self.sentence = self.count
 
-    def _forward(self, bit: int, rule: Rule, start: int, end: int):
+    def _forward(self, bit: int, direction: str, reach: str, start: int, end: int):
         if bit == 16:
             self.family = bit
         elif bit == 8:
-            self.past, self.past_near = bit, end if rule.reach == "near" else -1
+            self.past, self.past_near = bit, end if reach == "near" else -1
         else:
             self.settle()
-            self.claim, self.claim_reach, self.comma, self.hit = bit, rule.reach, -1, False
+            self.claim, self.claim_reach, self.comma, self.hit = bit, reach, -1, False
             # 病理征未引出: no mention may follow in this clause, then the one before is meant.
-            self.waiting = bit if rule.direction == "after" and self._touches(start, NEAR) else 0
+            self.waiting = bit if direction == "after" and self._touches(start, NEAR) else 0
 
     def _touches(self, start: int, gap: int) -> bool:
         """Whether a mention of this clause ends within ``gap`` characters before."""

@@ -27,7 +27,9 @@ __all__ = ["DiagnosisLinker", "Item", "Link", "split_diagnoses"]
 MIN_SIMILARITY = 0.35
 """Below this, shared characters (性, 病, 功能) say nothing."""
 
-_NUMBER = re.compile(r"(?<![\d.~/×*-])\(?(?P<number>\d{1,2})\s?(?P<stop>[.、)]|,(?=[^\d]))\s?(?!\d+(?:\.\d+)?(?:mm|cm|%|g))")
+_NUMBER = re.compile(
+    r"(?<![\d.~/×*-])\(?(?P<number>\d{1,2})\s?(?P<stop>[.、)]|,(?=[^\d]))\s?(?!\d+(?:\.\d+)?(?:mm|cm|%|g))"
+)
 # A separator, or a bracket that no separator cuts: 高血压病(3级,极高危).
 _UNNUMBERED = re.compile(r"\([^()。;]{0,60}\)|(?P<cut>[。;,\n]+)")
 _STRONG = re.compile(r"\([^()。;]{0,60}\)|(?P<cut>[。;\n]+|\s{2,})")
@@ -172,10 +174,7 @@ class DiagnosisLinker:
         return self._cached(item)
 
     def scores(self, text: str) -> tuple[list[int], list[float]]:
-        """Return positions in :attr:`codes` and the best score of each over the items of a list.
-
-        A later item counts a little less: the list begins with what matters most.
-        """
+        """Return positions in :attr:`codes` and the best score of each over the items of a list."""
         best: dict[int, float] = {}
         for _, code, score in self.link(text):
             column = self._position[code]
@@ -200,42 +199,51 @@ class DiagnosisLinker:
         return {code: grades for code, grades in graded.items() if grades}
 
     def _explain(self, item: str) -> tuple[Link, ...]:
-        scores: dict[str, Link] = {}
-        for link in (*self._by_name(item), *self._by_concept(item), *self._by_grade(item)):
-            if link.code not in scores or scores[link.code].score <= link.score:
-                scores[link.code] = link
+        mentions = self._diagnoses(item)
+        doubt = max((certainty for _, certainty in mentions), default=1.0)
         grades = read_grades(item)
-        if grades:
-            scores = {code: link for code, link in scores.items() if not self._contradicts(code, grades)}
-        return tuple(sorted(scores.values(), key=lambda link: (-link.score, link.code)))
+        links = [
+            *(link._replace(score=link.score * doubt) for link in (*self._by_name(item), *self._by_grade(grades))),
+            *self._by_concept(item, mentions),
+        ]
+        best: dict[str, Link] = {}
+        for link in links:
+            known = best.get(link.code)
+            if link.score and not self._contradicts(link.code, grades) and not (known and known.score > link.score):
+                best[link.code] = link._replace(score=round(link.score, 4))
+        return tuple(sorted(best.values(), key=lambda link: (-link.score, link.code)))
+
+    def _diagnoses(self, item: str) -> list[tuple[tuple[int, int, int], float]]:
+        """Return the mentions that may be diagnoses, and how certain each is."""
+        mentions = self.spotter.spot(item)
+        statuses = assert_status(item, mentions)
+        return [
+            (mention, _CERTAINTY[STATUSES[status]])
+            for mention, status in zip(mentions, statuses, strict=True)
+            if self.spotter.concepts[mention[2]].kind in DIAGNOSIS_KINDS
+        ]
 
     def _contradicts(self, code: str, grades: dict[str, int]) -> bool:
         """Whether the code's name has another class than the item: 2级 is not 3级."""
         wanted = self._graded_codes.get(code, {})
         return any(grades.get(name, value) != value for name, value in wanted.items())
 
-    def _by_grade(self, item: str) -> list[Link]:
-        grades = read_grades(item)
+    def _by_grade(self, grades: dict[str, int]) -> list[Link]:
         links = []
         for code, wanted in self._graded_codes.items() if grades else ():
             shared = sum(grades.get(name) == value for name, value in wanted.items())
-            if shared and not self._contradicts(code, grades):
+            if shared:
                 links.append(Link(code, shared / len(wanted), "grade"))
         return links
 
-    def _by_concept(self, item: str) -> list[Link]:
-        mentions = self.spotter.spot(item)
+    def _by_concept(self, item: str, mentions) -> list[Link]:
         links = []
-        for (start, end, concept_id), status in zip(mentions, assert_status(item, mentions), strict=True):
-            concept = self.spotter.concepts[concept_id]
-            if concept.kind not in DIAGNOSIS_KINDS:
-                continue
+        for (start, end, concept_id), certainty in mentions:
+            codes = self.spotter.concepts[concept_id].codes
             covered = (end - start) / max(len(item), 1)
             # A concept of one code says it outright; one of several codes leaves it open.
-            candidates = [code for code in concept.codes if code in self._position]
-            certain = _CERTAINTY[STATUSES[status]] * (1.0 if len(concept.codes) == 1 else 0.5)
-            weight = certain * (0.6 + 0.4 * min(1.0, 2 * covered))
-            links += [Link(code, round(weight, 4), "concept") for code in candidates if weight]
+            weight = certainty * (1.0 if len(codes) == 1 else 0.5) * (0.6 + 0.4 * min(1.0, 2 * covered))
+            links += [Link(code, weight, "concept") for code in codes if code in self._position]
         return links
 
     def _by_name(self, item: str) -> list[Link]:
@@ -244,7 +252,7 @@ class DiagnosisLinker:
             return []
         likeness = (vectoriser.transform([item]) @ names).tocoo()
         return [
-            Link(self.codes[column], round(min(float(score), 1.0), 4), "name")
+            Link(self.codes[column], min(float(score), 1.0), "name")
             for column, score in zip(likeness.col, likeness.data, strict=True)
             if score >= MIN_SIMILARITY
         ]

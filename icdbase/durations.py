@@ -8,16 +8,16 @@ from collections.abc import Iterator
 __all__ = ["DISEASES", "read_age", "read_size", "read_smoking", "read_years"]
 
 DISEASES = {
-    "hypertension": "高血压{病/症}|原发性高血压{病/}|血压{升高/增高/偏高}",
+    "hypertension": "血压{升高/增高/偏高}",
     "diabetes": "{2型/ii型/}糖尿病|血糖{升高/增高/偏高}",
     "coronary": "冠心病|冠{状动/}脉粥样硬化性心脏病|心绞痛|冠脉支架{植入/置入}{术/}后|pci术后|心{肌/}梗{死/}",
     "stroke": "脑梗{死/塞/}|腔{隙性脑/}梗{死/塞/}|脑卒中|脑血栓",
     "fibrillation": "{阵发性/持续性/}{房颤/心房颤动/心房纤颤}",
     "failure": "心{衰/力衰竭/功能不全}",
 }
-"""Diseases whose years are told, with the words that they follow."""
+"""Diseases whose years are told, with the words that they follow (高血压 is read with its grade)."""
 
-_NUMERAL = {"一": 1, "二": 2, "两": 2, "三": 3, "四": 4, "五": 5, "六": 6, "七": 7, "八": 8, "九": 9, "十": 10, "半": 0.5}
+_NUMERAL = dict(zip("一二两三四五六七八九十半", (1, 2, 2, 3, 4, 5, 6, 7, 8, 9, 10, 0.5), strict=True))
 _COUNT = r"(?P<count>\d{1,2}(?:\.\d)?|[二三四五六]?十[一二三四五六七八九]?|[一二两三四五六七八九半])"
 _YEARS = re.compile(
     rf"[^,。;、0-9一二两三四五六七八九十半]{{0,10}}?{_COUNT}\s?(?:余|多|\+|来)?\s?(?P<unit>年|个?月)(?!\d{{1,2}}月|代)"

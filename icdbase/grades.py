@@ -33,6 +33,7 @@ _HEART_FUNCTION = re.compile(
     rf"(?:分级|分为|评级|评估|nyha分级|不全)?\s?{_SPACE}(?:nyha|纽约)?(?:心功能)?(?:分级|分类)?[\s:)\]]{{0,2}}{_ONE}{_UPTO}\s?[级期]"
 )
 _KILLIP_FOLLOWS = re.compile(r"[\s,(\[]{0,2}kill?ip")
+_ATTACHED = re.compile(r"(?<=[ap]|s)(?:iv|i{1,3})$")
 _GRADE_BEFORE = re.compile(rf"{_ONE}{_UPTO}\s?[级期][\s(\[]{{0,2}}$")
 _PRESSURE = re.compile(
     r"(?:病|症)?[\s(\[,:、-]{0,3}"
@@ -53,8 +54,13 @@ class Grade(NamedTuple):
     end: int
 
 
-GRADE_WORDS = ("高血压", "心功能", "nyha", "killip", "killips", "killp", "kilip", "kiliip")
-"""Words that a class may stand beside; whoever scans for words looks for these."""
+GRADE_WORDS = {
+    "高血压": "高血压{/病/症}",
+    "心功能": "心功能",
+    "nyha": "nyha{/i/ii/iii/iv}",
+    "killip": "{kil/kill}ip{/s/'s}{/i/ii/iii/iv}|killp|kiliip",
+}
+"""Word that a class may stand beside to its forms; whoever scans for words looks for these."""
 
 
 def read_grade(word: str, text: str, start: int, end: int) -> Iterator[Grade]:
@@ -65,6 +71,7 @@ def read_grade(word: str, text: str, start: int, end: int) -> Iterator[Grade]:
     Parameters
     ----------
     word : str
+        A key of :data:`GRADE_WORDS`.
     text : str
         Normalised text.
     start, end : int
@@ -83,6 +90,8 @@ def read_grade(word: str, text: str, start: int, end: int) -> Iterator[Grade]:
             name = "killip" if _KILLIP_FOLLOWS.match(text, match.end()) else "nyha"
             if not (name == "nyha" and text[max(start - 12, 0) : start].rfind("kill") >= 0):
                 yield _class(name, match, start)
+    elif attached := _ATTACHED.search(text, start, end):
+        yield Grade(word, _CLASS[attached[0]], start, end)
     elif word == "nyha":
         match = _NYHA.match(text, end, end + 30)
         if match:

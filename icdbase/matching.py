@@ -112,45 +112,48 @@ class PhraseMatcher:
         if not self.phrases or not text:
             return []
         raw = text.encode("utf-8", "surrogatepass")
-        data = raw.decode("latin-1")
         found, done, position = [], 0, 0
-        for start, stop, length, value in self._spans(data):
-            position += len(raw[done:start].decode("utf-8", "surrogatepass"))
-            found.append((position, position + length, value))
-            position, done = position + length, stop
+        for start, stop, length, value in self._spans(raw.decode("latin-1")):
+            if start != done:
+                position += len(raw[done:start].decode("utf-8", "surrogatepass"))
+            end = position + length
+            found.append((position, end, value))
+            position, done = end, stop
         return found
 
     @cached_property
     def _longest(self) -> int:
         return max(len(phrase.encode()) for phrase in self.phrases)
 
-    def _spans(self, data: str) -> Iterator[tuple[int, int, int, object]]:
-        """Yield (start, stop, characters, value) in bytes, block by block.
+    def _spans(self, data: str) -> list[tuple[int, int, int, object]]:
+        """Return (start, stop, characters, value) in bytes, scanned block by block.
 
         A phrase that fails at its edge makes the scan start again behind it, and
         each start costs the length of the block; blocks keep that linear.
         """
-        block_at, count = 0, len(data)
+        spans, block_at, count, automaton = [], 0, len(data), self._automaton
         while block_at < count:
             limit = block_at + _BLOCK
             block = data if limit >= count and not block_at else data[block_at : limit + self._longest]
             at = 0
             while at >= 0:
-                scan, at = self._automaton.iter_long(block, at), -1
+                scan, at, offset = automaton.iter_long(block, at), -1, block_at + 1
                 for last, (size, length, value, fallback) in scan:
-                    start = block_at + last + 1 - size
+                    stop = last + offset
+                    start = stop - size
                     if start >= limit:
                         break
-                    whole = size
                     if fallback:
-                        size, length, value = _fitting(data, start, fallback)
-                    if length:
-                        yield start, start + size, length, value
-                    if size < whole:
-                        at = start + size - block_at
-                        break
-                    limit = max(limit, start + size)
-            block_at = limit
+                        fitting, length, value = _fitting(data, start, fallback)
+                        if length:
+                            spans.append((start, start + fitting, length, value))
+                        if fitting < size:
+                            at = start + fitting - block_at
+                            break
+                    else:
+                        spans.append((start, stop, length, value))
+            block_at = max(limit, spans[-1][1]) if spans else limit
+        return spans
 
 
 def _fitting(data: str, start: int, candidates: tuple) -> tuple[int, int, object]:

@@ -150,9 +150,9 @@ def _matcher() -> PhraseMatcher:
         add(analyte.forms, _read_analyte, analyte)
     for vessel, forms in VESSELS.items():
         add(forms, _read_vessel, vessel)
-    for word in GRADE_WORDS:
-        add(word, _read_class, word)
-    add("timi", _read_timi, None)
+    for word, forms in GRADE_WORDS.items():
+        add(forms, _read_class, word)
+    add("timi{/i/ii/iii}", _read_timi, None)
     add("枚", _read_stents, None)
     add("{吸/抽/嗜}烟{史/}|烟龄", _read_smoking, None)
     add("{小/多发/}结节{影/灶/}|磨玻璃{影/结节/}", _read_nodule, None)
@@ -271,7 +271,7 @@ def _read_beats(name: str, text: str, start: int, end: int):
 
 
 def _read_timi(what, text: str, start: int, end: int):
-    read = read_timi(text, end)
+    read = read_timi(text, start, end)
     return [("timi", float(read[0]), start, read[1])] if read else []
 
 

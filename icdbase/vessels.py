@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-__all__ = ["VESSELS", "read_stents", "read_stenoses", "read_timi"]
+__all__ = ["VESSELS", "read_stenoses", "read_stents", "read_timi"]
 
 VESSELS = {
     "left_main": "左主干|lm|lmca|左冠主干|左冠状动脉主干",
@@ -32,7 +32,10 @@ _WORDS = (
     (re.compile(r"轻度狭窄|管壁不规则"), 25.0),
 )
 _STOP = re.compile(r"[。;]|timi")
-_TIMI = re.compile(r"\s?(?:前向)?(?:血流)?(?:分级)?[\s:为约达(]{0,3}([0-3]|iii|ii|i)(?:\s?[-~]\s?([0-3]|iii|ii|i))?\s?[级度)]?")
+_FLOW_CLASS = "([0-3]|iii|ii|i)"
+_TIMI = re.compile(
+    rf"\s?(?:前向)?(?:血流)?(?:分级)?[\s:为约达(]{{0,3}}{_FLOW_CLASS}(?:\s?[-~]\s?{_FLOW_CLASS})?\s?[级度)]?"
+)
 _FLOW = {"0": 0, "1": 1, "2": 2, "3": 3, "i": 1, "ii": 2, "iii": 3}
 _COUNT = re.compile(r"([1-9]|10|[一二两三四五六])\s?$")
 _NUMERALS = {"一": 1, "二": 2, "两": 2, "三": 3, "四": 4, "五": 5, "六": 6}
@@ -78,12 +81,14 @@ def _percent(window: str) -> float | None:
     return next((percent for pattern, percent in _WORDS if pattern.search(window)), None)
 
 
-def read_timi(text: str, end: int) -> tuple[int, int] | None:
-    """Return flow grade and end of its text behind the word TIMI; of a range the lower.
+def read_timi(text: str, start: int, end: int) -> tuple[int, int] | None:
+    """Return flow grade and end of its text, given where TIMI stands; of a range the lower.
 
-    >>> read_timi("前向血流timi2-3级", 8)
-    (2, 12)
+    >>> read_timi("前向血流timi2-3级", 4, 8), read_timi("timiiii级", 0, 7)
+    ((2, 12), (3, 7))
     """
+    if end - start > 4:
+        return _FLOW[text[start + 4 : end]], end
     match = _TIMI.match(text, end, end + 20)
     if not match:
         return None

@@ -1,0 +1,245 @@
+"""Measurements: readings worked by hand, units, nonsense, properties."""
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from icdbase.analytes import ANALYTES
+from icdbase.grades import blood_pressure_grade, read_grades
+from icdbase.matching import expand
+from icdbase.measurements import MEASUREMENTS, Found, find_measurements, measure, summarise
+from icdbase.tasks import CCL25
+from icdbase.text import normalize
+
+SAMPLE = Path(__file__).parent / "data" / "sample_record.json"
+
+
+def told(text, field="诊疗经过"):
+    return measure({field: normalize(text)})
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "value"),
+    [
+        # laboratory: separators, units, marks, missing units
+        ("血钾：3.2mmol/L", "potassium_min", 3.2),
+        ("K+ 3.15 mmol/L↓", "potassium_min", 3.15),
+        ("钾 2.9↓mmol/L", "potassium_min", 2.9),
+        ("血钾3.0", "potassium_min", 3.0),
+        ("NT-proBNP：8,199pg/mL", "nt_probnp_max", 8199),
+        ("NT-proBNP>35000pg/ml", "nt_probnp_max", 35000),
+        ("N末端脑钠肽前体 1.2ng/mL", "nt_probnp_max", 1200),
+        ("BNP 856 pg/ml", "bnp", 856),
+        ("脑钠肽（BNP）：1250pg/ml", "bnp", 1250),
+        ("肌钙蛋白I 0.05ng/ml，复查肌钙蛋白I 2.5ng/ml", "troponin_ratio", 50),
+        ("高敏肌钙蛋白T 14.5ng/L→245.6ng/L", "troponin_max", 245.6),
+        ("hs-cTnI：0.012μg/L", "troponin_first", 12),
+        ("cTnI 1.25", "troponin_first", 1.25),
+        ("CK-MB 35U/L", "ck_mb", 7),
+        ("肌酸激酶同工酶：12.3ng/ml", "ck_mb", 12.3),
+        ("糖化血红蛋白：6.80%", "hba1c", 6.8),
+        ("HbA1c 9.1％", "hba1c", 9.1),
+        ("空腹血糖8.6mmol/L", "glucose_fasting", 8.6),
+        ("随机血糖 200mg/dl", "glucose_max", 200 / 18),
+        ("低密度脂蛋白胆固醇：4.12mmol/L", "ldl_c", 4.12),
+        ("LDL-C 150mg/dL", "ldl_c", 150 / 38.67),
+        ("甘油三酯 2.31mmol/L", "triglycerides", 2.31),
+        ("总胆固醇6.7", "cholesterol", 6.7),
+        ("HDL-C0.85mmol/l", "hdl_c", 0.85),
+        ("同型半胱氨酸：25.6umol/L", "homocysteine", 25.6),
+        ("Hcy 18.3μmol/L", "homocysteine", 18.3),
+        ("肌酐 156μmol/L", "creatinine", 156),
+        ("Scr 1.8mg/dl", "creatinine", 1.8 * 88.4),
+        ("eGFR 45.2ml/min/1.73m2", "egfr", 45.2),
+        ("D-二聚体：1.74mg/L", "d_dimer", 1.74),
+        ("D-二聚体 850ng/ml", "d_dimer", 0.85),
+        ("C反应蛋白：45.6mg/L", "crp", 45.6),
+        ("超敏C-反应蛋白 5.2 mg/L", "crp", 5.2),
+        ("降钙素原0.35ng/ml", "procalcitonin", 0.35),
+        ("白细胞 12.5×10⁹/L", "wbc", 12.5),
+        ("WBC：11.2*10^9/L", "wbc", 11.2),
+        ("中性粒细胞百分比：85.3%", "neutrophils", 85.3),
+        ("血红蛋白：109.0g/L", "hemoglobin", 109),
+        ("尿酸 520umol/L", "uric_acid", 520),
+        ("TSH 6.5uIU/ml", "tsh", 6.5),
+        ("心率 96次/分", "heart_rate_first", 96),
+        ("HR：110bpm", "heart_rate_first", 110),
+        # echo
+        ("LVEF：35%", "lvef_min", 35),
+        ("左室射血分数约0.42", "lvef_min", 42),
+        ("EF 55-60%", "lvef_min", 57.5),
+        ("左室舒张末期内径62mm", "lvedd", 62),
+        ("LVEDD 5.8cm", "lvedd", 58),
+        ("左房前后径 45mm", "left_atrium", 45),
+        # angiography
+        ("LAD近段狭窄80%，LCX中段60%狭窄", "stenosis_lad", 80),
+        ("LAD近段狭窄80%，LCX中段60%狭窄", "stenosis_lcx", 60),
+        ("前降支近中段弥漫性病变，最重处狭窄约90%", "stenosis_lad", 90),
+        ("右冠中段次全闭塞", "stenosis_rca", 99),
+        ("RCA近段100%闭塞", "stenosis_rca", 100),
+        ("左主干未见明显狭窄，前降支近段70%～80%狭窄", "stenosis_left_main", 0),
+        ("左主干未见明显狭窄，前降支近段70%～80%狭窄", "stenosis_lad", 80),
+        ("前降支80%狭窄，回旋支50%狭窄，右冠40%狭窄", "vessels_narrowed", 2),
+        ("前降支血流TIMI 2级", "timi_min", 2),
+        ("前向血流TIMIⅢ级", "timi_min", 3),
+        ("于前降支植入支架2枚", "stents", 2),
+        ("植入药物洗脱支架三枚", "stents", 3),
+        # ectopic beats
+        ("房早1,234次/24h", "pac_count", 1234),
+        ("室性早搏共8652次", "pvc_count", 8652),
+        ("室早总数12,345个", "pvc_count", 12345),
+        # classes as written
+        ("高血压病3级（很高危）", "hypertension_grade", 3),
+        ("高血压病3级（很高危）", "hypertension_stratum", 4),
+        ("高血压病 2级 高危", "hypertension_stratum", 3),
+        ("高血压Ⅱ级，极高危组", "hypertension_grade", 2),
+        ("2级高血压", "hypertension_grade", 2),
+        ("心功能Ⅲ级（NYHA分级）", "nyha", 3),
+        ("心功能3级", "nyha", 3),
+        ("心功能II-III级", "nyha", 3),
+        ("NYHA分级：Ⅳ级", "nyha", 4),
+        ("NYHA心功能分级III级", "nyha", 3),
+        ("Killip II级", "killip", 2),
+        ("KillipⅢ级", "killip", 3),
+        ("心功能2级（Killip分级）", "killip", 2),
+        ("killip分级 I级", "killip", 1),
+        ("KillipIII", "killip", 3),
+        ("NYHAⅣ", "nyha", 4),
+        ("前向血流TIMIⅡ级", "timi_min", 2),
+        # course of a disease, habits, persons
+        ("高血压病史10余年", "hypertension_years", 10),
+        ("发现血压升高20年", "hypertension_years", 20),
+        ("糖尿病半年", "diabetes_years", 0.5),
+        ("2型糖尿病十余年", "diabetes_years", 10),
+        ("冠心病20+年", "coronary_years", 20),
+        ("脑梗死病史3月", "stroke_years", 0.25),
+        ("吸烟40余年，20支/日", "smoking_years", 40),
+        ("双肺多发结节，较大者约8mm×6mm", "nodule_mm", 8),
+        ("甲状腺结节，大小约1.2×0.8cm", "nodule_mm", 12),
+        ("患者老年男性，76岁", "age", 76),
+        ("患者，女，65岁", "male", 0),
+    ],
+)
+def test_by_hand(text, name, value):
+    assert told(text).get(name) == pytest.approx(value, rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("text", "absent"),
+    [
+        ("红细胞：174/uL，白细胞 35/ul", "wbc"),  # urine
+        ("血钾 32mmol/L", "potassium_min"),  # implausible
+        ("氯化钾缓释片 1.0g 每日三次", "potassium_min"),  # a dose
+        ("血小板压积PCT 0.25%", "procalcitonin"),
+        ("2024/11/12复查", "bp_grade"),
+        ("视力20/40", "bp_grade"),
+        ("血压 20/180mmHg", "bp_grade"),
+        ("血钾 2024-01-03复查", "potassium_min"),
+        ("其父70岁时患脑梗死", "age"),
+        ("高血压病", "hypertension_grade"),
+        ("心功能不全", "nyha"),
+        ("心功能代偿期", "nyha"),
+        ("CA125 35U/ml", "creatinine"),
+        ("前降支血流通畅", "stenosis_lad"),
+        ("男科门诊", "male"),
+    ],
+)
+def test_what_is_no_measurement(text, absent):
+    assert absent not in told(text)
+
+
+def test_pressures_by_kind():
+    record = {
+        "现病史": normalize("血压最高达190/110mmHg，平时控制在140-150/80-90mmHg"),
+        "入院情况": normalize("T36.5℃ P80次/分 R18次/分 BP 165/95mmHg"),
+        "出院情况": normalize("血压：132/78 mmHg"),
+    }
+    summary = measure(record)
+    assert (summary["sbp_highest"], summary["dbp_highest"], summary["bp_grade"]) == (190, 110, 3)
+    assert (summary["sbp_admission"], summary["dbp_admission"]) == (165, 95)
+    assert (summary["sbp_discharge"], summary["dbp_discharge"]) == (132, 78)
+    assert summary["temperature"] == 36.5
+    assert summary["heart_rate_first"] == 80
+
+
+@pytest.mark.parametrize("text", ["血压24/14kPa", "血压180/105毫米汞柱", "BP：180/105 mmHg", "血压180mmHg/105mmHg"])
+def test_pressure_units(text):
+    assert told(text)["bp_grade"] == 3
+
+
+def test_the_highest_pressure_is_the_highest_told():
+    assert told("血压最高170/100mmHg。血压150/115mmHg")["sbp_highest"] == 170
+    assert told("血压最高170/100mmHg。血压150/115mmHg")["bp_grade"] == 3
+
+
+@pytest.mark.parametrize(
+    ("systolic", "diastolic", "grade"),
+    [(139, 89, 0), (140, 80, 1), (120, 90, 1), (159, 99, 1), (160, 80, 2), (179, 109, 2), (180, 80, 3), (130, 110, 3)],
+)
+def test_grades_of_the_guideline(systolic, diastolic, grade):
+    assert blood_pressure_grade(systolic, diastolic) == grade
+
+
+def test_official_names_have_their_classes():
+    grades = {code: read_grades(normalize(name)) for code, name in CCL25.code_names.items()}
+    assert grades["I10.x00x027"] == {"hypertension_grade": 2, "hypertension_stratum": 3}
+    assert grades["I10.x00x024"] == {"hypertension_grade": 1, "hypertension_stratum": 4}
+    assert grades["I50.900x010"] == {"nyha": 4}
+    assert grades["I50.900x015"] == {"killip": 3}
+    assert grades["I20.000"] == {}
+
+
+def test_spans_point_at_the_number():
+    text = normalize("入院查血钾：3.1mmol/L。")
+    (found,) = find_measurements({"诊疗经过": text})
+    assert found == Found("potassium", 3.1, "诊疗经过", 3, 15)
+    assert text[found.start : found.end] == "血钾:3.1mmol/l"
+
+
+def test_names_are_unique_and_every_form_has_one_owner():
+    names = [measurement.name for measurement in MEASUREMENTS]
+    assert len(set(names)) == len(names)
+    assert all(measurement.low < measurement.high for measurement in MEASUREMENTS)
+    owner = {}
+    for analyte in ANALYTES:
+        for form in (text for forms in analyte.forms.split("|") for text in expand(forms)):
+            assert owner.setdefault(form, analyte.name) == analyte.name, form
+
+
+def test_absent_fields_are_absent():
+    assert find_measurements({}) == []
+    assert measure({"主诉": "", "一个别的字段": "血钾3.0"}) == {"potassium_min": 3.0, "potassium_max": 3.0}
+
+
+def test_sample_record_by_hand():
+    """The record printed by Liang et al. (CCL 2025, CC BY 4.0); numbers read by hand."""
+    record = json.loads(SAMPLE.read_text(encoding="utf-8"))[0]
+    summary = measure({name: normalize(record[name]) for name in CCL25.text_fields})
+    print(summary)
+    assert summary == {
+        "sbp_highest": 180.0, "dbp_highest": 100.0, "bp_grade": 3.0, "killip": 2.0,
+        "nt_probnp_first": 8199.0, "nt_probnp_max": 8199.0, "myoglobin": 143.15, "hba1c": 6.8, "d_dimer": 1.74,
+        "hemoglobin": 109.0, "age": 76.0, "male": 1.0, "smoking_years": 40.0, "hypertension_years": 10.0,
+        "coronary_years": 10.0,
+    }
+
+
+PIECES = st.sampled_from(
+    ["血钾", "血压", "3.1", "mmol/l", "180/100", "mmhg", ",", "。", "lad", "狭窄", "80%",
+     "高血压", "3级", "killip", "(", "心功能", "10余年", "nyha", "结节", "8mm", "76", "岁", "-",
+     " ", "timi", "支架", "2", "枚", "→", "吸烟", "室早", "次"]
+)
+
+
+@settings(deadline=None)
+@given(st.lists(PIECES, max_size=25))
+def test_spans_and_values_are_in_range(pieces):
+    text = "".join(pieces)
+    found = find_measurements({"现病史": text})
+    assert all(0 <= item.start < item.end <= len(text) for item in found)
+    ranges = {measurement.name: measurement for measurement in MEASUREMENTS}
+    for name, value in summarise(found).items():
+        assert ranges[name].low <= value <= ranges[name].high
