@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from icdbase.calibration import CodeCalibrator, TemperatureScaler
 from icdbase.features import Features
-from icdbase.learners import BoostedTrees, CodeLogits, CodeTrees, Deciders
+from icdbase.learners import BoostedTrees, CodeLogits, CodeTrees, Deciders, telling_columns
 
 __all__ = ["MainCodeClassifier", "OtherCodesClassifier", "out_of_fold", "stratified_folds"]
 
@@ -71,14 +71,16 @@ def out_of_fold(fit_predict: Callable, folds: np.ndarray, n_jobs: int | None) ->
 
 
 class MainCodeClassifier(BaseEstimator):
-    """LightGBM on the clinical blocks and the most telling words.
+    """LightGBM on the most telling columns of the clinical blocks and the words.
 
     Parameters
     ----------
     n_words : int
-        Words kept by chi-squared on the training records.
-    n_estimators, num_leaves : int
-    learning_rate : float
+        Words in the choice, by chi-squared on the training records.
+    n_columns : int
+        Columns per class that the trees see, by correlation.
+    n_estimators : int
+        Trees per class.
     calibrate : bool
         Scale by a temperature learned out of fold.
     n_jobs : int or None
@@ -87,78 +89,83 @@ class MainCodeClassifier(BaseEstimator):
     Attributes
     ----------
     classes_ : array of str, shape (n_classes,)
-    words_ : int array
-        Columns of the word block that are used.
-    trees_ : BoostedTrees
-    out_of_fold_ : array of shape (n_records, n_classes)
-        Probabilities of the training records by models that had not seen them;
-        not kept in a saved model.
+    columns_ : list of two int arrays
+        Clinical columns and words that the trees see.
+    trees_ : BoostedTrees or None
+        None where there is one class only.
     """
 
-    def __init__(self, *, n_words=200, n_estimators=60, learning_rate=0.1, num_leaves=15,
-                 calibrate=True, n_jobs=None, random_state=0):
+    def __init__(self, *, n_words=200, n_columns=60, n_estimators=60, calibrate=True, n_jobs=None, random_state=0):
         self.n_words = n_words
+        self.n_columns = n_columns
         self.n_estimators = n_estimators
-        self.learning_rate = learning_rate
-        self.num_leaves = num_leaves
         self.calibrate = calibrate
         self.n_jobs = n_jobs
         self.random_state = random_state
 
     def fit(self, features: Features, y: Sequence[str], folds: np.ndarray) -> MainCodeClassifier:
-        """Fit on the features of the training records and their main codes."""
+        """Fit on the training records."""
+        self.fit_out_of_fold(features, y, folds)
+        return self
+
+    def fit_out_of_fold(self, features: Features, y: Sequence[str], folds: np.ndarray) -> np.ndarray:
+        """Fit, and return the probabilities of the training records by models that had not seen them.
+
+        Parameters
+        ----------
+        features : Features
+        y : sequence of str, length n_records
+        folds : int array of shape (n_records,)
+
+        Returns
+        -------
+        array of shape (n_records, n_classes)
+        """
         self.classes_, labels = np.unique(np.asarray(y, dtype=str), return_inverse=True)
         if len(self.classes_) == 1:
-            return self._fit_constant(len(labels))
+            self.trees_ = None
+            return np.ones((len(labels), 1))
 
         def fit_predict(train, test):
-            words = _telling_words(features, train, labels[train], self.n_words)
+            columns = self._choose_columns(features.take(train), labels[train])
             trees = BoostedTrees(
-                n_classes=len(self.classes_),
-                n_estimators=self.n_estimators,
-                learning_rate=self.learning_rate,
-                num_leaves=self.num_leaves,
-                random_state=self.random_state,
-            ).fit(_dense(features.take(train), words), labels[train])
-            margins = trees.margins(_dense(features.take(test), words)) if len(test) else np.empty((0, len(self.classes_)))
-            return (words, trees), margins
+                n_classes=len(self.classes_), n_estimators=self.n_estimators, random_state=self.random_state
+            )
+            trees.fit(_dense(features.take(train), columns), labels[train])
+            return (columns, trees), trees.margins(_dense(features.take(test), columns))
 
-        (self.words_, self.trees_), margins = out_of_fold(fit_predict, folds, self.n_jobs)
+        (self.columns_, self.trees_), margins = out_of_fold(fit_predict, folds, self.n_jobs)
         self.scaler_ = TemperatureScaler().fit(margins, labels)
         if not self.calibrate:
             self.scaler_.temperature_ = 1.0
-        self.out_of_fold_ = self.scaler_.transform(margins)
-        return self
+        return self.scaler_.transform(margins)
 
-    def _fit_constant(self, n_records: int) -> MainCodeClassifier:
-        self.trees_ = None
-        self.out_of_fold_ = np.ones((n_records, 1))
-        return self
+    def _choose_columns(self, features: Features, labels: np.ndarray) -> list[np.ndarray]:
+        words = np.empty(0, dtype=int)
+        if "words" in features.blocks and self.n_words:
+            scores, _ = chi2(features.blocks["words"], labels)
+            words = np.sort(np.argsort(-np.nan_to_num(scores), kind="stable")[: self.n_words])
+        pool = _dense(features, [np.arange(features.clinical().shape[1]), words])
+        of_class = (labels[:, None] == np.arange(len(self.classes_))).astype(float)
+        chosen = np.unique(np.concatenate(telling_columns(pool, of_class, self.n_columns)))
+        n_clinical = pool.shape[1] - len(words)
+        return [chosen[chosen < n_clinical], words[chosen[chosen >= n_clinical] - n_clinical]]
 
     def predict_proba(self, features: Features) -> np.ndarray:
         """Return probabilities (n_records, n_classes)."""
         check_is_fitted(self)
         if self.trees_ is None:
             return np.ones((len(features), 1))
-        return self.scaler_.transform(self.trees_.margins(_dense(features, self.words_)))
-
-    def __getstate__(self):
-        return {name: value for name, value in super().__getstate__().items() if name != "out_of_fold_"}
+        return self.scaler_.transform(self.trees_.margins(_dense(features, self.columns_)))
 
 
-def _telling_words(features: Features, rows: np.ndarray, labels: np.ndarray, n_words: int) -> np.ndarray:
-    if "words" not in features.blocks or n_words == 0:
-        return np.empty(0, dtype=int)
-    scores, _ = chi2(features.blocks["words"][rows], labels)
-    best = np.argsort(-np.nan_to_num(scores), kind="stable")[:n_words]
-    return np.sort(best)
-
-
-def _dense(features: Features, words: np.ndarray) -> np.ndarray:
-    clinical = features.clinical()
+def _dense(features: Features, columns: list[np.ndarray]) -> np.ndarray:
+    """Clinical columns and word columns side by side."""
+    clinical, words = columns
+    dense = features.clinical()[:, clinical]
     if not len(words):
-        return clinical
-    return np.hstack([clinical, features.blocks["words"][:, words].toarray()])
+        return dense
+    return np.hstack([dense, features.blocks["words"][:, words].toarray()])
 
 
 class OtherCodesClassifier(BaseEstimator):
@@ -175,7 +182,8 @@ class OtherCodesClassifier(BaseEstimator):
     Parameters
     ----------
     C : float
-        Inverse strength of the L2 penalty of the first level.
+        Inverse strength of the L2 penalty of the first level.  Its linear part
+        reads the words, and without trees the other sparse blocks as well.
     boosted_features : bool
     n_estimators, n_columns : int
         Of the small trees: how many, and how many columns each code's see.
@@ -197,7 +205,7 @@ class OtherCodesClassifier(BaseEstimator):
     calibrator_ : CodeCalibrator
     """
 
-    def __init__(self, *, C=0.1, boosted_features=True, n_estimators=40, n_columns=60, calibrate=True,
+    def __init__(self, *, C=1.0, boosted_features=True, n_estimators=40, n_columns=60, calibrate=True,
                  groups=None, n_jobs=None, random_state=0):
         self.C = C
         self.boosted_features = boosted_features
@@ -217,7 +225,7 @@ class OtherCodesClassifier(BaseEstimator):
         self.n_codes_ = Y.shape[1]
         self.seen_ = np.flatnonzero(Y.any(axis=0))
         truth = Y[:, self.seen_].astype(float)
-        linear, dense = features.linear(), _with_context(features, context)
+        linear, dense = self._linear(features), _with_context(features, context)
 
         def fit_predict(train, test):
             models = [CodeLogits(C=self.C).fit(linear[train], truth[train])]
@@ -238,6 +246,9 @@ class OtherCodesClassifier(BaseEstimator):
         self._fit_calibrator(self._decide(heard, context), truth)
         return self
 
+    def _linear(self, features: Features):
+        return features.sparse("words") if self.boosted_features else features.sparse(*features.blocks)
+
     def _fit_calibrator(self, margins: np.ndarray, truth: np.ndarray):
         groups = None if self.groups is None else [self.groups[column] for column in self.seen_]
         self.calibrator_ = CodeCalibrator(groups=groups)
@@ -252,7 +263,7 @@ class OtherCodesClassifier(BaseEstimator):
     def predict_proba(self, features: Features, context=None) -> np.ndarray:
         """Return probabilities (n_records, n_codes); zero for codes never seen."""
         check_is_fitted(self)
-        heard = [self.logits_.margins(features.linear())]
+        heard = [self.logits_.margins(self._linear(features))]
         if self.trees_ is not None:
             heard.append(self.trees_.margins(_with_context(features, context)))
         margins = self._decide(np.stack(heard, axis=2), context)

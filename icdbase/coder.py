@@ -105,7 +105,7 @@ class IcdCoder(BaseEstimator):
         engine="auto",
         main_words=200,
         main_estimators=60,
-        C=0.1,
+        C=1.0,
         boosted_features=True,
         main_informs_others=True,
         calibrate=True,
@@ -195,12 +195,12 @@ class IcdCoder(BaseEstimator):
                 "no record carries a candidate code", field=target.name,
                 remedy="check the label column, or use a task whose candidates fit",
             )])
-        model.fit(features.take(usable), labels.iloc[usable], folds[usable])
+        probabilities = model.fit_out_of_fold(features.take(usable), labels.iloc[usable], folds[usable])
         self.models_[target.name] = model
         self._remember_codes(target, model.classes_)
         # Records whose own code is no candidate get the mean of the others as context.
-        context = np.tile(model.out_of_fold_.mean(axis=0), (len(labels), 1))
-        context[usable] = model.out_of_fold_
+        context = np.tile(probabilities.mean(axis=0), (len(labels), 1))
+        context[usable] = probabilities
         return context
 
     def _fit_multi(self, target: Target, features, labels: pd.Series, folds, context):

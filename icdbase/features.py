@@ -10,8 +10,11 @@ is computed twice.
 from __future__ import annotations
 
 from array import array
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -101,55 +104,57 @@ def count_records(
     Counts
     """
     tokenizer = Tokenizer(user_words(task), engine=engine)
-    spotter = ConceptSpotter(load_concepts(concept_tables))
+    spotter = _spotter(tuple((str(path), Path(path).stat().st_mtime_ns) for path in concept_tables))
     linker = DiagnosisLinker(task, spotter)
-    vocabulary: dict[str, int] = {}
+    vocabulary: defaultdict[str, int] = defaultdict()
+    vocabulary.default_factory = vocabulary.__len__  # a new token gets the next number
     words = {field: _Rows() for field in task.text_fields}
     mentions = {field: _Rows() for field in task.text_fields}
     listed = {field: _Rows() for field in linker.fields}
-    found = []
+    found, n_statuses = [], len(STATUSES)
     for texts in records[list(task.text_fields)].itertuples(index=False, name=None):
         fields = {name: normalize(text) for name, text in zip(task.text_fields, texts, strict=True)}
         for name, text in fields.items():
-            tokens = tokenizer.cut(text)
-            words[name].add([vocabulary.setdefault(token, len(vocabulary)) for token in tokens])
+            words[name].add([vocabulary[token] for token in tokenizer.cut(text)])
             spotted = spotter.spot(text)
             statuses = assert_status(text, spotted, name)
-            mentions[name].add(
-                [mention[2] * len(STATUSES) + status for mention, status in zip(spotted, statuses, strict=True)]
-            )
+            mentions[name].add([mention[2] * n_statuses + status for mention, status in zip(spotted, statuses)])
         for name, rows in listed.items():
             rows.add(*linker.scores(fields[name]))
         found.append(tuple(find_measurements(fields)))
-    n_statuses = len(STATUSES) * len(spotter.names)
     return Counts(
         task=task,
         labels=records[[target.name for target in task.targets if target.name in records]],
         terms=np.array(list(vocabulary), dtype=str),
         words={name: rows.matrix(len(vocabulary)) for name, rows in words.items()},
         concept_names=tuple(spotter.names),
-        mentions={name: rows.matrix(n_statuses) for name, rows in mentions.items()},
+        mentions={name: rows.matrix(n_statuses * len(spotter.names)) for name, rows in mentions.items()},
         found=tuple(found),
         listed={name: rows.matrix(len(linker.codes)) for name, rows in listed.items()},
     )
 
 
+@lru_cache(maxsize=4)
+def _spotter(tables: tuple[tuple[str, int], ...]) -> ConceptSpotter:
+    """Build the automaton once; an edited table (path, time of change) is read anew."""
+    return ConceptSpotter(load_concepts([path for path, _ in tables]))
+
+
 class _Rows:
-    """A sparse matrix in the making, row by row."""
+    """A sparse matrix in the making, row by row; without values each column counts one."""
 
     def __init__(self):
         self.columns, self.values, self.ends = array("i"), array("f"), array("q", [0])
 
-    def add(self, columns: Sequence[int], values: Iterable[float] | None = None):
-        self.columns.extend(columns)
-        self.values.extend([1.0] * len(columns) if values is None else values)
+    def add(self, columns: Sequence[int], values: Iterable[float] = ()):
+        self.columns.fromlist(columns)
+        self.values.extend(values)
         self.ends.append(len(self.columns))
 
     def matrix(self, n_columns: int) -> sparse.csr_matrix:
-        shape = (len(self.ends) - 1, n_columns)
-        parts = [np.frombuffer(part, dtype=kind) if len(part) else np.empty(0, kind)
-                 for part, kind in ((self.values, "f4"), (self.columns, "i4"), (self.ends, "i8"))]
-        matrix = sparse.csr_matrix(tuple(parts), shape=shape)
+        columns, ends = np.array(self.columns, dtype=np.int32), np.array(self.ends, dtype=np.int64)
+        values = np.array(self.values, dtype=np.float32) if self.values else np.ones(len(columns), dtype=np.float32)
+        matrix = sparse.csr_matrix((values, columns, ends), shape=(len(ends) - 1, n_columns))
         matrix.sum_duplicates()
         return matrix
 
@@ -185,9 +190,9 @@ class Features:
         ]
         return np.hstack([np.zeros((len(self), 0)), *parts]).astype(np.float32)
 
-    def linear(self) -> sparse.csr_matrix:
-        """Return the sparse blocks side by side, for linear models."""
-        parts = [block for block in self.blocks.values() if sparse.issparse(block)]
+    def sparse(self, *names: str) -> sparse.csr_matrix:
+        """Return the sparse ones of the named blocks side by side, for linear models."""
+        parts = [block for name, block in self.blocks.items() if name in names and sparse.issparse(block)]
         return sparse.hstack([sparse.csr_matrix((len(self), 0)), *parts], format="csr")
 
 

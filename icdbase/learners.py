@@ -9,7 +9,7 @@ from sklearn.base import BaseEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.utils.validation import check_is_fitted
 
-__all__ = ["BoostedTrees", "CodeLogits", "CodeTrees", "Deciders"]
+__all__ = ["BoostedTrees", "CodeLogits", "CodeTrees", "Deciders", "telling_columns"]
 
 MARGIN_LIMIT = 8.0
 """Log-odds beyond this are certainty; more would only drown what else is heard."""
@@ -31,8 +31,8 @@ class BoostedTrees(BaseEstimator):
     model_text_ : str
     """
 
-    def __init__(self, *, n_classes=1, n_estimators=100, learning_rate=0.1, num_leaves=15,
-                 min_child_samples=5, colsample=0.3, random_state=0):
+    def __init__(self, *, n_classes=1, n_estimators=60, learning_rate=0.1, num_leaves=6,
+                 min_child_samples=10, colsample=0.3, random_state=0):
         self.n_classes = n_classes
         self.n_estimators = n_estimators
         self.learning_rate = learning_rate
@@ -61,18 +61,11 @@ class BoostedTrees(BaseEstimator):
             "verbose": -1,
         }
 
-    def dataset(self, X: np.ndarray) -> lightgbm.Dataset:
-        """Bin a matrix once, for any number of labels."""
-        labels = np.zeros(len(X), dtype=np.float32)
-        return lightgbm.Dataset(X, labels, params=self._parameters(), free_raw_data=False).construct()
-
-    def fit(self, X, y) -> BoostedTrees:
-        """Fit on a dense matrix or a :meth:`dataset`."""
-        data = X if isinstance(X, lightgbm.Dataset) else self.dataset(X)
-        data.set_label(np.asarray(y, dtype=np.float32))
-        booster = lightgbm.train(self._parameters(), data, num_boost_round=self.n_estimators)
-        self.model_text_ = booster.model_to_string()
-        self._booster = booster
+    def fit(self, X: np.ndarray, y: np.ndarray) -> BoostedTrees:
+        """Fit on a dense matrix (n_records, n_columns) and class numbers (n_records,)."""
+        data = lightgbm.Dataset(X, np.asarray(y, dtype=np.float32), params=self._parameters())
+        self._booster = lightgbm.train(self._parameters(), data, num_boost_round=self.n_estimators)
+        self.model_text_ = self._booster.model_to_string()
         return self
 
     @property
@@ -84,7 +77,9 @@ class BoostedTrees(BaseEstimator):
         return self._booster
 
     def margins(self, X: np.ndarray) -> np.ndarray:
-        """Return log-odds (n,), or log-probabilities up to a constant (n, n_classes)."""
+        """Return log-odds (n_records,), or log-probabilities up to a constant (n_records, n_classes)."""
+        if not len(X):
+            return np.zeros(0 if self.n_classes == 1 else (0, self.n_classes))
         return self.booster.predict(X, raw_score=True, num_threads=1)
 
     def __getstate__(self):
@@ -108,8 +103,8 @@ class CodeTrees(BaseEstimator):
     trees_ : list of BoostedTrees
     """
 
-    def __init__(self, *, n_estimators=40, learning_rate=0.1, num_leaves=6, min_child_samples=5,
-                 n_columns=60, colsample=0.4, random_state=0):
+    def __init__(self, *, n_estimators=40, learning_rate=0.1, num_leaves=4, min_child_samples=10,
+                 n_columns=60, colsample=0.8, random_state=0):
         self.n_estimators = n_estimators
         self.learning_rate = learning_rate
         self.num_leaves = num_leaves
@@ -120,8 +115,7 @@ class CodeTrees(BaseEstimator):
 
     def fit(self, X: np.ndarray, Y: np.ndarray) -> CodeTrees:
         """Fit on a dense matrix (n_records, n_columns) and 0/1 codes (n_records, n_codes)."""
-        ranked = np.argsort(-correlation(X, Y), axis=0, kind="stable")[: self.n_columns]
-        self.columns_ = list(np.sort(ranked, axis=0).T)
+        self.columns_ = telling_columns(X, Y, self.n_columns)
         self.trees_ = [
             BoostedTrees(
                 n_estimators=self.n_estimators,
@@ -138,10 +132,14 @@ class CodeTrees(BaseEstimator):
     def margins(self, X: np.ndarray) -> np.ndarray:
         """Return log-odds (n_records, n_codes)."""
         check_is_fitted(self)
-        if not len(X):
-            return np.zeros((0, len(self.trees_)))
         listed = [trees.margins(X[:, columns]) for columns, trees in zip(self.columns_, self.trees_, strict=True)]
         return np.clip(np.column_stack(listed), -MARGIN_LIMIT, MARGIN_LIMIT)
+
+
+def telling_columns(X: np.ndarray, Y: np.ndarray, n_columns: int) -> list[np.ndarray]:
+    """Return, for each column of Y, the columns of X that go with it most, in order."""
+    ranked = np.argsort(-correlation(X, Y), axis=0, kind="stable")[:n_columns]
+    return list(np.sort(ranked, axis=0).T)
 
 
 def correlation(X: np.ndarray, Y: np.ndarray) -> np.ndarray:
@@ -171,7 +169,7 @@ class CodeLogits(BaseEstimator):
     intercept_ : array of shape (n_codes,)
     """
 
-    def __init__(self, *, C=0.1):
+    def __init__(self, *, C=1.0):
         self.C = C
 
     def fit(self, X: sparse.csr_matrix, Y: np.ndarray) -> CodeLogits:
