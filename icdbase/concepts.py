@@ -14,7 +14,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from importlib import resources
 from pathlib import Path
 
@@ -91,7 +91,7 @@ def load_concepts(paths: Iterable = ()) -> tuple[Concept, ...]:
     >>> "paf" in concepts["阵发性心房颤动"].forms
     True
     """
-    rows = _read_table(resources.files("icdbase") / "data" / "concepts.csv", {})
+    rows = dict(_package_table())
     for path in paths:
         own = _read_table(Path(path), rows)
         taken = {form for concept in own.values() if concept.kind != COMPOSITE for form in concept.forms}
@@ -101,6 +101,11 @@ def load_concepts(paths: Iterable = ()) -> tuple[Concept, ...]:
                 rows[name] = Concept(name, concept.kind, concept.codes, kept)
         rows |= {name: _merged(rows.get(name), concept) for name, concept in own.items()}
     return tuple(rows.values())
+
+
+@cache
+def _package_table() -> dict[str, Concept]:
+    return _read_table(resources.files("icdbase") / "data" / "concepts.csv", {})
 
 
 def _merged(known: Concept | None, own: Concept) -> Concept:

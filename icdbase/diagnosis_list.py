@@ -24,7 +24,7 @@ from icdbase.text import normalize
 
 __all__ = ["DiagnosisLinker", "Item", "Link", "split_diagnoses"]
 
-MIN_SIMILARITY = 0.35
+MIN_SIMILARITY = 0.3
 """Below this, shared characters (性, 病, 功能) say nothing."""
 
 _NUMBER = re.compile(
@@ -211,7 +211,7 @@ class DiagnosisLinker:
             known = best.get(link.code)
             if link.score and not self._contradicts(link.code, grades) and not (known and known.score > link.score):
                 best[link.code] = link._replace(score=round(link.score, 4))
-        return tuple(sorted(best.values(), key=lambda link: (-link.score, link.code)))
+        return tuple(sorted(best.values(), key=lambda link: (-link.score, link.method, link.code)))
 
     def _diagnoses(self, item: str) -> list[tuple[tuple[int, int, int], float]]:
         """Return the mentions that may be diagnoses, and how certain each is."""
@@ -251,8 +251,11 @@ class DiagnosisLinker:
         if vectoriser is None:
             return []
         likeness = (vectoriser.transform([item]) @ names).tocoo()
-        return [
-            Link(self.codes[column], min(float(score), 1.0), "name")
-            for column, score in zip(likeness.col, likeness.data, strict=True)
-            if score >= MIN_SIMILARITY
-        ]
+        links = []
+        for column, score in zip(likeness.col, likeness.data, strict=True):
+            # The vectoriser does not know foreign n-grams: 脑梗死个人史 must not be all of 脑梗死.
+            lengths = sorted((len(item), len(self.task.code_names[self.codes[column]])))
+            alike = min(float(score), 1.0) * (lengths[0] / lengths[1]) ** 0.5
+            if alike >= MIN_SIMILARITY:
+                links.append(Link(self.codes[column], alike, "name"))
+        return links
