@@ -51,6 +51,8 @@ def _status(note):
     note.say(field, "exam.lungs.wet" if wet and chance.maybe(0.8) else "exam.lungs.clear")
     if patient.af == "persistent":
         note.say(field, "exam.heart.irregular", "fibrillation", rate=patient.pulse + chance.between(2, 14))
+    elif max(patient.pac, patient.pvc) >= 100 and chance.maybe(0.5):
+        note.say(field, "exam.heart.ectopy", pulse=patient.pulse)
     else:
         note.say(field, "exam.heart.regular", pulse=patient.pulse)
     if note.likely(0.85):
@@ -90,6 +92,8 @@ def _diagnosis(note):
     items, mine = [first], []
     for bank, finding, values in chance.shuffled(rest):
         text = note.phrase(bank, **values)
+        if "前列腺" in text and not note.patient.male or bank == "diag.cad" and ("冠" in first or "CHD" in first):
+            continue
         if not any(text[:4] == item[:4] for item in items):
             items.append(text)
             mine.append((finding, text))

@@ -57,12 +57,13 @@ def _unsuffered(patient):
 def _round(note):
     """What the senior doctor thinks on the second day: sometimes still the first thought."""
     patient, chance = note.patient, note.chance
-    told = [
+    known = [
         word for word, there in (
             ("高血压", patient.htn_years), ("糖尿病", patient.dm_years), ("冠心病", patient.cad_years),
             ("脑梗死", patient.stroke), ("心力衰竭", patient.failure_years), ("房颤", patient.af_years),
-        ) if there and chance.maybe(0.8)
+        ) if there
     ]
+    told = [word for word in known if chance.maybe(0.8)] or known
     risks = "既往" + "、".join(told) + "病史" if told else chance.one(UNREMARKABLE)
     thought = patient.presentation if chance.maybe(0.45) else note.values["first_thought"]
     text = note.say(

@@ -117,7 +117,7 @@ def draw_failure(patient, chance, has):
         if patient.failure:
             patient.nyha = {"stable": 2}.get(patient.failure, chance.one((2, 3, 3)))
             patient.nyha_stated = chance.maybe(0.16)
-    patient.lvedd = round(chance.bell(66 - patient.lvef * 0.3, 2.5))
+    patient.lvedd = round(chance.bell(75 - patient.lvef * 0.45, 2.5))
     patient.atrium = round(chance.bell(44 if kind == "adhf" else 36, 3))
     if has("valve"):
         patient.valve = "moderate"
@@ -140,7 +140,7 @@ def draw_rhythm(patient, chance, has):
     atrial = ventricular = "trace"
     if has("ectopy"):
         pattern = chance.weighted({
-            "few both": 30, "some pvc": 46, "many pvc": 28, "some pac": 26, "many pac": 31, "many both": 2,
+            "few both": 30, "some pvc": 46, "many pvc": 28, "some pac": 30, "many pac": 31, "many both": 2,
         })
         amount, _, where = pattern.partition(" ")
         if where in ("pac", "both"):

@@ -61,6 +61,7 @@ def _values(note):
     note.values.update(
         dur=_span(*patient.onset), dur2=_span(*patient.worse), sym=note.phrase(f"sym.{kind}"),
         sex="男" if patient.male else "女", age=patient.age, complaint="",
+        era="老年" if patient.age >= 60 else "中年" if patient.age >= 45 else "青年",
         bp_now=pressure(patient.pressure_in), peak=pressure(patient.htn_peak), sbp=patient.htn_peak[0],
         dbp=patient.htn_peak[1], htn_years=patient.htn_years, dm_years=patient.dm_years,
         cad_years=patient.cad_years, mi_years=patient.old_mi_years, stent_years=patient.stent_years,

@@ -51,9 +51,8 @@ NEIGHBOURS = {
 MISTAKEN = 0.04
 """How often the neighbour is taken for the code (the last pair ten times less)."""
 
-OTHER_MAIN = {"ua": ("mva", "nstemi"), "mva": ("ua", "ua", "htn"), "htn": ("ua", "mva"),
-              "nstemi": ("ua", "adhf"), "adhf": ("ua", "htn", "nstemi")}
 WRONG_MAIN = 0.06
+"""How often another diagnosis that the patient could be said to have is put first."""
 
 
 def habits(patient: Patient) -> tuple[str, list[tuple[str, str, str]]]:
@@ -174,11 +173,11 @@ def assign(patient: Patient, chance: Chance) -> tuple[str, tuple[str, ...], dict
     main = MAIN_CODES[presentation]
     others = []
     if chance.maybe(WRONG_MAIN):
-        true_main, presentation = main, chance.one(OTHER_MAIN[presentation])
+        true_main, presentation = main, chance.one(_defensible(patient))
         main = MAIN_CODES[presentation]
-        if presentation in ("ua", "mva", "nstemi") and true_main == "I10.x00x032":
+        if true_main == "I10.x00x032" or true_main == "I50.900x018" and chance.maybe(0.25):  # then it comes second
             others.append(true_main)
-            reasons[true_main] = "hypertension"
+            reasons[true_main] = "main"
         if presentation == "htn":
             found = [item for item in found if item[2] != "grade"]
     else:
@@ -198,6 +197,23 @@ def assign(patient: Patient, chance: Chance) -> tuple[str, tuple[str, ...], dict
         if code != main and code not in others and chance.maybe(rate):
             others.append(code)
     return main, tuple(others), reasons
+
+
+def _defensible(patient):
+    """Other main diagnoses that somebody might choose for this patient."""
+    severe = patient.htn_grade == 3 and patient.htn_risk == "very"
+    choices = {
+        "ua": ["nstemi" if patient.pci else "mva"],
+        "mva": ["ua", "ua"],
+        "nstemi": ["ua"],
+        "htn": ["ua" if patient.cad else "mva"],
+        "adhf": ["ua"] if patient.cad else ["nstemi"] if patient.labs.get("tni", 0) > 0.04 else [],
+    }[patient.presentation]
+    if severe and patient.presentation != "htn":
+        choices.append("htn")
+    if patient.killip > 1:
+        choices.append("adhf")
+    return choices or [patient.presentation]
 
 
 def _unasked(patient, others):
