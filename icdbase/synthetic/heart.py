@@ -140,7 +140,7 @@ def draw_rhythm(patient, chance, has):
     atrial = ventricular = "trace"
     if has("ectopy"):
         pattern = chance.weighted({
-            "few both": 30, "some pvc": 46, "many pvc": 28, "some pac": 30, "many pac": 31, "many both": 2,
+            "few both": 37, "some pvc": 46, "many pvc": 28, "some pac": 30, "many pac": 31, "many both": 2,
         })
         amount, _, where = pattern.partition(" ")
         if where in ("pac", "both"):
