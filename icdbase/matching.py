@@ -8,14 +8,14 @@ Chinese than over characters.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import cached_property
 from itertools import product
 
 __all__ = ["PhraseMatcher", "expand"]
 
 _CHOICE = re.compile(r"\{([^{}]*)\}")
-_BLOCK = 8192
+_BLOCK = 1 << 16
 _EDGES = dict.fromkeys("abcdefghijklmnopqrstuvwxyz", 1) | dict.fromkeys("0123456789", 2)
 
 
@@ -83,25 +83,20 @@ class PhraseMatcher:
 
     @cached_property
     def _automaton(self):
-        """Automaton; a payload is (bytes, characters, value, fallback).
-
-        A phrase that may fail at its edges has a fallback: itself and those of
-        its prefixes that are phrases, longest first, with their edges.
-        """
+        """Automaton; a payload is (bytes - 1, characters, value, edges that must be free or None)."""
         import ahocorasick
 
         automaton = ahocorasick.Automaton()
         for phrase, value in self.phrases.items():
-            fallback = None
-            if phrase[0] in _EDGES or phrase[-1] in _EDGES:
-                fallback = tuple(
-                    (len(prefix.encode()), len(prefix), self.phrases[prefix], _edge(prefix[0]), _edge(prefix[-1]))
-                    for prefix in _prefixes(phrase)
-                    if prefix in self.phrases
-                )
-            automaton.add_word(_as_bytes(phrase), (len(phrase.encode()), len(phrase), value, fallback))
+            left, right = _edge(phrase[0]), _edge(phrase[-1])
+            edges = (left, right) if left or right else None
+            automaton.add_word(_as_bytes(phrase), (len(phrase.encode()) - 1, len(phrase), value, edges))
         automaton.make_automaton()
         return automaton
+
+    @cached_property
+    def _longest(self) -> int:
+        return max(len(phrase.encode()) for phrase in self.phrases)
 
     def find(self, text: str) -> list[tuple[int, int, object]]:
         """Return (start, end, value) of the matches, in text order, without overlaps.
@@ -112,62 +107,47 @@ class PhraseMatcher:
         if not self.phrases or not text:
             return []
         raw = text.encode("utf-8", "surrogatepass")
+        data = raw.decode("latin-1")
         found, done, position = [], 0, 0
-        for start, stop, length, value in self._spans(raw.decode("latin-1")):
-            if start != done:
-                position += len(raw[done:start].decode("utf-8", "surrogatepass"))
-            end = position + length
-            found.append((position, end, value))
-            position, done = end, stop
+        for block_at in range(0, len(data), _BLOCK):
+            best = self._longest_by_start(data, block_at)
+            for start in sorted(best):
+                if start < done:
+                    continue
+                if start != done:
+                    position += len(raw[done:start].decode("utf-8", "surrogatepass"))
+                size, length, value, _ = best[start]
+                end = position + length
+                found.append((position, end, value))
+                position, done = end, start + size + 1
         return found
 
-    @cached_property
-    def _longest(self) -> int:
-        return max(len(phrase.encode()) for phrase in self.phrases)
+    def _longest_by_start(self, data: str, block_at: int) -> dict[int, tuple]:
+        """Return the longest phrase at each byte of a block where one begins.
 
-    def _spans(self, data: str) -> list[tuple[int, int, int, object]]:
-        """Return (start, stop, characters, value) in bytes, scanned block by block.
-
-        A phrase that fails at its edge makes the scan start again behind it, and
-        each start costs the length of the block; blocks keep that linear.
+        pyahocorasick's own leftmost-longest search (2.3.1) misses matches behind
+        a longer phrase that breaks off, so all matches are taken and sifted.
+        They come by their end: of those with one start the last is the longest.
         """
-        spans, block_at, count, automaton = [], 0, len(data), self._automaton
-        while block_at < count:
-            limit = block_at + _BLOCK
-            block = data if limit >= count and not block_at else data[block_at : limit + self._longest]
-            at = 0
-            while at >= 0:
-                scan, at, offset = automaton.iter_long(block, at), -1, block_at + 1
-                for last, (size, length, value, fallback) in scan:
-                    stop = last + offset
-                    start = stop - size
-                    if start >= limit:
-                        break
-                    if fallback:
-                        fitting, length, value = _fitting(data, start, fallback)
-                        if length:
-                            spans.append((start, start + fitting, length, value))
-                        if fitting < size:
-                            at = start + fitting - block_at
-                            break
-                    else:
-                        spans.append((start, stop, length, value))
-            block_at = max(limit, spans[-1][1]) if spans else limit
-        return spans
+        if len(data) <= _BLOCK:
+            return {
+                last - payload[0]: payload
+                for last, payload in self._automaton.iter(data)
+                if not payload[3] or _is_free(data, last - payload[0], last + 1, *payload[3])
+            }
+        best = {}
+        for last, payload in self._automaton.iter(data[block_at : block_at + _BLOCK + self._longest]):
+            start, stop = block_at + last - payload[0], block_at + last + 1
+            if start < block_at + _BLOCK and (not payload[3] or _is_free(data, start, stop, *payload[3])):
+                best[start] = payload
+        return best
 
 
-def _fitting(data: str, start: int, candidates: tuple) -> tuple[int, int, object]:
-    """Return (bytes, characters, value) of the longest candidate whose edges are free; else one byte of nothing."""
-    before = _edge(data[start - 1]) if start else 0
-    for size, length, value, left, right in candidates:
-        after = data[start + size : start + size + 1]
-        if not (left and before == left) and not (right and _edge(after) == right):
-            return size, length, value
-    return 1, 0, None
-
-
-def _prefixes(phrase: str) -> Iterator[str]:
-    return (phrase[:length] for length in range(len(phrase), 0, -1))
+def _is_free(data: str, start: int, stop: int, left: int, right: int) -> bool:
+    """Whether no letter touches a letter at the edges of a match, and no digit a digit."""
+    return not (left and start and _EDGES.get(data[start - 1]) == left) and not (
+        right and stop < len(data) and _EDGES.get(data[stop]) == right
+    )
 
 
 def _as_bytes(text: str) -> str:
