@@ -12,10 +12,11 @@ WS/T 405 (reference intervals of common clinical chemistry and blood counts).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-__all__ = ["ANALYTES", "Analyte"]
+__all__ = ["ANALYTES", "Analyte", "read_analyte", "read_number"]
 
 
 @dataclass(frozen=True)
@@ -142,3 +143,71 @@ ANALYTES = (
             about="thickened ≥ 1.0, plaque ≥ 1.5"),
 )
 """Read by :mod:`icdbase.measurements`; the order is that of the columns."""
+
+_VALUE = re.compile(
+    r"(?:\s?\([^()。;]{0,14}\))?[\s:=是为约在达示值测定结果>-]{0,5}(?:高达|最高|升高|降低|偏高|偏低|[↑↓])?[\s:为至约达到<>≤≥]{0,3}"
+    r"(?P<number>\d{1,3}(?:,\d{3})+(?![\d,])(?:\.\d+)?|\d+(?:\.\d+)?)(?![-./年]\d{1,2}[-./月]\d)"
+    r"(?:\s?[-~–至]\s?(?P<upper>\d+(?:\.\d+)?))?\s?[↑↓hl]?\s?(?P<unit>[×*x^a-zμ%℃°/·][a-zμ%0-9^/·.*]*(?:\((?:feu|ddu)\))?|次/分钟?|次|度)?"
+)
+_NEXT = re.compile(
+    r"\s?(?:→|-+>|~|升至|降至|升高至|降低至|上升至|下降至|,?复查(?:为|:)?)\s?(?P<number>\d+(?:\.\d+)?)"
+    r"\s?(?P<unit>[a-zμ%/]+)?"
+)
+
+
+def read_number(text: str) -> float:
+    """Read a number with or without thousand separators."""
+    return float(text.replace(",", ""))
+
+
+def read_analyte(analyte: Analyte, text: str, start: int, end: int) -> Iterator[tuple[str, float, int, int]]:
+    """Yield (name, value, start, end) of the numbers that follow an analyte's name, as far as they go on.
+
+    Of a range the middle is told; a chain (0.05→1.2) gives each of its numbers.
+
+    Examples
+    --------
+    >>> lvef = next(analyte for analyte in ANALYTES if analyte.name == "lvef")
+    >>> list(read_analyte(lvef, "lvef:55-60%", 0, 4)), list(read_analyte(lvef, "ef 3l", 0, 2))
+    ([('lvef', 57.5, 0, 11)], [])
+    """
+    match = _VALUE.match(text, end)
+    while match:
+        unit = match["unit"] or ""
+        value = _convert(analyte, read_number(match["number"]), unit)
+        upper = match.groupdict().get("upper")
+        if value is not None and upper:
+            top = _convert(analyte, read_number(upper), unit)
+            value = (value + top) / 2 if top is not None and top >= value else value
+        if value is not None:
+            yield analyte.name, value, start, match.end()
+        match = _NEXT.match(text, match.end()) if match["number"] else None
+
+
+def _convert(analyte: Analyte, value: float, unit: str) -> float | None:
+    """Bring a value to the analyte's unit; None if the unit is foreign or the value implausible."""
+    unit = unit.strip(".,·/") if unit not in analyte.units else unit
+    if unit and unit != analyte.unit.lower():
+        factor = analyte.units.get(unit)
+        if factor is None:
+            return None
+        value *= factor
+    elif not unit:
+        value = _guess_unit(analyte, value)
+    value = round(value, 6)
+    return value if analyte.low <= value <= analyte.high else None
+
+
+def _guess_unit(analyte: Analyte, value: float) -> float:
+    """A unit is missing: read the value in the unit that makes it plausible."""
+    if analyte.name == "lvef" and value < 1:
+        return value * 100
+    if analyte.name in {"lvedd", "left_atrium"} and value < 10:
+        return value * 10  # centimetres
+    if analyte.name == "troponin" and value < 1:
+        return value * 1000  # ng/mL
+    if analyte.name == "d_dimer" and value > 50:
+        return value / 1000  # ng/mL
+    if analyte.name == "creatinine" and value < 10:
+        return value * 88.4  # mg/dL
+    return value

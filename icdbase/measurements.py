@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import NamedTuple
 
-from icdbase.analytes import ANALYTES, Analyte
+from icdbase.analytes import ANALYTES, read_analyte, read_number
 from icdbase.durations import DISEASES, read_age, read_size, read_smoking, read_years
 from icdbase.grades import GRADE_WORDS, blood_pressure_grade, read_grade
 from icdbase.matching import PhraseMatcher, expand
@@ -112,15 +112,6 @@ MEASUREMENTS: tuple[Measurement, ...] = tuple(_measurements())
 
 _BY_NAME = {measurement.name: measurement for measurement in MEASUREMENTS}
 
-_VALUE = re.compile(
-    r"(?:\s?\([^()。;]{0,14}\))?[\s:=是为约在达示值测定结果>-]{0,5}(?:高达|最高|升高|降低|偏高|偏低|[↑↓])?[\s:为至约达到<>≤≥]{0,3}"
-    r"(?P<number>\d{1,3}(?:,\d{3})+(?![\d,])(?:\.\d+)?|\d+(?:\.\d+)?)(?![-./年]\d{1,2}[-./月]\d)"
-    r"(?:\s?[-~–至]\s?(?P<upper>\d+(?:\.\d+)?))?\s?[↑↓hl]?\s?(?P<unit>[×*x^a-zμ%℃°/·][a-zμ%0-9^/·.*]*(?:\((?:feu|ddu)\))?|次/分钟?|次|度)?"
-)
-_NEXT = re.compile(
-    r"\s?(?:→|-+>|~|升至|降至|升高至|降低至|上升至|下降至|,?复查(?:为|:)?)\s?(?P<number>\d+(?:\.\d+)?)"
-    r"\s?(?P<unit>[a-zμ%/]+)?"
-)
 _BEATS = re.compile(
     r"(?:总数|共|总计|数|有|计|为|:|,|\s|\(|约|达|总|个数|单发|搏动|发生|发作|出现){0,4}"
     r"(?P<number>\d{1,3}(?:,\d{3})+|\d+)\s?(?:次|个|beats|阵)?"
@@ -147,7 +138,7 @@ def _matcher() -> PhraseMatcher:
     for name, forms in _BEAT_WORDS.items():
         add(forms, _read_beats, name)
     for analyte in ANALYTES:
-        add(analyte.forms, _read_analyte, analyte)
+        add(analyte.forms, read_analyte, analyte)
     for vessel, forms in VESSELS.items():
         add(forms, _read_vessel, vessel)
     for word, forms in GRADE_WORDS.items():
@@ -206,53 +197,6 @@ def _read_vessel(what, text, start, end):
     return ()
 
 
-def _number(text: str) -> float:
-    return float(text.replace(",", ""))
-
-
-def _read_analyte(analyte: Analyte, text: str, start: int, end: int):
-    match = _VALUE.match(text, end)
-    while match:
-        unit = match["unit"] or ""
-        value = _convert(analyte, _number(match["number"]), unit)
-        upper = match.groupdict().get("upper")
-        if value is not None and upper:
-            top = _convert(analyte, _number(upper), unit)
-            value = (value + top) / 2 if top is not None and top >= value else value
-        if value is not None:
-            yield analyte.name, value, start, match.end()
-        match = _NEXT.match(text, match.end()) if match["number"] else None
-
-
-def _convert(analyte: Analyte, value: float, unit: str) -> float | None:
-    """Bring a value to the analyte's unit; None if the unit is foreign or the value implausible."""
-    unit = unit.strip(".,·/") if unit not in analyte.units else unit
-    if unit and unit != analyte.unit.lower():
-        factor = analyte.units.get(unit)
-        if factor is None:
-            return None
-        value *= factor
-    elif not unit:
-        value = _guess_unit(analyte, value)
-    value = round(value, 6)
-    return value if analyte.low <= value <= analyte.high else None
-
-
-def _guess_unit(analyte: Analyte, value: float) -> float:
-    """A unit is missing: read the value in the unit that makes it plausible."""
-    if analyte.name == "lvef" and value < 1:
-        return value * 100
-    if analyte.name in {"lvedd", "left_atrium"} and value < 10:
-        return value * 10  # centimetres
-    if analyte.name == "troponin" and value < 1:
-        return value * 1000  # ng/mL
-    if analyte.name == "d_dimer" and value > 50:
-        return value / 1000  # ng/mL
-    if analyte.name == "creatinine" and value < 10:
-        return value * 88.4  # mg/dL
-    return value
-
-
 def _read_class(word: str, text: str, start: int, end: int):
     grades = [(grade.name, float(grade.value), grade.start, grade.end) for grade in read_grade(word, text, start, end)]
     years = [("hypertension_years", value, start, stop) for value, stop in read_years(text, end)]
@@ -266,7 +210,7 @@ def _read_disease(name: str, text: str, start: int, end: int):
 def _read_beats(name: str, text: str, start: int, end: int):
     match = _BEATS.match(text, end, end + 24)
     if match and (match[0][-1] in "次个阵s" or "总" in match[0]):
-        return [(name, _number(match["number"]), start, match.end())]
+        return [(name, read_number(match["number"]), start, match.end())]
     return []
 
 
