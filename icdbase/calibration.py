@@ -28,9 +28,9 @@ class TemperatureScaler(BaseEstimator):
 
     Examples
     --------
-    >>> sure_but_half_right = np.log([[0.99, 0.01]] * 4)
-    >>> TemperatureScaler().fit(sure_but_half_right, [0, 1, 0, 1]).transform(sure_but_half_right).round(1)[0].tolist()
-    [0.5, 0.5]
+    >>> too_sure = np.log([[0.99, 0.01]] * 4)
+    >>> TemperatureScaler().fit(too_sure, [0, 0, 0, 1]).transform(too_sure).round(2)[0].tolist()
+    [0.75, 0.25]
     """
 
     def fit(self, log_p: np.ndarray, y: np.ndarray) -> TemperatureScaler:

@@ -7,12 +7,11 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from joblib import Parallel, delayed
 from sklearn.base import BaseEstimator
-from sklearn.feature_selection import chi2
 from sklearn.utils.validation import check_is_fitted
 
 from icdbase.calibration import CodeCalibrator, TemperatureScaler
 from icdbase.features import Features
-from icdbase.learners import BoostedTrees, CodeLogits, CodeTrees, Deciders, telling_columns
+from icdbase.learners import BoostedTrees, CodeLogits, CodeTrees, Deciders, TellingColumns
 
 __all__ = ["MainCodeClassifier", "OtherCodesClassifier", "out_of_fold", "stratified_folds"]
 
@@ -71,14 +70,12 @@ def out_of_fold(fit_predict: Callable, folds: np.ndarray, n_jobs: int | None) ->
 
 
 class MainCodeClassifier(BaseEstimator):
-    """LightGBM on the most telling columns of the clinical blocks and the words.
+    """LightGBM on the features that go with each class.
 
     Parameters
     ----------
-    n_words : int
-        Words in the choice, by chi-squared on the training records.
-    n_columns : int
-        Columns per class that the trees see, by correlation.
+    n_columns, min_support : int
+        See :class:`icdbase.learners.TellingColumns`.
     n_estimators : int
         Trees per class.
     calibrate : bool
@@ -89,15 +86,15 @@ class MainCodeClassifier(BaseEstimator):
     Attributes
     ----------
     classes_ : array of str, shape (n_classes,)
-    columns_ : list of two int arrays
-        Clinical columns and words that the trees see.
+    columns_ : TellingColumns
     trees_ : BoostedTrees or None
         None where there is one class only.
+    scaler_ : TemperatureScaler
     """
 
-    def __init__(self, *, n_words=200, n_columns=60, n_estimators=60, calibrate=True, n_jobs=None, random_state=0):
-        self.n_words = n_words
+    def __init__(self, *, n_columns=60, min_support=5, n_estimators=60, calibrate=True, n_jobs=None, random_state=0):
         self.n_columns = n_columns
+        self.min_support = min_support
         self.n_estimators = n_estimators
         self.calibrate = calibrate
         self.n_jobs = n_jobs
@@ -125,14 +122,15 @@ class MainCodeClassifier(BaseEstimator):
         if len(self.classes_) == 1:
             self.trees_ = None
             return np.ones((len(labels), 1))
+        of_class = (labels[:, None] == np.arange(len(self.classes_))).astype(float)
 
         def fit_predict(train, test):
-            columns = self._choose_columns(features.take(train), labels[train])
+            seen = features.take(train)
+            columns = TellingColumns(n_columns=self.n_columns, min_support=self.min_support).fit(seen, of_class[train])
             trees = BoostedTrees(
                 n_classes=len(self.classes_), n_estimators=self.n_estimators, random_state=self.random_state
-            )
-            trees.fit(_dense(features.take(train), columns), labels[train])
-            return (columns, trees), trees.margins(_dense(features.take(test), columns))
+            ).fit(columns.transform(seen), labels[train])
+            return (columns, trees), trees.margins(columns.transform(features.take(test)))
 
         (self.columns_, self.trees_), margins = out_of_fold(fit_predict, folds, self.n_jobs)
         self.scaler_ = TemperatureScaler().fit(margins, labels)
@@ -140,53 +138,32 @@ class MainCodeClassifier(BaseEstimator):
             self.scaler_.temperature_ = 1.0
         return self.scaler_.transform(margins)
 
-    def _choose_columns(self, features: Features, labels: np.ndarray) -> list[np.ndarray]:
-        words = np.empty(0, dtype=int)
-        if "words" in features.blocks and self.n_words:
-            scores, _ = chi2(features.blocks["words"], labels)
-            words = np.sort(np.argsort(-np.nan_to_num(scores), kind="stable")[: self.n_words])
-        pool = _dense(features, [np.arange(features.clinical().shape[1]), words])
-        of_class = (labels[:, None] == np.arange(len(self.classes_))).astype(float)
-        chosen = np.unique(np.concatenate(telling_columns(pool, of_class, self.n_columns)))
-        n_clinical = pool.shape[1] - len(words)
-        return [chosen[chosen < n_clinical], words[chosen[chosen >= n_clinical] - n_clinical]]
-
     def predict_proba(self, features: Features) -> np.ndarray:
         """Return probabilities (n_records, n_classes)."""
         check_is_fitted(self)
         if self.trees_ is None:
             return np.ones((len(features), 1))
-        return self.scaler_.transform(self.trees_.margins(_dense(features, self.columns_)))
-
-
-def _dense(features: Features, columns: list[np.ndarray]) -> np.ndarray:
-    """Clinical columns and word columns side by side."""
-    clinical, words = columns
-    dense = features.clinical()[:, clinical]
-    if not len(words):
-        return dense
-    return np.hstack([dense, features.blocks["words"][:, words].toarray()])
+        return self.scaler_.transform(self.trees_.margins(self.columns_.transform(features)))
 
 
 class OtherCodesClassifier(BaseEstimator):
-    """One-vs-rest logistic regression that hears a linear model, small trees and the main code.
+    """One-vs-rest logistic regression; with ``boosted_features`` on what small trees see.
 
-    A first level reads the record: logistic regressions on words and concepts,
-    and (``boosted_features``) a small LightGBM model per code on the clinical
-    blocks, whose log-odds are features as in He et al. (2014, "Practical
-    lessons from predicting clicks on ads at Facebook", ADKDD).  The second
-    level, one logistic regression per code on these few numbers, decides; it is
-    fitted on out-of-fold log-odds (stacking, Wolpert 1992), so it knows how far
-    each of them can be trusted.
+    Plain, each code's logistic regression reads words and concepts.  With
+    ``boosted_features`` a small LightGBM model per code reads the record first,
+    and the logistic regression decides on its log-odds and on the context, such
+    as the probabilities of the main code (trees as features: He et al. 2014,
+    "Practical lessons from predicting clicks on ads at Facebook", ADKDD).  It
+    is fitted on out-of-fold log-odds (stacking, Wolpert 1992), so it knows how
+    far they can be trusted.
 
     Parameters
     ----------
-    C : float
-        Inverse strength of the L2 penalty of the first level.  Its linear part
-        reads the words, and without trees the other sparse blocks as well.
     boosted_features : bool
-    n_estimators, n_columns : int
-        Of the small trees: how many, and how many columns each code's see.
+    C : float
+        Inverse strength of the L2 penalty of the plain logistic regressions.
+    n_columns, min_support, n_estimators : int
+        Of the small trees; see :class:`icdbase.learners.CodeTrees`.
     calibrate : bool
         Slope and offsets learned out of fold; see :class:`CodeCalibrator`.
     groups : sequence of str or None, length n_codes
@@ -198,19 +175,20 @@ class OtherCodesClassifier(BaseEstimator):
     ----------
     seen_ : int array
         Columns of the codes that the training records carry.
-    logits_ : CodeLogits
-    trees_ : CodeTrees or None
+    reader_ : CodeTrees or CodeLogits
+        Reads the record.
     deciders_ : Deciders or None
-        None where there is nothing but the linear model to hear.
+        Hear the reader and the context; None where the reader decides alone.
     calibrator_ : CodeCalibrator
     """
 
-    def __init__(self, *, C=1.0, boosted_features=True, n_estimators=40, n_columns=60, calibrate=True,
+    def __init__(self, *, boosted_features=True, C=1.0, n_columns=60, min_support=5, n_estimators=40, calibrate=True,
                  groups=None, n_jobs=None, random_state=0):
-        self.C = C
         self.boosted_features = boosted_features
-        self.n_estimators = n_estimators
+        self.C = C
         self.n_columns = n_columns
+        self.min_support = min_support
+        self.n_estimators = n_estimators
         self.calibrate = calibrate
         self.groups = groups
         self.n_jobs = n_jobs
@@ -225,53 +203,44 @@ class OtherCodesClassifier(BaseEstimator):
         self.n_codes_ = Y.shape[1]
         self.seen_ = np.flatnonzero(Y.any(axis=0))
         truth = Y[:, self.seen_].astype(float)
-        linear, dense = self._linear(features), _with_context(features, context)
 
         def fit_predict(train, test):
-            models = [CodeLogits(C=self.C).fit(linear[train], truth[train])]
-            heard = [models[0].margins(linear[test])]
-            if self.boosted_features:
-                trees = CodeTrees(
-                    n_estimators=self.n_estimators, n_columns=self.n_columns, random_state=self.random_state
-                )
-                models.append(trees.fit(dense[train], truth[train]))
-                heard.append(trees.margins(dense[test]))
-            return models, np.stack(heard, axis=2)
+            reader = self._new_reader().fit(features.take(train), truth[train], _rows(context, train))
+            return reader, reader.margins(features.take(test), _rows(context, test))
 
-        (self.logits_, *trees), heard = out_of_fold(fit_predict, folds, self.n_jobs)
-        self.trees_ = trees[0] if trees else None
+        self.reader_, margins = out_of_fold(fit_predict, folds, self.n_jobs)
         self.deciders_ = None
-        if trees or context is not None:
-            self.deciders_ = Deciders().fit(heard, context, truth)
-        self._fit_calibrator(self._decide(heard, context), truth)
-        return self
-
-    def _linear(self, features: Features):
-        return features.sparse("words") if self.boosted_features else features.sparse(*features.blocks)
-
-    def _fit_calibrator(self, margins: np.ndarray, truth: np.ndarray):
+        if self.boosted_features or context is not None:
+            self.deciders_ = Deciders().fit(margins, truth, context)
+            margins = self.deciders_.margins(margins, context)
         groups = None if self.groups is None else [self.groups[column] for column in self.seen_]
         self.calibrator_ = CodeCalibrator(groups=groups)
         if self.calibrate:
             self.calibrator_.fit(margins, truth)
         else:
             self.calibrator_.identity(len(self.seen_))
+        return self
 
-    def _decide(self, heard: np.ndarray, context: np.ndarray | None) -> np.ndarray:
-        return heard[:, :, 0] if self.deciders_ is None else self.deciders_.margins(heard, context)
+    def _new_reader(self) -> CodeTrees | CodeLogits:
+        if not self.boosted_features:
+            return CodeLogits(C=self.C)
+        return CodeTrees(
+            n_columns=self.n_columns,
+            min_support=self.min_support,
+            n_estimators=self.n_estimators,
+            random_state=self.random_state,
+        )
 
     def predict_proba(self, features: Features, context=None) -> np.ndarray:
         """Return probabilities (n_records, n_codes); zero for codes never seen."""
         check_is_fitted(self)
-        heard = [self.logits_.margins(self._linear(features))]
-        if self.trees_ is not None:
-            heard.append(self.trees_.margins(_with_context(features, context)))
-        margins = self._decide(np.stack(heard, axis=2), context)
+        margins = self.reader_.margins(features, context)
+        if self.deciders_ is not None:
+            margins = self.deciders_.margins(margins, context)
         p = np.zeros((len(features), self.n_codes_))
         p[:, self.seen_] = self.calibrator_.transform(margins)
         return p
 
 
-def _with_context(features: Features, context: np.ndarray | None) -> np.ndarray:
-    dense = features.clinical()
-    return dense if context is None else np.hstack([dense, context.astype(np.float32)])
+def _rows(context: np.ndarray | None, rows: np.ndarray) -> np.ndarray | None:
+    return None if context is None else context[rows]

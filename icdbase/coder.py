@@ -52,14 +52,14 @@ class IcdCoder(BaseEstimator):
         The user's own concept tables, added to the package's.
     engine : {"auto", "rjieba", "jieba"}
         Who cuts the words; the result is the same.
-    main_words : int
-        Words that the main code's trees see, chosen by chi-squared.
+    n_columns : int
+        Features per code that its trees see, chosen by correlation.
     main_estimators : int
         Trees per class for the main code.
     C : float
-        Inverse strength of the penalty of the logistic regressions.
+        Inverse strength of the penalty of the plain logistic regressions.
     boosted_features : bool
-        Give the logistic regressions the scores of small trees as features.
+        Let small trees read the record, and the logistic regressions decide on their scores.
     main_informs_others : bool
         Give the other codes' models the probabilities of the main code.
     calibrate : bool
@@ -103,7 +103,7 @@ class IcdCoder(BaseEstimator):
         min_df=2,
         concept_tables=(),
         engine="auto",
-        main_words=200,
+        n_columns=60,
         main_estimators=60,
         C=1.0,
         boosted_features=True,
@@ -123,7 +123,7 @@ class IcdCoder(BaseEstimator):
         self.min_df = min_df
         self.concept_tables = concept_tables
         self.engine = engine
-        self.main_words = main_words
+        self.n_columns = n_columns
         self.main_estimators = main_estimators
         self.C = C
         self.boosted_features = boosted_features
@@ -183,7 +183,7 @@ class IcdCoder(BaseEstimator):
 
     def _fit_single(self, target: Target, features, labels: pd.Series, folds) -> np.ndarray:
         model = MainCodeClassifier(
-            n_words=self.main_words,
+            n_columns=self.n_columns,
             n_estimators=self.main_estimators,
             calibrate=self.calibrate,
             n_jobs=self.n_jobs,
@@ -212,6 +212,7 @@ class IcdCoder(BaseEstimator):
         model = OtherCodesClassifier(
             C=self.C,
             boosted_features=self.boosted_features,
+            n_columns=self.n_columns,
             calibrate=self.calibrate,
             groups=self._groups(codes),
             n_jobs=self.n_jobs,

@@ -104,7 +104,7 @@ def count_records(
     Counts
     """
     tokenizer = Tokenizer(user_words(task), engine=engine)
-    spotter = _spotter(tuple((str(path), Path(path).stat().st_mtime_ns) for path in concept_tables))
+    spotter = _spotter(tuple((str(path), _time_of_change(path)) for path in concept_tables))
     linker = DiagnosisLinker(task, spotter)
     vocabulary: defaultdict[str, int] = defaultdict()
     vocabulary.default_factory = vocabulary.__len__  # a new token gets the next number
@@ -138,6 +138,11 @@ def count_records(
 def _spotter(tables: tuple[tuple[str, int], ...]) -> ConceptSpotter:
     """Build the automaton once; an edited table (path, time of change) is read anew."""
     return ConceptSpotter(load_concepts([path for path, _ in tables]))
+
+
+def _time_of_change(path) -> int:
+    path = Path(path)
+    return path.stat().st_mtime_ns if path.exists() else 0  # load_concepts explains what is missing
 
 
 class _Rows:
@@ -181,19 +186,15 @@ class Features:
         """Return the features of some records, by position."""
         return Features({name: block[rows] for name, block in self.blocks.items()}, self.names)
 
-    def clinical(self) -> np.ndarray:
-        """Return every block but the words as one dense float32 array, for trees."""
-        parts = [
-            block.toarray() if sparse.issparse(block) else block
-            for name, block in self.blocks.items()
-            if name != "words"
-        ]
-        return np.hstack([np.zeros((len(self), 0)), *parts]).astype(np.float32)
-
-    def sparse(self, *names: str) -> sparse.csr_matrix:
-        """Return the sparse ones of the named blocks side by side, for linear models."""
-        parts = [block for name, block in self.blocks.items() if name in names and sparse.issparse(block)]
+    def sparse(self) -> sparse.csr_matrix:
+        """Return the sparse blocks side by side."""
+        parts = [block for block in self.blocks.values() if sparse.issparse(block)]
         return sparse.hstack([sparse.csr_matrix((len(self), 0)), *parts], format="csr")
+
+    def dense(self) -> np.ndarray:
+        """Return the dense blocks side by side; NaN is what the record does not say."""
+        parts = [block for block in self.blocks.values() if not sparse.issparse(block)]
+        return np.hstack([np.zeros((len(self), 0), dtype=np.float32), *parts])
 
 
 class FeatureBuilder(BaseEstimator):

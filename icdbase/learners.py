@@ -9,7 +9,9 @@ from sklearn.base import BaseEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.utils.validation import check_is_fitted
 
-__all__ = ["BoostedTrees", "CodeLogits", "CodeTrees", "Deciders", "telling_columns"]
+from icdbase.features import Features
+
+__all__ = ["BoostedTrees", "CodeLogits", "CodeTrees", "Deciders", "TellingColumns"]
 
 MARGIN_LIMIT = 8.0
 """Log-odds beyond this are certainty; more would only drown what else is heard."""
@@ -86,60 +88,54 @@ class BoostedTrees(BaseEstimator):
         return {name: value for name, value in super().__getstate__().items() if name != "_booster"}
 
 
-class CodeTrees(BaseEstimator):
-    """A small LightGBM model per code, on the columns that go with the code.
+class TellingColumns(BaseEstimator):
+    """For each code, the features that go with it most among the training records.
+
+    Small trees on some sixty columns are faster and better than on some
+    thousand: most features have nothing to say about most codes.
 
     Parameters
     ----------
-    n_estimators, num_leaves, min_child_samples, n_columns : int
-    learning_rate, colsample : float
-    random_state : int
+    n_columns : int
+        Columns per code.
+    min_support : int
+        A sparse column that fewer training records have is not considered.
 
     Attributes
     ----------
-    columns_ : list of int array
-        The columns that each code's trees see: those of largest correlation
-        with the code among the training records.
-    trees_ : list of BoostedTrees
+    union_ : int array of shape (n_union,)
+        Columns that any code uses, of all sparse blocks, then the dense ones.
+    of_code_ : list of int array
+        Positions in ``union_``, code by code.
     """
 
-    def __init__(self, *, n_estimators=40, learning_rate=0.1, num_leaves=4, min_child_samples=10,
-                 n_columns=60, colsample=0.8, random_state=0):
-        self.n_estimators = n_estimators
-        self.learning_rate = learning_rate
-        self.num_leaves = num_leaves
-        self.min_child_samples = min_child_samples
+    def __init__(self, *, n_columns=60, min_support=5):
         self.n_columns = n_columns
-        self.colsample = colsample
-        self.random_state = random_state
+        self.min_support = min_support
 
-    def fit(self, X: np.ndarray, Y: np.ndarray) -> CodeTrees:
-        """Fit on a dense matrix (n_records, n_columns) and 0/1 codes (n_records, n_codes)."""
-        self.columns_ = telling_columns(X, Y, self.n_columns)
-        self.trees_ = [
-            BoostedTrees(
-                n_estimators=self.n_estimators,
-                learning_rate=self.learning_rate,
-                num_leaves=self.num_leaves,
-                min_child_samples=self.min_child_samples,
-                colsample=self.colsample,
-                random_state=self.random_state,
-            ).fit(X[:, columns], Y[:, code])
-            for code, columns in enumerate(self.columns_)
-        ]
+    def fit(self, features: Features, Y: np.ndarray, context: np.ndarray | None = None) -> TellingColumns:
+        """Choose by absolute correlation with the 0/1 codes Y (n_records, n_codes)."""
+        sparse_part, dense_part = _parts(features, context)
+        strength = _sparse_correlation(sparse_part, Y)
+        strength[np.bincount(sparse_part.indices, minlength=sparse_part.shape[1]) < self.min_support] = 0
+        strength = np.vstack([strength, correlation(dense_part, Y)])
+        ranked = np.sort(np.argsort(-strength, axis=0, kind="stable")[: self.n_columns], axis=0)
+        self.union_ = np.unique(ranked)
+        self.of_code_ = [np.searchsorted(self.union_, columns) for columns in ranked.T]
         return self
 
-    def margins(self, X: np.ndarray) -> np.ndarray:
-        """Return log-odds (n_records, n_codes)."""
-        check_is_fitted(self)
-        listed = [trees.margins(X[:, columns]) for columns, trees in zip(self.columns_, self.trees_, strict=True)]
-        return np.clip(np.column_stack(listed), -MARGIN_LIMIT, MARGIN_LIMIT)
+    def transform(self, features: Features, context: np.ndarray | None = None) -> np.ndarray:
+        """Return the chosen columns as a dense float32 array (n_records, n_union)."""
+        sparse_part, dense_part = _parts(features, context)
+        n_sparse = sparse_part.shape[1]
+        chosen_sparse = self.union_[self.union_ < n_sparse]
+        chosen_dense = self.union_[self.union_ >= n_sparse] - n_sparse
+        return np.hstack([sparse_part[:, chosen_sparse].toarray(), dense_part[:, chosen_dense]]).astype(np.float32)
 
 
-def telling_columns(X: np.ndarray, Y: np.ndarray, n_columns: int) -> list[np.ndarray]:
-    """Return, for each column of Y, the columns of X that go with it most, in order."""
-    ranked = np.argsort(-correlation(X, Y), axis=0, kind="stable")[:n_columns]
-    return list(np.sort(ranked, axis=0).T)
+def _parts(features: Features, context: np.ndarray | None) -> tuple[sparse.csr_matrix, np.ndarray]:
+    dense_part = features.dense()
+    return features.sparse(), dense_part if context is None else np.hstack([dense_part, context])
 
 
 def correlation(X: np.ndarray, Y: np.ndarray) -> np.ndarray:
@@ -151,12 +147,81 @@ def correlation(X: np.ndarray, Y: np.ndarray) -> np.ndarray:
     known = ~np.isnan(X)
     mean = np.where(known, X, 0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
     centred = np.where(known, X - mean, 0)
-    scale = np.sqrt((centred**2).sum(axis=0))[:, None] * np.sqrt(((Y - Y.mean(axis=0)) ** 2).sum(axis=0))
-    return np.abs(centred.T @ (Y - Y.mean(axis=0))) / np.maximum(scale, 1e-9)
+    spread = np.sqrt((centred**2).sum(axis=0))
+    return np.abs(centred.T @ (Y - Y.mean(axis=0))) / _scale(spread, Y)
+
+
+def _sparse_correlation(X: sparse.csr_matrix, Y: np.ndarray) -> np.ndarray:
+    """Return what :func:`correlation` does, without filling in the zeros."""
+    n_records = max(X.shape[0], 1)
+    mean = np.asarray(X.mean(axis=0)).ravel() if X.shape[1] else np.zeros(0)
+    squares = np.asarray(X.multiply(X).sum(axis=0)).ravel() if X.shape[1] else np.zeros(0)
+    spread = np.sqrt(np.maximum(squares - n_records * mean**2, 0))
+    return np.abs(X.T @ Y - np.outer(mean, Y.sum(axis=0))) / _scale(spread, Y)
+
+
+def _scale(spread: np.ndarray, Y: np.ndarray) -> np.ndarray:
+    """Product of the spreads; a column that does not vary correlates with nothing."""
+    return np.maximum(np.outer(spread, np.sqrt(((Y - Y.mean(axis=0)) ** 2).sum(axis=0))), 1e-6)
+
+
+class CodeTrees(BaseEstimator):
+    """A small LightGBM model per code, on the columns that go with the code.
+
+    Parameters
+    ----------
+    n_columns, min_support : int
+        See :class:`TellingColumns`.
+    n_estimators, num_leaves, min_child_samples : int
+    learning_rate, colsample : float
+    random_state : int
+
+    Attributes
+    ----------
+    columns_ : TellingColumns
+    trees_ : list of BoostedTrees
+    """
+
+    def __init__(self, *, n_columns=60, min_support=5, n_estimators=40, learning_rate=0.1, num_leaves=4,
+                 min_child_samples=10, colsample=0.8, random_state=0):
+        self.n_columns = n_columns
+        self.min_support = min_support
+        self.n_estimators = n_estimators
+        self.learning_rate = learning_rate
+        self.num_leaves = num_leaves
+        self.min_child_samples = min_child_samples
+        self.colsample = colsample
+        self.random_state = random_state
+
+    def fit(self, features: Features, Y: np.ndarray, context: np.ndarray | None = None) -> CodeTrees:
+        """Fit on features and 0/1 codes (n_records, n_codes)."""
+        self.columns_ = TellingColumns(n_columns=self.n_columns, min_support=self.min_support)
+        X = self.columns_.fit(features, Y, context).transform(features, context)
+        self.trees_ = [
+            BoostedTrees(
+                n_estimators=self.n_estimators,
+                learning_rate=self.learning_rate,
+                num_leaves=self.num_leaves,
+                min_child_samples=self.min_child_samples,
+                colsample=self.colsample,
+                random_state=self.random_state,
+            ).fit(X[:, columns], Y[:, code])
+            for code, columns in enumerate(self.columns_.of_code_)
+        ]
+        return self
+
+    def margins(self, features: Features, context: np.ndarray | None = None) -> np.ndarray:
+        """Return log-odds (n_records, n_codes)."""
+        check_is_fitted(self)
+        X = self.columns_.transform(features, context)
+        listed = [
+            trees.margins(X[:, columns]) for columns, trees in zip(self.columns_.of_code_, self.trees_, strict=True)
+        ]
+        return np.clip(np.column_stack(listed), -MARGIN_LIMIT, MARGIN_LIMIT)
 
 
 class CodeLogits(BaseEstimator):
-    """One L2-penalised logistic regression per code on a sparse matrix.
+    """One L2-penalised logistic regression per code on the sparse blocks.
 
     Parameters
     ----------
@@ -172,57 +237,69 @@ class CodeLogits(BaseEstimator):
     def __init__(self, *, C=1.0):
         self.C = C
 
-    def fit(self, X: sparse.csr_matrix, Y: np.ndarray) -> CodeLogits:
-        """Fit on 0/1 codes (n_records, n_codes); a code of one class gets its prior."""
-        n_records, n_codes = Y.shape
-        self.coef_ = np.zeros((n_codes, X.shape[1]))
-        self.intercept_ = np.zeros(n_codes)
-        X = X.astype(np.float64)
-        for code in range(n_codes):
-            positives = Y[:, code].sum()
-            if 0 < positives < n_records:
-                # The dual is the smaller problem: some hundred records, some thousand columns.
-                model = LogisticRegression(C=self.C, solver="liblinear", dual=True, tol=1e-2, random_state=0)
-                model.fit(X, Y[:, code])
-                self.coef_[code], self.intercept_[code] = model.coef_[0], model.intercept_[0]
-            else:
-                self.intercept_[code] = np.log((positives + 0.5) / (n_records - positives + 0.5))
+    def fit(self, features: Features, Y: np.ndarray, context: np.ndarray | None = None) -> CodeLogits:
+        """Fit on features and 0/1 codes (n_records, n_codes); the context is not read."""
+        self.coef_, self.intercept_ = fit_logistic(features.sparse().astype(np.float64), Y, self.C)
         return self
 
-    def margins(self, X: sparse.csr_matrix) -> np.ndarray:
+    def margins(self, features: Features, context: np.ndarray | None = None) -> np.ndarray:
         """Return log-odds (n_records, n_codes)."""
         check_is_fitted(self)
-        return np.clip(X @ self.coef_.T + self.intercept_, -MARGIN_LIMIT, MARGIN_LIMIT)
+        return np.clip(features.sparse() @ self.coef_.T + self.intercept_, -MARGIN_LIMIT, MARGIN_LIMIT)
+
+
+def fit_logistic(X, Y: np.ndarray, C: float) -> tuple[np.ndarray, np.ndarray]:
+    """Fit one-vs-rest logistic regressions; a code of one class, or without features, gets its prior.
+
+    Returns
+    -------
+    array of shape (n_codes, n_columns), array of shape (n_codes,)
+    """
+    n_records, n_codes = Y.shape
+    coef, intercept = np.zeros((n_codes, X.shape[1])), np.zeros(n_codes)
+    for code in range(n_codes):
+        positives = Y[:, code].sum()
+        if X.shape[1] and 0 < positives < n_records:
+            # liblinear's primal solver draws no random numbers: the result does not depend on threads.
+            model = LogisticRegression(C=C, solver="liblinear", tol=1e-2).fit(X, Y[:, code])
+            coef[code], intercept[code] = model.coef_[0], model.intercept_[0]
+        else:
+            intercept[code] = np.log((positives + 0.5) / (n_records - positives + 0.5))
+    return coef, intercept
 
 
 class Deciders(BaseEstimator):
-    """One logistic regression per code on what first-level models say of it.
+    """One logistic regression per code on what the first level says of it, and the context.
+
+    Parameters
+    ----------
+    C : float
+        Inverse strength of the penalty.
 
     Attributes
     ----------
-    coef_ : array of shape (n_codes, n_models + n_context)
+    coef_ : array of shape (n_codes, 1 + n_context)
     intercept_ : array of shape (n_codes,)
     """
 
     def __init__(self, *, C=0.1):
         self.C = C
 
-    def fit(self, heard: np.ndarray, context: np.ndarray | None, Y: np.ndarray) -> Deciders:
-        """Fit on out-of-fold log-odds (n_records, n_codes, n_models) and shared context."""
-        listed = [
-            CodeLogits(C=self.C).fit(sparse.csr_matrix(_beside(heard[:, code], context)), Y[:, [code]])
-            for code in range(Y.shape[1])
+    def fit(self, margins: np.ndarray, Y: np.ndarray, context: np.ndarray | None = None) -> Deciders:
+        """Fit on out-of-fold log-odds and 0/1 codes, both (n_records, n_codes), and shared context."""
+        fitted = [
+            fit_logistic(_beside(margins[:, code], context), Y[:, [code]], self.C) for code in range(Y.shape[1])
         ]
-        self.coef_ = np.vstack([model.coef_ for model in listed])
-        self.intercept_ = np.concatenate([model.intercept_ for model in listed])
+        self.coef_ = np.vstack([coef for coef, _ in fitted])
+        self.intercept_ = np.concatenate([intercept for _, intercept in fitted])
         return self
 
-    def margins(self, heard: np.ndarray, context: np.ndarray | None) -> np.ndarray:
+    def margins(self, margins: np.ndarray, context: np.ndarray | None = None) -> np.ndarray:
         """Return log-odds (n_records, n_codes)."""
         check_is_fitted(self)
-        listed = [_beside(heard[:, code], context) @ self.coef_[code] for code in range(heard.shape[1])]
-        return np.column_stack(listed) + self.intercept_
+        decided = margins * self.coef_[:, 0] + self.intercept_
+        return decided if context is None else decided + context @ self.coef_[:, 1:].T
 
 
-def _beside(heard: np.ndarray, context: np.ndarray | None) -> np.ndarray:
-    return heard if context is None else np.hstack([heard, context])
+def _beside(margins: np.ndarray, context: np.ndarray | None) -> np.ndarray:
+    return np.column_stack([margins] if context is None else [margins, context])

@@ -46,6 +46,7 @@ _OWN_TYPES = frozenset(
         "icdbase.learners.CodeLogits",
         "icdbase.learners.CodeTrees",
         "icdbase.learners.Deciders",
+        "icdbase.learners.TellingColumns",
         "icdbase.tasks.Target",
         "icdbase.tasks.Task",
     }
@@ -56,7 +57,7 @@ def fingerprint(records: pd.DataFrame) -> str:
     """SHA-256 over ids, texts and labels, so that a card says what data made a model.
 
     >>> fingerprint(pd.DataFrame({"主诉": ["胸痛"]}, index=["1"]))[:8]
-    '5f6c2bc7'
+    'cb4c1ecc'
     """
     digest = hashlib.sha256()
     for row in records.reset_index().itertuples(index=False, name=None):

@@ -81,7 +81,7 @@ def test_predictions_do_not_depend_on_order_or_company(coder, held_out):
     reversed_order = coder.predict(held_out.iloc[::-1]).iloc[::-1]
     one_by_one = pd.concat([coder.predict(held_out.iloc[[row]]) for row in range(5)])
     pd.testing.assert_frame_equal(together, reversed_order)
-    pd.testing.assert_frame_equal(together.iloc[:5], one_by_one)
+    pd.testing.assert_frame_equal(together.iloc[:5], one_by_one, check_index_type=False)
 
 
 def test_both_engines_give_the_same_predictions(train, held_out):
@@ -136,7 +136,7 @@ def test_grid_search_with_the_official_scorer(train):
         {"exclusive_groups": False},
         {"main_informs_others": False},
         {"boosted_features": False},
-        {"min_df": 1, "main_words": 0},
+        {"min_df": 1, "n_columns": 10},
         {"n_folds": 2, "random_state": 3},
     ],
     ids=str,
@@ -179,7 +179,7 @@ def test_training_needs_labels(train):
         IcdCoder().fit(train[:1])
     strange = train.copy()
     strange[MAIN] = "J81.x00x002"
-    with pytest.warns(UserWarning), pytest.raises(DataError, match="no record carries a candidate code"):
+    with pytest.raises(DataError, match="no record carries a candidate code"):
         IcdCoder().fit(strange)
 
 
@@ -189,8 +189,9 @@ def test_a_handful_of_records_is_enough(train, held_out, n):
     assert codes[OTHERS].map(len).min() >= 1
 
 
-def test_empty_texts_and_no_records(coder, held_out):
+def test_empty_texts_are_coded_and_no_records_are_refused(coder, held_out):
     empty = held_out[:2].copy()
     empty[list(CCL25.text_fields)] = ""
     assert len(coder.predict(empty)) == 2
-    assert coder.predict(held_out[:0]).columns.tolist() == [MAIN, OTHERS]
+    with pytest.raises(DataError, match="no record"):
+        coder.predict(held_out[:0])
