@@ -118,7 +118,7 @@ def count_records(
             words[name].add([vocabulary[token] for token in tokenizer.cut(text)])
             spotted = spotter.spot(text)
             statuses = assert_status(text, spotted, name)
-            mentions[name].add([mention[2] * n_statuses + status for mention, status in zip(spotted, statuses)])
+            mentions[name].add([mention[2] * n_statuses + status for mention, status in zip(spotted, statuses, strict=True)])
         for name, rows in listed.items():
             rows.add(*linker.scores(fields[name]))
         found.append(tuple(find_measurements(fields)))

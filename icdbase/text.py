@@ -35,7 +35,7 @@ _RARE = re.compile(
 _ROMAN = {"i": "1", "ii": "2", "iii": "3", "iv": "4", "v": "5", "vi": "6", "一": "1", "二": "2", "三": "3", "四": "4"}
 _NUMERAL = re.compile(r"([iv]{1,3}|[一二三四])(?=(?:\s?[-~/、]\s?[iv]{1,3})?\s?[级型度期类°])")
 _MASK = re.compile(r"\*{2,}|x{3,}|×{2,}")
-_BLANKS = re.compile(r"\s{2,}|[\t\n\r\f\v]")
+_BLANKS = re.compile(r"\s{2,}|[\t\r\f\v]")
 
 
 class _SafeNfkc(dict):
@@ -66,7 +66,7 @@ def normalize(text: str) -> str:
 
     Width and compatibility forms (NFKC where it keeps the meaning), case, class
     numerals (Roman and Chinese before 级, 型, 度, 期, 类), masks, and repeated
-    blanks.  Works character by character and in linear time.
+    blanks; a line end stays one, for it parts the items of a list.  Works character by character and in linear time.
 
     Parameters
     ----------
@@ -88,7 +88,7 @@ def normalize(text: str) -> str:
     text = _RARE.sub(lambda match: _SAFE_NFKC[match[0]], text).lower()
     text = _NUMERAL.sub(_fold_numeral, text)
     text = _MASK.sub("*", text)
-    return _BLANKS.sub(" ", text)
+    return _BLANKS.sub(lambda match: "\n" if "\n" in match[0] or "\r" in match[0] else " ", text)
 
 
 def _fold_numeral(match: re.Match) -> str:

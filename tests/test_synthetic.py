@@ -27,7 +27,7 @@ from icdbase.synthetic.patient import Patient
 from icdbase.synthetic.phrasebook import Phrasebook, compile_phrase, load_phrasebook
 from icdbase.tasks import CCL25
 
-FIRST_RECORDS_HASH = "0b82be7be68fffa2"
+FIRST_RECORDS_HASH = "439c135acbcb1b04"
 
 
 @pytest.fixture(scope="module")

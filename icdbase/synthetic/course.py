@@ -16,6 +16,8 @@ SUSPECTS = (
     "肺栓塞", "主动脉夹层", "脑梗死", "肺部感染", "心房颤动", "心肌梗死", "心力衰竭", "糖尿病", "甲状腺功能亢进",
     "冠心病",
 )
+ECHO_WORDS = ("回声", "声影", "前场", "暗")
+"""What a CT report cannot say."""
 BACK_TO_SINUS = ("数小时后复查为窦性心律，", "次日复查转为窦律，", "用药后转复窦律，", "后自行恢复窦性心律，")
 UNREMARKABLE = ("既往体健", "否认慢性病史", "平素体健", "既往无特殊病史")
 
@@ -38,7 +40,7 @@ def write_course(note) -> None:
         _angiography(note)
     _classes(note)
     _treatment(note)
-    if chance.maybe(0.3 + 0.7 * note.doctor.names_grade):
+    if chance.maybe(0.5 + 0.6 * note.doctor.names_grade):
         _added(note)
     note.several(FIELD, "course.consult", chance.between(1, 2))
     if note.likely(0.6):
@@ -66,11 +68,12 @@ def _round(note):
     told = [word for word in known if chance.maybe(0.8)] or known
     risks = "既往" + "、".join(told) + "病史" if told else chance.one(UNREMARKABLE)
     thought = patient.presentation if chance.maybe(0.45) else note.values["first_thought"]
+    label = note.phrase(f"label.{thought}")
     text = note.say(
-        FIELD, "course.round", risks=risks, label=note.phrase(f"label.{thought}"), differ=note.phrase("differ"),
-        plan=note.phrase("plan"), treats="、".join(_treatments(note)[:3]) or "对症治疗",
+        FIELD, "course.round", risks=risks, label=label, differ=note.phrase("differ"), plan=note.phrase("plan"),
+        treats="、".join(_treatments(note)[:3]) or "对症治疗",
     )
-    if thought == patient.presentation:
+    if thought == patient.presentation and label.translate(note.doctor.width) in text:
         note.witness("main", FIELD, text)
 
 
@@ -80,7 +83,7 @@ def _added(note):
     findings = dict.fromkeys(
         finding for finding, field, _ in note.evidence if field == FIELD and f"added.{finding}" in note.book.banks
     )
-    names = [(finding, note.phrase(f"added.{finding}")) for finding in chance.some(findings, chance.between(2, 5))]
+    names = [(finding, note.phrase(f"added.{finding}")) for finding in chance.some(findings, chance.between(3, 6))]
     if not names:
         return
     text = note.say(FIELD, "course.added", names="、".join(name for _, name in names))
@@ -222,7 +225,9 @@ def _belly(note):
     patient, chance = note.patient, note.chance
     if not patient.abdomen:
         return
-    note.say(FIELD, "belly.intro")
+    tomography = chance.maybe(0.3)
+    never = ECHO_WORDS if tomography else ("密度", "CT")
+    note.say(FIELD, "belly.ct" if tomography else "belly.ultrasound")
     pieces = [("belly.fatty", "fatty_liver", {}) if patient.fatty_liver else ("belly.liver.plain", "", {})]
     if patient.liver_cyst:
         pieces.append(("belly.liver.cyst", "liver_cyst" if patient.liver_cyst >= 8 else "", {"mm": patient.liver_cyst}))
@@ -234,7 +239,7 @@ def _belly(note):
     if patient.gallstone or "胆囊切除术" not in patient.former:
         pieces.append(("belly.gall.stone" if patient.gallstone else "belly.gall.plain", "", {}))
     for bank, finding, values in pieces if chance.maybe(0.5) else chance.shuffled(pieces):
-        note.say(FIELD, bank, finding, **values)
+        note.say(FIELD, bank, finding, never=never, **values)
     note.add(FIELD, "余未见异常。" if chance.maybe(0.4) else "。")
 
 

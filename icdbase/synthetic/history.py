@@ -142,7 +142,7 @@ def _present(note):
     if patient.angina_too and kind != "ua":
         note.say("现病史", "hpi.quality.ua", "angina")
     if note.likely(0.7):
-        high = patient.hypertension and patient.pressure_in[0] >= 140
+        high = patient.htn_years and patient.pressure_in[0] >= 140
         note.say("现病史", "hpi.home.pressure" if high and chance.maybe(0.5) else "hpi.home")
     if note.likely(0.7):
         note.say("现病史", "hpi.er", ecg=note.phrase(ecg_bank(patient)))

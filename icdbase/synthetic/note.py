@@ -60,12 +60,16 @@ class Note:
         self.evidence: list[tuple[str, str, str]] = []
         self.values: dict = {}
 
-    def phrase(self, bank: str, **values) -> str:
-        """Word one thing the doctor's way."""
+    def phrase(self, bank: str, *, never=(), **values) -> str:
+        """Word one thing the doctor's way, if it can be done without the words of ``never``."""
         random = self.chance.random
         phrases = self.book.phrases(self.doctor, bank)
         known = {**self.values, **values} if values else self.values
-        return render(phrases[int(random() * len(phrases))], known, random)
+        for _ in range(12 if never else 1):
+            text = render(phrases[int(random() * len(phrases))], known, random)
+            if not any(word in text for word in never):
+                break
+        return text
 
     def say(self, field: str, bank: str, finding: str = "", **values) -> str:
         return self.add(field, self.phrase(bank, **values), finding)
