@@ -66,7 +66,8 @@ def normalize(text: str) -> str:
 
     Width and compatibility forms (NFKC where it keeps the meaning), case, class
     numerals (Roman and Chinese before 级, 型, 度, 期, 类), masks, and repeated
-    blanks; a line end stays one, for it parts the items of a list.  Works character by character and in linear time.
+    blanks; a line end stays one, for it parts the items of a
+    list.  Works character by character and in linear time.
 
     Parameters
     ----------
