@@ -114,6 +114,25 @@ def test_every_snippet_is_in_its_field_and_nearly_every_code_has_one(simulated):
     assert shown / codes > 0.97
 
 
+def test_numbers_that_decide_are_in_the_text(simulated):
+    """A reader who knows the thresholds can do without the names."""
+    for one in simulated:
+        patient, labs, course = one.patient, one.patient.labs, one.texts["诊疗经过"]
+        text = "".join(one.texts.values())
+        assert not patient.low_potassium or f"{labs['k']:.2f}" in course
+        assert not patient.high_homocysteine or f"{labs['hcy']:.1f}" in course
+        assert not patient.diabetes or patient.dm_years or f"{labs['hba1c']:.1f}%" in course
+        assert not patient.hyperlipidemia or any(
+            f"{labs[key]:.2f}" in course for key, limit in (("tg", 2.3), ("tc", 6.2), ("ldl", 4.1)) if labs[key] >= limit
+        )
+        if patient.hypertension and "既往史" in one.texts and "入院情况" in one.texts:
+            assert str(patient.htn_peak[0]) in text and str(patient.htn_peak[1]) in text
+        for vessel_percent in patient.lesions.values():
+            assert f"{vessel_percent[1]}%" in course or vessel_percent[1] == 100
+        if patient.holter and patient.pvc >= 10:
+            assert str(patient.pvc) in course
+
+
 def test_notes_are_sound(simulated):
     for one in simulated:
         patient, texts = one.patient, one.texts
