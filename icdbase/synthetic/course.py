@@ -262,9 +262,10 @@ def _head(note):
     cerebral = patient.rare == "cerebral"
     if not (cerebral or patient.stroke and chance.maybe(0.7) or chance.maybe(0.3)):
         return
-    note.say(FIELD, "head.intro")
+    intro = note.say(FIELD, "head.intro")
     if patient.stroke:
-        note.say(FIELD, f"head.{patient.stroke}", "stroke")
+        never = ("DWI", "弥散") if "CT" in intro or "断层" in intro else ()
+        note.say(FIELD, f"head.{patient.stroke}", "stroke", never=never)
     elif not cerebral:
         note.say(FIELD, "head.plain")
     if cerebral:
