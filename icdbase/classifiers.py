@@ -9,6 +9,7 @@ from joblib import Parallel, delayed
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
+from icdbase import progress
 from icdbase.calibration import CodeCalibrator, TemperatureScaler
 from icdbase.features import Features
 from icdbase.learners import BoostedTrees, CodeLogits, CodeTrees, Deciders, TellingColumns
@@ -41,7 +42,7 @@ def stratified_folds(labels: Sequence, n_folds: int, random_state: int) -> np.nd
     return folds
 
 
-def out_of_fold(fit_predict: Callable, folds: np.ndarray, n_jobs: int | None) -> list:
+def out_of_fold(fit_predict: Callable, folds: np.ndarray, n_jobs: int | None, stage: str = "") -> tuple:
     """Run ``fit_predict(train_rows, test_rows)`` for each fold and once for all rows.
 
     Parameters
@@ -51,6 +52,8 @@ def out_of_fold(fit_predict: Callable, folds: np.ndarray, n_jobs: int | None) ->
     folds : int array of shape (n_records,)
     n_jobs : int or None
         Threads; the result does not depend on it.
+    stage : str
+        What is said to who watches the progress.
 
     Returns
     -------
@@ -62,7 +65,8 @@ def out_of_fold(fit_predict: Callable, folds: np.ndarray, n_jobs: int | None) ->
     everything = np.arange(len(folds))
     splits = [(everything, everything[:0])]
     splits += [(np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)) for fold in np.unique(folds)]
-    results = Parallel(n_jobs=n_jobs, prefer="threads")(delayed(fit_predict)(*split) for split in splits)
+    run = Parallel(n_jobs=n_jobs, prefer="threads", return_as="generator")
+    results = list(progress.track(run(delayed(fit_predict)(*split) for split in splits), stage, len(splits)))
     margins = np.empty((len(folds), *results[0][1].shape[1:]))
     for (_, test), (_, predicted) in zip(splits, results, strict=True):
         margins[test] = predicted
@@ -132,7 +136,7 @@ class MainCodeClassifier(BaseEstimator):
             ).fit(columns.transform(seen), labels[train])
             return (columns, trees), trees.margins(columns.transform(features.take(test)))
 
-        (self.columns_, self.trees_), margins = out_of_fold(fit_predict, folds, self.n_jobs)
+        (self.columns_, self.trees_), margins = out_of_fold(fit_predict, folds, self.n_jobs, "main code")
         self.scaler_ = TemperatureScaler().fit(margins, labels)
         if not self.calibrate:
             self.scaler_.temperature_ = 1.0
@@ -208,7 +212,7 @@ class OtherCodesClassifier(BaseEstimator):
             reader = self._new_reader().fit(features.take(train), truth[train], _rows(context, train))
             return reader, reader.margins(features.take(test), _rows(context, test))
 
-        self.reader_, margins = out_of_fold(fit_predict, folds, self.n_jobs)
+        self.reader_, margins = out_of_fold(fit_predict, folds, self.n_jobs, "other codes")
         self.deciders_ = None
         if self.boosted_features or context is not None:
             self.deciders_ = Deciders().fit(margins, truth, context)

@@ -174,13 +174,15 @@ def _concept(row: Sequence[str], known: dict[str, Concept]) -> Concept:
         raise _RowError("forms", f"{len(written)} forms", f"keep to {_MAX_FORMS}, with fewer choices in braces")
     if kind == COMPOSITE:
         return Concept(name, kind, listed, tuple(form.strip() for form in written))
-    spelt = dict.fromkeys(spelling for form in (name, *written) for spelling in _spellings(form))
+    # Normalised in one go, which is many times faster; no rule of normalisation reaches across the bar.
+    plain = normalize("\n|\n".join((name, *written))).split("\n|\n")
+    spelt = dict.fromkeys(spelling for form in plain for spelling in _spellings(form))
     return Concept(name, kind, listed, tuple(spelt))
 
 
 def _spellings(form: str) -> list[str]:
-    """Normalise a form; where Latin meets Chinese a blank may stand or not."""
-    plain = normalize(form).strip()
+    """Spell a normalised form; where Latin meets Chinese a blank may stand or not."""
+    plain = form.strip()
     bare = re.sub(r"(?<=[^a-z0-9 ]) | (?=[^a-z0-9 ])", "", plain)
     found = {plain, bare} | {bare[: gap.start()] + " " + bare[gap.start() :] for gap in _LATIN_TO_CJK.finditer(bare)}
     return sorted(spelling for spelling in found if spelling)

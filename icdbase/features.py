@@ -23,6 +23,7 @@ from sklearn.base import BaseEstimator
 from sklearn.feature_extraction.text import TfidfTransformer
 from sklearn.utils.validation import check_is_fitted
 
+from icdbase import progress
 from icdbase.concepts import STATUSES, ConceptSpotter, assert_status, load_concepts
 from icdbase.diagnosis_list import DiagnosisLinker
 from icdbase.errors import UsageError, did_you_mean
@@ -112,7 +113,8 @@ def count_records(
     mentions = {field: _Rows() for field in task.text_fields}
     listed = {field: _Rows() for field in linker.fields}
     found, n_statuses = [], len(STATUSES)
-    for texts in records[list(task.text_fields)].itertuples(index=False, name=None):
+    rows = records[list(task.text_fields)].itertuples(index=False, name=None)
+    for texts in progress.track(rows, "reading records", len(records), every=50):
         fields = {name: normalize(text) for name, text in zip(task.text_fields, texts, strict=True)}
         for name, text in fields.items():
             words[name].add([vocabulary[token] for token in tokenizer.cut(text)])

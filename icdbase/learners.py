@@ -18,7 +18,7 @@ MARGIN_LIMIT = 8.0
 
 
 class BoostedTrees(BaseEstimator):
-    """LightGBM on a dense matrix, kept as its text so that it loads without running code.
+    """LightGBM on a dense matrix; pickled and saved as LightGBM's text, which runs no code.
 
     Parameters
     ----------
@@ -30,7 +30,7 @@ class BoostedTrees(BaseEstimator):
 
     Attributes
     ----------
-    model_text_ : str
+    booster_ : lightgbm.Booster
     """
 
     def __init__(self, *, n_classes=1, n_estimators=60, learning_rate=0.1, num_leaves=6,
@@ -66,26 +66,27 @@ class BoostedTrees(BaseEstimator):
     def fit(self, X: np.ndarray, y: np.ndarray) -> BoostedTrees:
         """Fit on a dense matrix (n_records, n_columns) and class numbers (n_records,)."""
         data = lightgbm.Dataset(X, np.asarray(y, dtype=np.float32), params=self._parameters())
-        self._booster = lightgbm.train(self._parameters(), data, num_boost_round=self.n_estimators)
-        self.model_text_ = self._booster.model_to_string()
+        self.booster_ = lightgbm.train(
+            self._parameters(), data, num_boost_round=self.n_estimators, keep_training_booster=True
+        )
         return self
-
-    @property
-    def booster(self) -> lightgbm.Booster:
-        """The LightGBM model itself."""
-        check_is_fitted(self)
-        if getattr(self, "_booster", None) is None:
-            self._booster = lightgbm.Booster(model_str=self.model_text_)
-        return self._booster
 
     def margins(self, X: np.ndarray) -> np.ndarray:
         """Return log-odds (n_records,), or log-probabilities up to a constant (n_records, n_classes)."""
         if not len(X):
             return np.zeros(0 if self.n_classes == 1 else (0, self.n_classes))
-        return self.booster.predict(X, raw_score=True, num_threads=1)
+        return self.booster_.predict(X, raw_score=True, num_threads=1)
 
     def __getstate__(self):
-        return {name: value for name, value in super().__getstate__().items() if name != "_booster"}
+        state = dict(super().__getstate__())
+        if "booster_" in state:
+            state["booster_"] = state["booster_"].model_to_string()
+        return state
+
+    def __setstate__(self, state):
+        super().__setstate__(state)
+        if "booster_" in state:
+            self.booster_ = lightgbm.Booster(model_str=state["booster_"])
 
 
 class TellingColumns(BaseEstimator):

@@ -20,14 +20,13 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, title: str =
     """Lay out rows in columns; Chinese characters count as two.
 
     >>> print(table(["code", "name"], [["I48.x02", "阵发性心房颤动"]]))
-     code      name
-     I48.x02   阵发性心房颤动
+     code     name
+     I48.x02  阵发性心房颤动
     """
-    from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
 
-    lined = Table(title=title or None, title_justify="left", box=SIMPLE_HEAD, show_edge=False, pad_edge=True)
+    lined = Table(title=title or None, title_justify="left", box=None)
     for position, name in enumerate(columns):
         right = position > 0 and _numeric(rows, position)
         lined.add_column(name, justify="right" if right else "left", no_wrap=right or position == 0)
@@ -36,7 +35,7 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, title: str =
     stream = io.StringIO()
     Console(file=stream, width=width, highlight=False, color_system=None).print(lined)
     lines = [line.rstrip() for line in stream.getvalue().splitlines()]
-    return "\n".join(line for line in lines if line and set(line.strip()) != {"─"})
+    return "\n".join(line for line in lines if line)
 
 
 def _numeric(rows: Sequence[Sequence[str]], position: int) -> bool:
