@@ -12,6 +12,7 @@ ratios, not the seconds.
 
 import argparse
 import json
+import re
 import subprocess
 import sys
 import tempfile
@@ -22,24 +23,36 @@ SYSTEMS = {"S: TF-IDF + LinearSVC": "ruler_s", "P: TF-IDF + LightGBM + LR": "rul
 MAIN, OTHERS = "主诊断编码", "其他诊断编码"
 
 
-def run_ruler(train_file, test_file, out_file, *, vectorizer, main_model, other_model):
-    """The recipe as it is usually written, with nothing of icdbase in it."""
+def ruler_text(record):
+    """What the recipe reads of a record: all but the codes, cut by jieba."""
     import jieba
+
+    return " ".join(jieba.lcut(" ".join(str(value) for name, value in record.items() if "编码" not in name)))
+
+
+def fit_predict(train_texts, mains, others, test_texts, *, vectorizer, main_model, other_model):
+    """The recipe as it is usually written, with nothing of icdbase in it: main codes, and tuples of others."""
     from sklearn.multiclass import OneVsRestClassifier
     from sklearn.preprocessing import MultiLabelBinarizer
 
-    def read(path):
-        records = json.loads(Path(path).read_text(encoding="utf-8"))
-        texts = [" ".join(jieba.lcut(" ".join(str(v) for k, v in r.items() if "编码" not in k))) for r in records]
-        return records, texts
-
-    train, train_texts = read(train_file)
-    test, test_texts = read(test_file)
     X, X_test = (lambda v: (v.fit_transform(train_texts), v.transform(test_texts)))(vectorizer)
     binarizer = MultiLabelBinarizer()
-    Y = binarizer.fit_transform([[c.strip() for c in r[OTHERS].split(";") if c.strip()] for r in train])
-    mains = main_model.fit(X, [r[MAIN] for r in train]).predict(X_test)
-    others = binarizer.inverse_transform(OneVsRestClassifier(other_model).fit(X, Y).predict(X_test))
+    Y = binarizer.fit_transform(others)
+    return (
+        main_model.fit(X, mains).predict(X_test),
+        binarizer.inverse_transform(OneVsRestClassifier(other_model).fit(X, Y).predict(X_test)),
+    )
+
+
+def run_ruler(train_file, test_file, out_file, **models):
+    train, test = (json.loads(Path(path).read_text(encoding="utf-8")) for path in (train_file, test_file))
+    mains, others = fit_predict(
+        [ruler_text(r) for r in train],
+        [r[MAIN] for r in train],
+        [[c.strip() for c in re.split("[;；]", r[OTHERS]) if c.strip()] for r in train],
+        [ruler_text(r) for r in test],
+        **models,
+    )
     rows = [
         {"病案标识": r["病案标识"], "预测结果": f"[{m}|{';'.join(o)}]"}
         for r, m, o in zip(test, mains, others, strict=True)
@@ -47,11 +60,15 @@ def run_ruler(train_file, test_file, out_file, *, vectorizer, main_model, other_
     Path(out_file).write_text(json.dumps(rows, ensure_ascii=False), encoding="utf-8")
 
 
-def ruler_s(*files):
+def recipe_s():
     from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.svm import LinearSVC
 
-    run_ruler(*files, vectorizer=TfidfVectorizer(), main_model=LinearSVC(), other_model=LinearSVC())
+    return {"vectorizer": TfidfVectorizer(), "main_model": LinearSVC(), "other_model": LinearSVC()}
+
+
+def ruler_s(*files):
+    run_ruler(*files, **recipe_s())
 
 
 def ruler_p(*files):

@@ -39,7 +39,7 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, title: str =
 
 
 def _numeric(rows: Sequence[Sequence[str]], position: int) -> bool:
-    cells = [row[position] for row in rows if row[position]]
+    cells = [row[position] for row in rows if row[position] not in ("", "-")]
     return bool(cells) and all(cell.lstrip("+-±[(")[:1].isdigit() for cell in cells)
 
 
@@ -89,11 +89,11 @@ def per_code_text(codes: pd.DataFrame) -> str:
          *(_figure(row[key]) for key in ("precision", "recall", "f1"))]
         for _, row in flat.iterrows()
     ]
-    return table(["code", "name", "support", "predicted", "precision", "recall", "F1"], rows)
+    return table(["code", "name", "gold", "pred", "prec", "recall", "F1"], rows)
 
 
 def _figure(value: float | None) -> str:
-    return "-" if value is None else f"{value:.3f}"
+    return "-" if value is None or value != value else f"{value:.3f}"  # NaN differs from itself
 
 
 def where_it_lies(paths: Mapping[str, Path], next_command: str = "") -> str:
