@@ -105,8 +105,7 @@ def count_records(
     Counts
     """
     tokenizer = Tokenizer(user_words(task), engine=engine)
-    spotter = _spotter(tuple((str(path), _time_of_change(path)) for path in concept_tables))
-    linker = DiagnosisLinker(task, spotter)
+    spotter, linker = _readers(task, tuple((str(path), _time_of_change(path)) for path in concept_tables))
     vocabulary: defaultdict[str, int] = defaultdict()
     vocabulary.default_factory = vocabulary.__len__  # a new token gets the next number
     words = {field: _Rows() for field in task.text_fields}
@@ -137,9 +136,10 @@ def count_records(
 
 
 @lru_cache(maxsize=4)
-def _spotter(tables: tuple[tuple[str, int], ...]) -> ConceptSpotter:
-    """Build the automaton once; an edited table (path, time of change) is read anew."""
-    return ConceptSpotter(load_concepts([path for path, _ in tables]))
+def _readers(task: Task, tables: tuple[tuple[str, int], ...]) -> tuple[ConceptSpotter, DiagnosisLinker]:
+    """Build automaton and linker once; an edited table (path, time of change) is read anew."""
+    spotter = ConceptSpotter(load_concepts([path for path, _ in tables]))
+    return spotter, DiagnosisLinker(task, spotter)
 
 
 def _time_of_change(path) -> int:
