@@ -1,0 +1,163 @@
+"""What an ablation varies: fields, feature blocks, techniques; by name, or as a table of your own.
+
+A variant is a name and the parameters of :class:`~icdbase.coder.IcdCoder` to
+change.  Techniques are read off the coder's own signature, so that a switch
+added there is measured here without another list.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+
+from icdbase.coder import SETTINGS, IcdCoder
+from icdbase.decoding import RULES
+from icdbase.errors import DataError, Problem, UsageError, did_you_mean
+from icdbase.runs import check_parameters
+
+__all__ = ["HISTORY_FIELDS", "PRESETS", "expand", "read_factors"]
+
+Variants = Mapping[str, Mapping[str, object]]
+
+HISTORY_FIELDS = ("既往史", "个人史", "婚姻史", "家族史")
+"""What the patient was before the present illness, by name, as in the evaluation's published comparisons."""
+
+_PERSON_FIELDS = ("个人史", "婚姻史", "家族史")
+"""Those a team of the evaluation found to help (rank 4)."""
+
+
+def expand(coder: IcdCoder, factors: str | Iterable[str] | Variants) -> dict[str, dict[str, object]]:
+    """Return the variants of a preset, of several, or of a table of one's own.
+
+    Parameters
+    ----------
+    coder : IcdCoder
+        The reference.
+    factors : str, iterable of str, or mapping of str to mapping
+        Names out of :data:`PRESETS`, commas between them in a str; or variant
+        name to the parameters that it changes.
+
+    Returns
+    -------
+    dict of str to dict
+        Variant name to changed parameters.
+
+    Raises
+    ------
+    UsageError
+        On an unknown preset, parameter or field, or if nothing is varied.
+
+    Examples
+    --------
+    >>> variants = expand(IcdCoder(fields=("主诉", "入院诊断")), "fields")
+    >>> list(variants), variants["without 主诉"]
+    (['without 主诉', 'without 入院诊断'], {'fields': ('入院诊断',)})
+    """
+    if isinstance(factors, Mapping):
+        variants = {str(name): dict(parameters) for name, parameters in factors.items()}
+    else:
+        names = factors.split(",") if isinstance(factors, str) else factors
+        variants = {}
+        for name in (name.strip() for name in names):
+            if name not in PRESETS:
+                raise UsageError(f"unknown factors {name!r}{did_you_mean(name, PRESETS)}; or a JSON file")
+            variants |= PRESETS[name](coder)
+    if not variants:
+        raise UsageError("nothing to vary: the coder has one of what the factors name, or none")
+    for name, parameters in variants.items():
+        check_parameters(coder, parameters, name)
+    return variants
+
+
+def read_factors(path) -> dict[str, dict[str, object]]:
+    """Read a JSON object: variant name to the parameters that it changes.
+
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "factors.json"
+    >>> _ = path.write_text('{"诊断两栏": {"fields": ["入院诊断", "出院情况"]}}', encoding="utf-8")
+    >>> read_factors(path)
+    {'诊断两栏': {'fields': ['入院诊断', '出院情况']}}
+
+    Raises
+    ------
+    DataError
+        If the file is not there or not of this form.
+    """
+    remedy = 'write {"variant name": {"fields": ["主诉"]}, "another": {"calibrate": false}}'
+    try:
+        variants = json.loads(Path(path).read_text("utf-8"))
+    except FileNotFoundError:
+        raise DataError(path, [Problem("no such file", remedy=f"name one of {', '.join(PRESETS)}, or a file")]) from None
+    except ValueError as error:
+        raise DataError(path, [Problem(f"not JSON: {error}", remedy=remedy)]) from None
+    if not isinstance(variants, dict) or not all(isinstance(each, dict) for each in variants.values()):
+        raise DataError(path, [Problem("not an object of objects", remedy=remedy)])
+    return variants
+
+
+def _fields(coder: IcdCoder) -> tuple[str, ...]:
+    return coder.task.check_fields(coder.task.text_fields if coder.fields is None else coder.fields)
+
+
+def _without_each_field(coder: IcdCoder) -> dict:
+    return _without_each("fields", _fields(coder))
+
+
+def _only_each_field(coder: IcdCoder) -> dict:
+    return _only_each("fields", _fields(coder))
+
+
+def _fields_cumulative(coder: IcdCoder) -> dict:
+    """The first field, the first two, and so on; all of them are the reference."""
+    fields = _fields(coder)
+    return {f"up to {fields[last]}": {"fields": fields[: last + 1]} for last in range(len(fields) - 1)}
+
+
+def _histories(coder: IcdCoder) -> dict:
+    fields = _fields(coder)
+    sets = {
+        "only histories": tuple(name for name in fields if name in HISTORY_FIELDS),
+        "only main text": tuple(name for name in fields if name not in HISTORY_FIELDS),
+        "without personal, marital, family": tuple(name for name in fields if name not in _PERSON_FIELDS),
+    }
+    return {name: {"fields": chosen} for name, chosen in sets.items() if 0 < len(chosen) < len(fields)}
+
+
+def _blocks(coder: IcdCoder) -> dict:
+    return _without_each("blocks", tuple(coder.blocks)) | _only_each("blocks", tuple(coder.blocks))
+
+
+def _techniques(coder: IcdCoder) -> dict:
+    """Every switch of the signature turned over, every other decoding rule, every other setting."""
+    parameters = coder.get_params(deep=False)
+    variants = {
+        f"{name} {'off' if value else 'on'}": {name: not value}
+        for name, value in parameters.items()
+        if isinstance(value, bool)
+    }
+    variants |= {f"decoding {rule}": {"decoding": rule} for rule in RULES if rule != coder.decoding}
+    for name, changed in SETTINGS.items():
+        if any(parameters[parameter] != value for parameter, value in changed.items()):
+            variants[f"setting {name}"] = dict(changed)
+    return variants
+
+
+def _without_each(parameter: str, names: tuple[str, ...]) -> dict:
+    rest = {name: tuple(other for other in names if other != name) for name in names}
+    return {f"without {name}": {parameter: others} for name, others in rest.items() if others}
+
+
+def _only_each(parameter: str, names: tuple[str, ...]) -> dict:
+    return {f"only {name}": {parameter: (name,)} for name in names} if len(names) > 1 else {}
+
+
+PRESETS: Mapping[str, Callable[[IcdCoder], dict]] = {
+    "fields": _without_each_field,
+    "fields-only": _only_each_field,
+    "fields-cumulative": _fields_cumulative,
+    "histories": _histories,
+    "blocks": _blocks,
+    "techniques": _techniques,
+}
+"""Name to what makes its variants of a coder."""
