@@ -117,8 +117,8 @@ _BEATS = re.compile(
     r"(?P<number>\d{1,3}(?:,\d{3})+|\d+)\s?(?:次|个|beats|阵)?"
 )
 _BEAT_WORDS = {
-    "pac_count": "房早|房性{早搏/期前收缩/期外收缩/逸搏}|室上性{早搏/期前收缩}|室上早",
-    "pvc_count": "室早|室性{早搏/期前收缩/期外收缩}",
+    "pac_count": "房早|{房性/室上性}{早搏/期前收缩/期外收缩/异位搏动/搏动/逸搏}|室上早|pac{/s}|apc{/s}|apb{/s}|svpb|sve",
+    "pvc_count": "室早|室性{早搏/期前收缩/期外收缩/异位搏动/搏动}|pvc{/s}|vpc{/s}|vpb{/s}|pvb{/s}|ve",
 }
 
 Reader = Callable[[object, str, int, int], Iterable[tuple[str, float, int, int]]]
