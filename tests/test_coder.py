@@ -85,7 +85,7 @@ def test_predictions_do_not_depend_on_order_or_company(coder, held_out):
 
 
 def test_both_engines_give_the_same_predictions(train, held_out):
-    first, second = (IcdCoder(engine=engine).fit(train[:60]).predict(held_out) for engine in ("jieba", "rjieba"))
+    first, second = (IcdCoder(engine=engine).fit(train[:30]).predict(held_out[:20]) for engine in ("jieba", "rjieba"))
     pd.testing.assert_frame_equal(first, second)
 
 
@@ -119,7 +119,7 @@ def test_grid_search_with_the_official_scorer(train):
         {"C": [0.1, 1.0], "decoding": ["expected_f1", "threshold"]},
         scoring=official_scorer,
         cv=2,
-    ).fit(train)
+    ).fit(train[:40])
     assert 0 < search.best_score_ <= 1
     assert set(search.best_params_) == {"C", "decoding"}
 
