@@ -69,6 +69,31 @@ def test_a_chosen_field_and_the_plain_setting(folder, tmp_path):
     assert card["fields"] == ["主诉", "入院诊断"] and card["parameters"]["boosted_features"] is False
 
 
+def copies(records, folder):
+    """One file in every form that is seen in the wild."""
+    text = (folder / "test.json").read_text(encoding="utf-8")
+    forms = {"bom.json": "utf-8-sig", "gb.json": "gb18030"}
+    for name, encoding in forms.items():
+        (folder / name).write_text(text, encoding=encoding)
+    for ending in ("jsonl", "csv", "tsv", "xlsx"):
+        write_records(records, folder / f"copy.{ending}")
+    return [folder / name for name in forms] + sorted(folder.glob("copy.*"))
+
+
+def test_every_form_of_a_file_gives_the_same_predictions(folder, held_out):
+    for path in copies(held_out, folder):
+        run("predict", "--model", folder / "model", "--input", path, "--out", folder / "again.json")
+        assert (folder / "again.json").read_bytes() == (folder / "pred.json").read_bytes(), path.name
+
+
+def test_the_papers_sample_record_is_read_predicted_and_scored(folder, tmp_path):
+    sample = ROOT / "tests" / "data" / "sample_record.json"
+    predicted = run("predict", "--model", folder / "model", "--input", sample, "--out", tmp_path / "p.json")
+    assert "1 predictions" in predicted.stdout and "J81.x00x002" in predicted.stderr
+    scored = run("score", "--gold", sample, "--pred", tmp_path / "p.json", "--json")
+    assert 0 <= json.loads(scored.stdout)["other_f1"] <= 1 and json.loads(scored.stdout)["main_accuracy"] == 0
+
+
 def test_synth_writes_the_official_files(tmp_path):
     printed = run("synth", "--n", "30", "--seed", "4", "--out", tmp_path).stdout
     assert "ICD-Coding-train.json" in printed
