@@ -46,7 +46,7 @@ class AblationResult:
         Official score of each record, mean over the repeats.
     variants : mapping of str to mapping
         The parameters that each variant changes.
-    n_records, n_folds, n_repeats : int
+    n_records, n_folds, n_repeats, random_state : int
     n_groups : int or None
         What was resampled and swapped, if not the records.
     """
@@ -57,6 +57,7 @@ class AblationResult:
     n_records: int
     n_folds: int
     n_repeats: int
+    random_state: int
     n_groups: int | None = None
 
     @property
@@ -75,6 +76,7 @@ class AblationResult:
             "n_records": self.n_records,
             "n_folds": self.n_folds,
             "n_repeats": self.n_repeats,
+            "random_state": self.random_state,
             "n_groups": self.n_groups,
             "half_width": self.half_width,
             "table": rows,
@@ -154,6 +156,7 @@ def ablate(
         n_records=len(records),
         n_folds=n_folds,
         n_repeats=n_repeats,
+        random_state=random_state,
         n_groups=None if groups is None else len(np.unique(groups)),
     )
 

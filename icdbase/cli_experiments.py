@@ -1,0 +1,238 @@
+"""The verbs of experiments: ``cv``, ``ablate``, ``curve``."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from pathlib import Path
+
+import click
+
+from icdbase.tasks import CCL25
+
+# Everything heavier than click is imported where it is used: --help must not wait for scikit-learn.
+
+FILE = click.Path(path_type=Path, allow_dash=True)
+FOLDER = click.Path(path_type=Path, file_okay=False)
+
+
+def _examples(*lines: str) -> str:
+    return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)
+
+
+def _shared_options(command):
+    """Options of every experiment, in this order."""
+    for option in reversed((
+        click.option("--folds", type=int, default=5, show_default=True, help="Folds of the cross-validation."),
+        click.option("--repeats", type=int, default=1, show_default=True, help="Cross-validations, new folds each."),
+        click.option("--seed", type=int, default=0, show_default=True, help="Random seed of folds and models."),
+        click.option("--group", help="Column whose equal values stay together, a patient's number say."),
+        click.option("--setting", default="default", show_default=True, help="Named setting: default or plain."),
+        click.option("--json", "as_json", is_flag=True, help="Machine-readable result."),
+        click.option("--n-jobs", type=int, default=-1, show_default=True, help="Processes; -1 = all cores. Same result."),
+    )):
+        command = option(command)
+    return command
+
+
+@click.command(epilog=_examples(
+    "icdbase cv --train ICD-Coding-train.json",
+    "icdbase cv --train train.csv --group 患者编号 --repeats 3 --out runs/cv",
+))
+@click.option("--train", "train_file", type=FILE, required=True, help="Labelled records.")
+@click.option("--out", "out_folder", type=FOLDER, help="Folder for results; an interrupted run goes on there.")
+@_shared_options
+def cv(train_file, out_folder, folds, repeats, seed, group, setting, as_json, n_jobs):
+    """Score by cross-validation on labelled records."""
+    from icdbase import progress
+    from icdbase.experiments import cross_validate
+    from icdbase.exports import cv_text, write_cv
+
+    coder, options = _coder(setting, seed), _options(folds, repeats, seed, group)
+    records = _read(train_file)
+    _write_card("cv", train_file, records, coder, options, out_folder)
+    with progress.bars():
+        result = cross_validate(
+            coder, records, **_arguments(options, train_file, records), n_jobs=n_jobs, folder=out_folder
+        )
+    written = {} if out_folder is None else write_cv(result, out_folder)
+    _show(result, cv_text(result), as_json, written)
+
+
+@click.command(epilog=_examples(
+    "icdbase ablate --train ICD-Coding-train.json --out runs/fields",
+    "icdbase ablate --train train.json --out runs/how --factors blocks,techniques",
+    "icdbase ablate --rerun runs/fields/run.json",
+))
+@click.option("--train", "train_file", type=FILE, help="Labelled records.")
+@click.option("--out", "out_folder", type=FOLDER, help="Folder for results; an interrupted run goes on there.")
+@click.option("--factors", default="fields", show_default=True,
+              help="fields, fields-only, fields-cumulative, histories, blocks, techniques, several with commas; "
+                   'or a JSON file {"name": {parameter: value}}.')
+@click.option("--inner-folds", type=int, default=2, show_default=True,
+              help="Folds inside each fit, reference included: 2 instead of the coder's own number saves time.")
+@click.option("--rerun", "rerun_file", type=FILE,
+              help="Compute a run again from its run.json, and say whether the figures are the same.")
+@_shared_options
+def ablate(train_file, out_folder, factors, inner_folds, rerun_file, folds, repeats, seed, group, setting, as_json,
+           n_jobs):
+    """Measure what each field, block of features or technique is worth."""
+    from icdbase import IcdCoder, progress
+    from icdbase.ablation import ablate as run_ablation
+    from icdbase.exports import ablation_text, write_ablation
+    from icdbase.factors import PRESETS, expand, read_factors
+    from icdbase.runcard import RunCard, changed_parameters
+
+    card = None
+    if rerun_file is not None:
+        card = RunCard.read(rerun_file, "ablate")
+        train_file, options = train_file or Path(card.train), dict(card.options)
+        coder = IcdCoder(**card.parameters)
+    elif train_file is None or out_folder is None:
+        raise click.UsageError("name the records with --train and a folder with --out, or a run with --rerun")
+    else:
+        coder = _coder(setting, seed).set_params(n_folds=inner_folds)
+        names = [name.strip() for name in factors.replace("，", ",").split(",")]
+        own = not set(names) & set(PRESETS) and (Path(factors).suffix or Path(factors).exists())
+        variants = expand(coder, read_factors(factors) if own else names)
+        options = _options(folds, repeats, seed, group) | {"variants": variants}
+    records = _read(train_file)
+    if card is not None:
+        _check_rerun(card, records, train_file)
+    variants = options["variants"]
+    _write_card("ablate", train_file, records, coder, options, out_folder)
+    with progress.bars():
+        result = run_ablation(
+            coder, records, variants, **_arguments(options, train_file, records), n_jobs=n_jobs, folder=out_folder
+        )
+    written = {} if out_folder is None else write_ablation(result, out_folder)
+    text = "\n".join([f"reference: {_described(changed_parameters(coder))}", "", ablation_text(result)])
+    _show(result, text, as_json, written)
+    if card is not None:
+        _compare(result, rerun_file.with_name("ablation.json"))
+
+
+@click.command(epilog=_examples("icdbase curve --train ICD-Coding-train.json --out runs/curve"))
+@click.option("--train", "train_file", type=FILE, required=True, help="Labelled records.")
+@click.option("--out", "out_folder", type=FOLDER, required=True,
+              help="Folder for results; an interrupted run goes on there.")
+@click.option("--sizes", help="Numbers of training records, commas between them (default: all, half, quarter, ...).")
+@_shared_options
+def curve(train_file, out_folder, sizes, folds, repeats, seed, group, setting, as_json, n_jobs):
+    """Score against the number of training records."""
+    from icdbase import progress
+    from icdbase.curves import learning_curve
+    from icdbase.exports import curve_text, write_curve
+
+    coder, options = _coder(setting, seed), _options(folds, repeats, seed, group)
+    options["sizes"] = _whole_numbers(sizes)
+    records = _read(train_file)
+    _write_card("curve", train_file, records, coder, options, out_folder)
+    with progress.bars():
+        result = learning_curve(
+            coder, records, sizes=options["sizes"], **_arguments(options, train_file, records), n_jobs=n_jobs,
+            folder=out_folder,
+        )
+    _show(result, curve_text(result), as_json, write_curve(result, out_folder))
+
+
+def _coder(setting: str, seed: int):
+    from icdbase import SETTINGS, IcdCoder
+    from icdbase.errors import UsageError, did_you_mean
+
+    if setting not in SETTINGS:
+        raise UsageError(f"unknown setting {setting!r}{did_you_mean(setting, SETTINGS)}")
+    return IcdCoder(**SETTINGS[setting], random_state=seed)
+
+
+def _options(folds: int, repeats: int, seed: int, group: str | None) -> dict:
+    return {"n_folds": folds, "n_repeats": repeats, "random_state": seed, "group": group}
+
+
+def _arguments(options: dict, train_file: Path, records) -> dict:
+    """Options of a run as arguments of the library."""
+    arguments = {name: options[name] for name in ("n_folds", "n_repeats", "random_state")}
+    return arguments | {"groups": _groups(train_file, options["group"], records)}
+
+
+def _groups(path: Path, column: str | None, records) -> list | None:
+    """Read the column that says which records belong together."""
+    from icdbase.errors import DataError, Problem, UsageError, did_you_mean
+    from icdbase.findings import known_columns
+    from icdbase.rows import read_rows
+
+    if column is None:
+        return None
+    if str(path) == "-":
+        raise UsageError("--group needs a file: standard input cannot be read twice")
+    rows = read_rows(path, {*known_columns(CCL25), column})
+    if column not in rows.columns:
+        raise DataError(path, [Problem(f"no such column{did_you_mean(column, rows.columns)}", field=column,
+                                       remedy="name the column with the patient's number")])
+    groups = [row.get(column) for _, row in rows.records]
+    if len(groups) != len(records):
+        raise DataError(path, [Problem(f"{len(records)} records, but {len(groups)} groups", field=column)])
+    return groups
+
+
+def _read(path: Path):
+    from icdbase import read_records
+
+    return read_records(path, require_labels=True)
+
+
+def _write_card(command: str, train_file: Path, records, coder, options: dict, folder: Path | None) -> None:
+    from icdbase.runcard import RunCard
+
+    if folder is not None:
+        RunCard.of(command, train_file, records, coder, options).write(folder)
+
+
+def _check_rerun(card, records, train_file: Path) -> None:
+    from icdbase.errors import VersionWarning
+    from icdbase.runs import code_version
+
+    card.check_records(records, train_file)
+    if card.code != code_version():
+        warnings.warn(f"the run was made by icdbase {card.code}, this is {code_version()}; figures may differ",
+                      VersionWarning)
+
+
+def _compare(result, path: Path) -> None:
+    """Say whether the figures are those of the run; raise if not."""
+    from icdbase.errors import DataError, Problem
+
+    if not path.exists():
+        return
+    before = json.loads(path.read_text("utf-8"))
+    now = json.loads(json.dumps(result.to_dict()))
+    if now != before:
+        other = [new["variant"] for new, old in zip(now["table"], before["table"], strict=False) if new != old]
+        raise DataError(path, [Problem(f"the figures differ from those computed now: {', '.join(other)}",
+                                       remedy="compare code and libraries in run.json with those installed")])
+    click.echo(f"same figures as {path}", err=True)
+
+
+def _described(parameters: dict) -> str:
+    listed = [f"{name}={value}" for name, value in parameters.items()]
+    return f"IcdCoder({', '.join(listed)})"
+
+
+def _show(result, text: str, as_json: bool, written: dict[str, Path]) -> None:
+    from icdbase.report import where_it_lies
+
+    if as_json:
+        click.echo(json.dumps(result.to_dict(), ensure_ascii=False, indent=2))
+        return
+    click.echo(text)
+    if written:
+        click.echo("\n" + where_it_lies(written))
+
+
+def _whole_numbers(text: str | None) -> list[int] | None:
+    if text is None:
+        return None
+    try:
+        return [int(part) for part in text.replace("，", ",").split(",")]
+    except ValueError:
+        raise click.UsageError(f"--sizes must be whole numbers with commas between them, got {text!r}") from None
