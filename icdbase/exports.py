@@ -39,11 +39,11 @@ _ABLATION_COLUMNS = (
     ("others", "other_difference", "{:+.3f}"),
 )
 _CURVE_COLUMNS = (
-    ("training records", "n_train", "{:d}"),
+    ("train on", "n_train", "{:d}"),
     ("Acc", "acc", "{:.3f}"),
-    ("95 % interval", ("low", "high"), "{:.3f} to {:.3f}"),
-    ("main acc", "main_accuracy", "{:.3f}"),
-    ("other F1", "other_f1", "{:.3f}"),
+    ("95 % interval", ("low", "high"), "{:.3f}-{:.3f}"),
+    ("main", "main_accuracy", "{:.3f}"),
+    ("others", "other_f1", "{:.3f}"),
     ("gain", "gain", "{:+.3f}"),
     ("95 % interval", ("gain_low", "gain_high"), "{:+.3f} to {:+.3f}"),
 )

@@ -8,7 +8,7 @@ the table.  SVG text is drawn as outlines, so the reader needs no font at all.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from importlib import resources
 from pathlib import Path
@@ -125,20 +125,18 @@ def drawable(labels: Sequence[str]) -> tuple[list[str], list[str]]:
     >>> drawable(["入院诊断", "no such character: \\U000F0000"])[0]
     ['入院诊断', '#2']
     """
-    families = [_LATIN, _own_family()]
+    families = {_LATIN: _file_of(_LATIN), _own_family(): _file_of(OWN_FONT)}
     missing = {character for label in labels for character in label if character.isprintable()}
-    missing = _not_in(missing, families)
-    for family in _other_families() if missing else ():
-        if len(left := _not_in(missing, [family])) < len(missing):
-            families.append(family)
+    missing = _not_in(missing, families.values())
+    for family, path in _other_fonts() if missing else ():
+        if len(left := _not_in(missing, [path])) < len(missing):
+            families[family] = path
             missing = left
-        if not missing:
-            break
     shown = [
         f"#{place}" if any(c in missing or not c.isprintable() for c in label) else label
         for place, label in enumerate(labels, start=1)
     ]
-    return shown, families
+    return shown, list(families)
 
 
 def _matplotlib():
@@ -184,7 +182,6 @@ def _own_family() -> str:
 
     with resources.as_file(resources.files("icdbase") / "data" / _OWN_FONT_FILE) as path:
         font_manager.fontManager.addfont(path)
-        _characters(str(path))
     return OWN_FONT
 
 
@@ -198,18 +195,26 @@ def _characters(path: str) -> frozenset[int]:
         return frozenset()
 
 
-def _not_in(characters: set[str], families: Sequence[str]) -> set[str]:
+def _not_in(characters: set[str], paths: Iterable[str]) -> set[str]:
+    known = [_characters(path) for path in paths]
+    return {character for character in characters if not any(ord(character) in each for each in known)}
+
+
+def _file_of(family: str) -> str:
+    from matplotlib.font_manager import FontProperties, findfont
+
+    return findfont(FontProperties(family=[family]), fallback_to_default=False)
+
+
+def _other_fonts() -> list[tuple[str, str]]:
+    """Upright regular fonts of this machine, name and file; those whose names speak of Chinese first."""
     from matplotlib import font_manager
 
-    paths = [font_manager.findfont(family, fallback_to_default=False) for family in families]
-    return {character for character in characters if not any(ord(character) in _characters(path) for path in paths)}
-
-
-def _other_families() -> list[str]:
-    """Families of this machine; those whose names speak of Chinese first."""
-    from matplotlib import font_manager
-
-    hints = ("cjk", "han", "hei", "song", "sun", "ming", "kai", "wenquanyi", "yahei", "pingfang", "fallback", "unicode")
-    names = sorted({font.name for font in font_manager.fontManager.ttflist} - {OWN_FONT, _LATIN})
-    names = [name for name in names if name != "Last Resort" and not name.startswith(".")]
-    return sorted(names, key=lambda name: not any(hint in name.lower() for hint in hints))
+    hints = ("cjk", "han", "hei", "song", "sun", "ming", "kai", "wenquanyi", "pingfang", "fallback", "unicode")
+    fonts = sorted(
+        (font.name, font.fname)
+        for font in font_manager.fontManager.ttflist
+        # "Last Resort" has every character: an empty box.
+        if font.style == "normal" and font.weight == 400 and not font.name.startswith((".", "Last Resort"))
+    )
+    return sorted(fonts, key=lambda font: not any(hint in font[0].lower() for hint in hints))

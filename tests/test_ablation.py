@@ -1,0 +1,355 @@
+"""Ablation: it finds what is there, and nothing where nothing is."""
+
+import json
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+from test_experiments import FIELDS, MAIN, OTHERS, lean, small_records
+
+from icdbase import CCL25, SETTINGS, IcdCoder, write_records
+from icdbase.ablation import REFERENCE, ablate
+from icdbase.cli_experiments import ablate as ablate_command
+from icdbase.cli_experiments import curve as curve_command
+from icdbase.cli_experiments import cv as cv_command
+from icdbase.curves import learning_curve
+from icdbase.decoding import RULES
+from icdbase.errors import DataError, IcdbaseError, UsageError, VersionWarning
+from icdbase.exports import ablation_text, curve_text, cv_text, to_latex, to_markdown, write_ablation, write_curve
+from icdbase.factors import HISTORY_FIELDS, PRESETS, expand, read_factors
+from icdbase.runcard import RunCard, changed_parameters
+from icdbase.statistics import approximate_randomisation, holm, paired_bootstrap
+
+
+@pytest.fixture(scope="module")
+def few(records):
+    """Real fields, few records, few codes: fast."""
+    few = records.iloc[:24].copy()
+    common = set(few[OTHERS].explode().value_counts().index[:4])
+    few[OTHERS] = few[OTHERS].map(lambda codes: tuple(code for code in codes if code in common))
+    return few
+
+
+# --- what it finds --------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def found():
+    return ablate(lean(), small_records(80, 0, telling="乙栏"), "fields", n_folds=3, n_repeats=2, n_jobs=1)
+
+
+def test_the_one_field_that_tells_is_significant_and_no_other(found):
+    assert found.significant() == ["without 乙栏"]
+    loss = found.table.set_index("variant").loc["without 乙栏"]
+    assert loss["high"] < 0 and loss["main_difference"] < 0 and loss["other_difference"] < 0
+
+
+def test_alone_it_does_as_well_as_all_together():
+    result = ablate(lean(), small_records(80, 0, telling="乙栏"), "fields-only", n_folds=3, n_jobs=1)
+    only = result.table.set_index("variant")
+    assert set(result.significant()) == {"only 甲栏", "only 丙栏"}
+    assert only.loc["only 乙栏", "acc"] > 0.8 > only.loc["only 甲栏", "acc"]
+
+
+def test_shuffled_labels_make_no_field_significant():
+    false_alarms = []
+    for seed in range(4):
+        records = small_records(60, seed, telling="乙栏")
+        records[[MAIN, OTHERS]] = records[[MAIN, OTHERS]].sample(frac=1, random_state=seed).to_numpy()
+        false_alarms += ablate(lean(), records, "fields", n_folds=2, random_state=seed, n_jobs=1).significant()
+    assert false_alarms == []
+
+
+def test_statistics_are_those_of_the_record_scores(found):
+    reference = found.record_scores[REFERENCE]
+    table = found.table.set_index("variant")
+    p = [approximate_randomisation(found.record_scores[name], reference) for name in found.variants]
+    assert table["p"].iloc[1:].tolist() == p
+    assert table["p_holm"].iloc[1:].tolist() == holm(p).tolist()
+    for name in found.variants:
+        difference, low, high = paired_bootstrap(found.record_scores[name], reference, n_bootstrap=2000)
+        assert table.loc[name, ["difference", "low", "high"]].tolist() == pytest.approx([difference, low, high])
+    assert found.half_width == pytest.approx(((table["high"] - table["low"]) / 2).iloc[1:].median())
+    assert table["acc"].tolist() == pytest.approx(found.record_scores.mean().tolist())
+
+
+def test_repeats_are_averaged_record_by_record(found):
+    assert found.record_scores.shape == (80, 4) and found.n_repeats == 2
+
+
+def test_result_does_not_depend_on_the_folder(found, tmp_path):
+    records = small_records(80, 0, telling="乙栏")
+    for _ in range(2):
+        again = ablate(lean(), records, "fields", n_folds=3, n_repeats=2, n_jobs=1, folder=tmp_path)
+        assert again.to_dict() == found.to_dict()
+
+
+def test_with_groups_the_groups_are_what_counts():
+    records = small_records(60, 1)
+    groups = np.repeat(np.arange(12), 5)
+    result = ablate(lean(), records, {"half": {"fields": FIELDS[:2]}}, n_folds=3, groups=groups, n_jobs=1)
+    assert result.n_groups == 12
+    assert "60 records in 12 groups, 3 folds" in ablation_text(result)
+
+
+# --- what is varied -------------------------------------------------------------------
+
+
+def test_presets_of_fields():
+    coder = IcdCoder()
+    without, only, upto = (expand(coder, name) for name in ("fields", "fields-only", "fields-cumulative"))
+    assert len(without) == len(only) == 11 and len(upto) == 10
+    assert all(len(each["fields"]) == 10 for each in without.values())
+    assert only["only 主诉"] == {"fields": ("主诉",)}
+    assert list(upto)[:2] == ["up to 主诉", "up to 现病史"]
+    assert upto["up to 现病史"] == {"fields": ("主诉", "现病史")}
+
+
+def test_histories_split_all_fields_in_two():
+    variants = expand(IcdCoder(), "histories")
+    histories, main = variants["only histories"]["fields"], variants["only main text"]["fields"]
+    assert histories == HISTORY_FIELDS and set(histories) | set(main) == set(CCL25.text_fields)
+    assert not set(histories) & set(main)
+
+
+def test_blocks_and_techniques_come_from_the_coder_itself():
+    coder = IcdCoder()
+    assert {f"without {block}" for block in coder.blocks} <= set(expand(coder, "blocks"))
+    techniques = expand(coder, "techniques")
+    switches = {name for name, value in coder.get_params().items() if isinstance(value, bool)}
+    assert {name for each in techniques.values() if len(each) == 1 for name in each} == switches | {"decoding"}
+    assert {f"decoding {rule}" for rule in RULES[1:]} | {"calibrate off", "setting plain"} <= set(techniques)
+    assert techniques["setting plain"] == SETTINGS["plain"]
+    plain = expand(IcdCoder(**SETTINGS["plain"]), "techniques")
+    assert "boosted_features on" in plain and "setting plain" not in plain
+
+
+def test_presets_can_be_joined_and_named_by_hand():
+    coder = IcdCoder()
+    assert expand(coder, "fields, blocks") == expand(coder, ["fields", "blocks"])
+    own = {"两栏": {"fields": ["主诉", "入院诊断"]}}
+    assert expand(coder, own) == own
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_every_variant_of_every_preset_can_be_fitted(preset, few):
+    coder = IcdCoder(main_estimators=3, n_folds=2)
+    variants = list(expand(coder, preset).items())
+    chosen = variants if preset in ("blocks", "techniques") else variants[:: max(1, len(variants) // 2)]
+    result = ablate(coder, few, dict(chosen), n_folds=2, n_jobs=1)
+    assert result.table["acc"].notna().all()
+
+
+@pytest.mark.parametrize(("factors", "message"), [
+    ("field", "unknown factors 'field'; did you mean 'fields'?; or a JSON file"),
+    ({"a": {"calibrat": True}}, "variant 'a': unknown parameter 'calibrat'; did you mean 'calibrate'?"),
+    ({"a": {"fields": ["主述"]}}, "unknown text field '主述'; did you mean '主诉'?"),
+    ({"a": {"n_jobs": 2}}, "variant 'a': unknown parameter 'n_jobs'"),
+    ({}, "nothing to vary"),
+])
+def test_impossible_factors(factors, message):
+    with pytest.raises(UsageError, match=re.escape(message)):
+        expand(IcdCoder(), factors)
+
+
+def test_a_coder_of_one_field_has_nothing_to_leave_out():
+    with pytest.raises(UsageError, match="nothing to vary"):
+        expand(IcdCoder(fields=("主诉",)), "fields")
+
+
+@pytest.mark.parametrize(("content", "message"), [("{", "not JSON"), ("[1]", "not an object of objects")])
+def test_files_of_factors_that_are_none(tmp_path, content, message):
+    path = tmp_path / "factors.json"
+    path.write_text(content, encoding="utf-8")
+    with pytest.raises(DataError, match=f"{message}.*write"):
+        read_factors(path)
+
+
+def test_a_missing_file_of_factors_names_the_presets(tmp_path):
+    with pytest.raises(DataError, match="no such file; name one of fields, fields-only"):
+        read_factors(tmp_path / "factors.json")
+
+
+# --- what is written ------------------------------------------------------------------
+
+
+def test_the_table_fits_a_terminal_and_says_its_power(found):
+    text = ablation_text(found)
+    from rich.cells import cell_len
+
+    assert max(map(cell_len, text.splitlines())) <= 80
+    assert "without 乙栏" in text and "…" not in text
+    assert "80 records, 3 folds, 2 repeats; fold seed 0." in text
+    assert f"Power: with 80 records the intervals reach about ±{found.half_width:.3f}" in text
+    assert "Different from the reference: without 乙栏." in text
+
+
+def test_files_of_an_ablation(found, tmp_path):
+    written = write_ablation(found, tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(path.name for path in written.values())
+    table = pd.read_csv(written["table"])
+    assert table["variant"].tolist() == [REFERENCE, *found.variants]
+    assert table["difference"].iloc[1:].to_numpy() == pytest.approx(found.table["difference"].iloc[1:].to_numpy())
+    assert json.loads(written["JSON"].read_text("utf-8")) == json.loads(json.dumps(found.to_dict()))
+    markdown = written["Markdown"].read_text("utf-8").splitlines()
+    assert len({line.count("|") for line in markdown if line.startswith("|")}) == 1
+    assert written["plot"].read_bytes().startswith(b"\x89PNG")
+    first = {name: path.read_bytes() for name, path in written.items()}
+    assert {name: path.read_bytes() for name, path in write_ablation(found, tmp_path).items()} == first
+
+
+def test_latex_of_any_name_has_its_braces_and_columns():
+    nasty = r"a&b_c%d$e#f{g}h~i^j\k <|>"
+    text = to_latex(["variant", "x"], [[nasty, "+0.1"], ["[1]", "-"]], [f"note {nasty}"])
+    body = [line for line in text.splitlines() if not line.startswith("%")]
+    assert r"a\&b\_c\%d\$e\#f\{g\}h\textasciitilde{}i\textasciicircum{}j\textbackslash{}k" in text
+    assert "{}[1] & -- " in text
+    for row in body:
+        bare = re.sub(r"\\[&%$#_{}]", "", row)
+        assert bare.count("{") == bare.count("}") and not set("#%^~_") & set(bare)
+        assert bare.count("&") == (1 if row.endswith(r"\\") else 0)
+    assert to_markdown(["v", "x"], [["a|b", "1"]]).count(r"\|") == 1
+
+
+def test_curve_as_text_and_files(tmp_path):
+    curve = learning_curve(lean(), small_records(90, 4), sizes=[8, 60], n_folds=3, n_jobs=1)
+    text = curve_text(curve)
+    assert "…" not in text and "90 records, 3 folds, 1 repeat; nested training sets" in text
+    written = write_curve(curve, tmp_path)
+    assert pd.read_csv(written["table"])["n_train"].tolist() == [8, 60]
+    assert json.loads(written["JSON"].read_text("utf-8"))["table"][0]["gain"] is None
+
+
+# --- run cards ------------------------------------------------------------------------
+
+
+def test_changed_parameters_are_what_json_can_hold():
+    coder = IcdCoder(fields=("主诉",), blocks=("words",), calibrate=False)
+    parameters = json.loads(json.dumps(changed_parameters(coder)))
+    assert parameters == {"fields": ["主诉"], "blocks": ["words"], "calibrate": False}
+    assert changed_parameters(IcdCoder(**parameters)) == parameters
+
+
+def test_cards_of_something_else_are_refused(tmp_path, records):
+    path = RunCard.of("curve", "a.json", records, IcdCoder(), {}).write(tmp_path)
+    assert RunCard.read(path, "curve").train.endswith("a.json")
+    with pytest.raises(DataError, match=r"a run of icdbase curve; name the run\.json that icdbase ablate --out wrote"):
+        RunCard.read(path, "ablate")
+    path.write_text("{}", encoding="utf-8")
+    with pytest.raises(DataError, match="no description of a run"):
+        RunCard.read(path, "ablate")
+    with pytest.raises(DataError, match="no such file"):
+        RunCard.read(tmp_path / "nothing.json", "ablate")
+
+
+# --- command line ---------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def train_file(tmp_path_factory, few):
+    path = tmp_path_factory.mktemp("data") / "train.json"
+    write_records(few, path)
+    return path
+
+
+def run(command, *arguments):
+    return CliRunner().invoke(command, [str(argument) for argument in arguments], catch_exceptions=False)
+
+
+QUICK = ("--folds", 2, "--n-jobs", 1, "--setting", "plain")
+
+
+def test_cv_prints_and_writes(train_file, tmp_path):
+    result = run(cv_command, "--train", train_file, *QUICK, "--out", tmp_path / "cv")
+    assert result.exit_code == 0 and "main acc" in result.stdout and "fold" in result.stdout
+    names = {path.name for path in (tmp_path / "cv").iterdir()}
+    assert names == {"cells", "codes.csv", "cv.json", "folds.csv", "predictions.csv", "run.json"}
+    as_json = json.loads(run(cv_command, "--train", train_file, *QUICK, "--json", "--out", tmp_path / "cv").stdout)
+    assert as_json == json.loads((tmp_path / "cv" / "cv.json").read_text("utf-8"))
+    assert as_json["n_records"] == 24 and len(as_json["per_fold"]) == 2
+
+
+def test_ablate_and_rerun(train_file, tmp_path, monkeypatch):
+    out, factors = tmp_path / "run", tmp_path / "two.json"
+    factors.write_text('{"诊断": {"fields": ["入院诊断"]}, "不校准": {"calibrate": false}}', encoding="utf-8")
+    first = run(ablate_command, "--train", train_file, *QUICK, "--factors", factors, "--out", out)
+    assert first.exit_code == 0 and "不校准" in first.stdout and "n_folds=2" in first.stdout
+    assert {path.name for path in out.iterdir()} == {
+        "cells", "run.json", *(f"ablation.{ending}" for ending in ("csv", "json", "md", "tex", "png", "svg"))
+    }
+    again = run(ablate_command, "--rerun", out / "run.json", "--n-jobs", 1)
+    assert again.exit_code == 0 and f"same figures as {out / 'ablation.json'}" in again.stderr
+    assert again.stdout.split("\n\ntable")[0].strip() in first.stdout
+    other = tmp_path / "other"
+    run(ablate_command, "--rerun", out / "run.json", "--n-jobs", 1, "--out", other)
+    assert (other / "ablation.json").read_bytes() == (out / "ablation.json").read_bytes()
+    changed = json.loads((out / "ablation.json").read_text("utf-8"))
+    changed["table"][1]["acc"] += 0.001
+    (out / "ablation.json").write_text(json.dumps(changed), encoding="utf-8")
+    with pytest.raises(DataError, match="the figures differ from those computed now: 诊断; compare"):
+        run(ablate_command, "--rerun", out / "run.json", "--n-jobs", 1)
+
+
+def test_rerun_on_other_records_or_by_other_code(train_file, tmp_path, records):
+    card = RunCard.of("ablate", train_file, records, IcdCoder(), {"variants": {}}).write(tmp_path)
+    with pytest.raises(DataError, match="not the records of the run; name the file of that time"):
+        run(ablate_command, "--rerun", card)
+    from icdbase import read_records
+
+    content = json.loads(
+        RunCard.of("ablate", train_file, read_records(train_file), IcdCoder(), {"variants": {}})
+        .write(tmp_path).read_text("utf-8")
+    )
+    card.write_text(json.dumps(content | {"code": "0.0.1+old"}), encoding="utf-8")
+    with pytest.warns(VersionWarning, match=r"made by icdbase 0\.0\.1\+old"), pytest.raises((IcdbaseError, KeyError)):
+        run(ablate_command, "--rerun", card)
+
+
+def test_curve_prints_and_writes(train_file, tmp_path):
+    result = run(curve_command, "--train", train_file, *QUICK, "--sizes", "6,12", "--out", tmp_path / "curve")
+    assert result.exit_code == 0 and "train on" in result.stdout
+    assert {"curve.png", "curve.svg", "curve.csv", "curve.json", "run.json"} <= {
+        path.name for path in (tmp_path / "curve").iterdir()
+    }
+
+
+def test_group_column(few, tmp_path):
+    path = tmp_path / "train.csv"
+    grouped = few.iloc[:20].copy()
+    grouped[OTHERS] = grouped[OTHERS].map(";".join)
+    grouped["患者编号"] = [f"P{number // 2}" for number in range(20)]
+    grouped.to_csv(path, encoding="utf-8")
+    result = run(cv_command, "--train", path, *QUICK, "--group", "患者编号", "--out", tmp_path / "cv", "--json")
+    assert result.exit_code == 0
+    folds = pd.read_csv(tmp_path / "cv" / "predictions.csv")["fold"].to_numpy()
+    assert (folds[0::2] == folds[1::2]).all() and len(set(folds)) == 2
+    with pytest.raises(DataError, match="field 患者: no such column; did you mean '患者编号'"):
+        run(cv_command, "--train", path, *QUICK, "--group", "患者")
+    with pytest.raises(UsageError, match="standard input cannot be read twice"):
+        run_with_input = CliRunner().invoke(
+            cv_command, ["--train", "-", "--group", "患者编号"], input=path.read_bytes(), catch_exceptions=False
+        )
+        assert run_with_input.exit_code == 0
+
+
+@pytest.mark.parametrize(("command", "arguments", "message"), [
+    (ablate_command, (), "name the records with --train and a folder with --out, or a run with --rerun"),
+    (curve_command, ("--sizes", "many", "--out", "x", "--train", "y"), "--sizes must be whole numbers"),
+])
+def test_misuse(command, arguments, message):
+    result = run(command, *arguments)
+    assert result.exit_code == 2 and message in result.stderr
+
+
+def test_unknown_setting(train_file):
+    with pytest.raises(UsageError, match="unknown setting 'plan'; did you mean 'plain'"):
+        run(cv_command, "--train", train_file, "--setting", "plan")
+
+
+def test_cv_text_names_every_fold():
+    from icdbase.experiments import cross_validate
+
+    result = cross_validate(lean(), small_records(20, 0), n_folds=2, n_jobs=1)
+    assert cv_text(result).count("\n") == 5
