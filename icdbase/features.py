@@ -105,7 +105,7 @@ def count_records(
     Counts
     """
     tokenizer = Tokenizer(user_words(task), engine=engine)
-    spotter, linker = _readers(task, tuple((str(path), _time_of_change(path)) for path in concept_tables))
+    spotter, linker = readers(task, concept_tables)
     vocabulary: defaultdict[str, int] = defaultdict()
     vocabulary.default_factory = vocabulary.__len__  # a new token gets the next number
     words = {field: _Rows() for field in task.text_fields}
@@ -133,6 +133,11 @@ def count_records(
         found=tuple(found),
         listed={name: rows.matrix(len(linker.codes)) for name, rows in listed.items()},
     )
+
+
+def readers(task: Task, concept_tables: Sequence[str] = ()) -> tuple[ConceptSpotter, DiagnosisLinker]:
+    """Return who spots the concepts and who links the listed diagnoses, built once a process."""
+    return _readers(task, tuple((str(path), _time_of_change(path)) for path in concept_tables))
 
 
 @lru_cache(maxsize=4)

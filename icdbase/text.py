@@ -19,7 +19,7 @@ from functools import lru_cache
 from icdbase.errors import UsageError, did_you_mean
 from icdbase.tasks import Task
 
-__all__ = ["ENGINES", "Tokenizer", "normalize", "user_words"]
+__all__ = ["ENGINES", "Tokenizer", "normalize", "normalize_with_offsets", "user_words"]
 
 ENGINES = ("auto", "rjieba", "jieba")
 
@@ -28,6 +28,7 @@ USER_WORD_FREQUENCY = 20_000
 
 # The punctuation that makes up most of the changes, replaced at C speed ...
 _COMMON = tuple(zip("，：；（）？！％～．＋", ",:;()?!%~.+", strict=True))
+_NARROW = dict(_COMMON)
 # ... and the blocks in which all other compatibility characters lie.
 _RARE = re.compile(
     "[\u00a0-\u00ff\u0384-\u03ff\u2000-\u24ff\u2f00-\u2fdf\u3000\u3036-\u33ff\uf900-\ufaff\ufe30-\uffef]"
@@ -89,7 +90,54 @@ def normalize(text: str) -> str:
     text = _RARE.sub(lambda match: _SAFE_NFKC[match[0]], text).lower()
     text = _NUMERAL.sub(_fold_numeral, text)
     text = _MASK.sub("*", text)
-    return _BLANKS.sub(lambda match: "\n" if "\n" in match[0] or "\r" in match[0] else " ", text)
+    return _BLANKS.sub(_fold_blanks, text)
+
+
+def normalize_with_offsets(text: str) -> tuple[str, list[int]]:
+    """Normalise, and tell where each character comes from.
+
+    Parameters
+    ----------
+    text : str
+
+    Returns
+    -------
+    str
+        What :func:`normalize` returns.
+    list of int
+        For each character the offset in ``text`` at which its source begins,
+        and ``len(text)`` at the end.
+
+    Examples
+    --------
+    >>> normalize_with_offsets("ＬＤＬ***Ⅲ级")
+    ('ldl*3级', [0, 1, 2, 3, 6, 7, 8])
+    """
+    folded, offsets = [], []
+    for position, char in enumerate(text):
+        char = _NARROW.get(char, char)
+        spelt = (_SAFE_NFKC[char] if _RARE.match(char) else char).lower()
+        folded.append(spelt)
+        offsets += [position] * len(spelt)
+    result = "".join(folded), offsets
+    for pattern, fold in ((_NUMERAL, _fold_numeral), (_MASK, lambda match: "*"), (_BLANKS, _fold_blanks)):
+        result = _sub_with_offsets(pattern, fold, *result)
+    return result[0], [*result[1], len(text)]
+
+
+def _sub_with_offsets(pattern: re.Pattern, fold, text: str, offsets: list[int]) -> tuple[str, list[int]]:
+    """Substitute; all that takes a match's place comes from where the match begins."""
+    pieces, kept, done = [], [], 0
+    for match in pattern.finditer(text):
+        spelt = fold(match)
+        pieces += [text[done : match.start()], spelt]
+        kept += offsets[done : match.start()] + [offsets[match.start()]] * len(spelt)
+        done = match.end()
+    return "".join([*pieces, text[done:]]), kept + offsets[done:]
+
+
+def _fold_blanks(match: re.Match) -> str:
+    return "\n" if "\n" in match[0] or "\r" in match[0] else " "
 
 
 def _fold_numeral(match: re.Match) -> str:

@@ -1,0 +1,75 @@
+"""Does the top evidence of a right code name what the patient had?
+
+    python benchmarks/evidence.py [--seed 0] [--n-train 800] [--n-records 50]
+
+Synthetic data: of each record the simulation knows the words in which the
+doctor told of the latent finding behind each code.  Counted are the rightly
+predicted codes that have such words (a coder's slip has none); a hit is a code
+whose span of largest positive contribution overlaps them, or stands elsewhere
+with the same words.  The ruler beside it is the span that overlaps by chance:
+the mean share over all spans that the model knows.
+"""
+
+import argparse
+
+from icdbase import CCL25, IcdCoder, make_records
+from icdbase.explain import explain
+from icdbase.synthetic import iter_simulated
+from icdbase.text import normalize
+
+GOAL = 0.80
+
+
+def main():
+    """Fit, explain, count, print."""
+    options = _options()
+    records = make_records(options.n_train + options.n_records, random_state=options.seed)
+    coder = IcdCoder().fit(records.iloc[: options.n_train])
+    simulated = {one.id: one for one in iter_simulated(options.n_train + options.n_records, options.seed)}
+    hits, chance, missed = [], [], []
+    for record in records.index[options.n_train :]:
+        one = simulated[record]
+        for code in explain(coder, records.loc[[record]]).codes:
+            told = [item for item in one.evidence if item.code == code.code]
+            right = code.code == one.main if code.target == CCL25.main.name else code.code in one.others
+            if not right or not told or not code.evidence:
+                continue
+            named = [_names(span, told, one.texts) for span in code.evidence]
+            hits.append(named[0])
+            chance.append(sum(named) / len(named))
+            if not named[0]:
+                missed.append((record, code.code, code.evidence[0].field, code.evidence[0].features[0][1]))
+    share = sum(hits) / len(hits)
+    if options.missed:
+        for line in missed:
+            print(*line)
+    print(f"seed {options.seed}: top evidence names the latent finding for {sum(hits)} of {len(hits)} "
+          f"rightly predicted codes of {options.n_records} records: {share:.1%} (goal {GOAL:.0%}; "
+          f"any span of the same codes: {sum(chance) / len(chance):.1%})")
+
+
+def _names(span, told, texts) -> bool:
+    """Whether a span overlaps the words of a finding, or repeats them."""
+    words = normalize(span.text)
+    for item in told:
+        if len(words) > 1 and words in normalize(item.snippet):
+            return True
+        start = texts[item.field].find(item.snippet)
+        while item.field == span.field and start >= 0:
+            if start < span.end and span.start < start + len(item.snippet):
+                return True
+            start = texts[item.field].find(item.snippet, start + 1)
+    return False
+
+
+def _options():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--n-train", type=int, default=800)
+    parser.add_argument("--n-records", type=int, default=50)
+    parser.add_argument("--missed", action="store_true", help="list the misses: ids, codes, features")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()

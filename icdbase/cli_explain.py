@@ -1,0 +1,87 @@
+"""Verbs that show why: ``explain`` one record, ``report`` a scored run."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+FILE = click.Path(path_type=Path, allow_dash=True)
+FOLDER = click.Path(path_type=Path, file_okay=False)
+N_SHOWN = 6
+AROUND = 6
+
+
+@click.command(epilog="\b\nExamples:\n"
+               "  icdbase explain --model models/first --input ICD-Coding-test-A.json --record ZY0000104729\n"
+               "  icdbase explain --model models/first --input test.json --record ZY0000104729 --code I48.x02 --json")
+@click.option("--model", "model_folder", type=FOLDER, required=True, help="Model folder written by train.")
+@click.option("--input", "input_file", type=FILE, required=True, help="Records, with or without labels.")
+@click.option("--record", "record_id", required=True, help="Id of the record to explain.")
+@click.option("--code", "codes", multiple=True, help="Code to explain; may be repeated (default: those predicted).")
+@click.option("--json", "as_json", is_flag=True, help="Machine-readable result, with all evidence.")
+def explain(model_folder, input_file, record_id, codes, as_json):
+    """Show what in a record speaks for each code.  Prints words of the record."""
+    from icdbase import load, read_records
+    from icdbase.errors import UsageError, did_you_mean
+    from icdbase.explain import explain as explain_record
+
+    coder = load(model_folder)
+    records = read_records(input_file, coder.task)
+    if record_id not in records.index:
+        near = did_you_mean(record_id, records.index) if len(records) else ""
+        hint = near if near.startswith("; did") else "; --record takes one of the ids of the file"
+        raise UsageError(f"{input_file}: no record {record_id!r}{hint}")
+    told = explain_record(coder, records.loc[[record_id]], codes or None)
+    if as_json:
+        click.echo(json.dumps(told.to_dict(), ensure_ascii=False, indent=2))
+        return
+    click.echo("\n\n".join(_code_text(code, told.texts) for code in told.codes))
+
+
+def _code_text(code, texts) -> str:
+    """Lay out one code: the strongest spans for and against it, then what has no place."""
+    from icdbase.report import table
+
+    head = f"{code.target}  {code.code}  {code.name}"
+    figures = f"probability {code.probability:.3f}, margin {code.margin:+.2f}"
+    figures += "" if code.predicted else " (not predicted)"
+    groups = _same_words(code.evidence)
+    strongest = sorted(groups, key=lambda items: -abs(items[0].strength))[:N_SHOWN]
+    rows = [
+        [f"{_added(items):+.2f}", items[0].field, _in_context(items, texts), items[0].status,
+         ", ".join(dict.fromkeys(kind for kind, _, _ in items[0].features))]
+        for items in sorted(strongest, key=lambda items: -items[0].strength)
+    ]
+    remaining = _added(code.evidence) - sum(map(_added, strongest))
+    if len(groups) > len(strongest):
+        n_more = len(code.evidence) - sum(map(len, strongest))
+        rows.append([f"{remaining:+.2f}", "", f"{n_more} more places", "", ""])
+    for kind, what in (("bias", "before anything is read"), ("context", "what other models say"),
+                       ("absent", "what the record does not say"), ("limit", "margin of the trees cut")):
+        listed = [item.contribution for item in code.unplaced if item.kind == kind]
+        if listed:
+            rows.append([f"{sum(listed):+.2f}", "", what, "", kind])
+    return f"{head}\n{figures}\n" + table(["adds", "field", "evidence", "status", "from"], rows)
+
+
+def _added(items) -> float:
+    return sum(item.contribution for item in items)
+
+
+def _same_words(evidence) -> list[list]:
+    """Put the spans together that repeat each other in one field."""
+    groups = {}
+    for item in evidence:
+        groups.setdefault((item.field, item.text, item.status), []).append(item)
+    return list(groups.values())
+
+
+def _in_context(items, texts) -> str:
+    """Return the words in 【】 with a few characters around them, on one line."""
+    first, text = items[0], texts[items[0].field]
+    words = first.text if len(first.text) <= 24 else f"{first.text[:20]}…"
+    before, after = text[max(first.start - AROUND, 0) : first.start], text[first.end : first.end + AROUND]
+    times = f" ×{len(items)}" if len(items) > 1 else ""
+    return " ".join(f"{before}【{words}】{after}{times}".split()).replace("[", "［")

@@ -1,0 +1,121 @@
+"""The margin of a code as a sum over features: SHAP values of trees, weights of logistic regressions."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+import pandas as pd
+
+from icdbase.classifiers import MainCodeClassifier, OtherCodesClassifier
+from icdbase.coder import IcdCoder
+from icdbase.features import Features
+from icdbase.learners import MARGIN_LIMIT, BoostedTrees, CodeTrees
+from icdbase.places import Key, feature_keys
+
+__all__ = ["Contributions"]
+
+_BIAS = Key("bias", "before anything is read")
+
+
+class Contributions:
+    """The margin of any code of one record, part by part.
+
+    Parameters
+    ----------
+    coder : IcdCoder
+        Fitted.
+    features : Features
+        Of one record.
+    probabilities : mapping of target name to pandas.DataFrame
+        What the coder's ``predict_proba`` says of it.
+    """
+
+    def __init__(self, coder: IcdCoder, features: Features, probabilities: Mapping[str, pd.DataFrame]):
+        self.coder, self.features = coder, features
+        self._of_model: dict[int, tuple[np.ndarray, np.ndarray]] = {}
+        sparse, dense = feature_keys(coder.features_, coder.task)
+        singles = [target.name for target in coder.task.targets if target.is_single]
+        self.context = coder._context([probabilities[name].to_numpy() for name in singles])
+        self.context_keys = [] if self.context is None else [
+            Key("context", f"{name}={code}") for name in singles for code in coder.codes_[name]
+        ]
+        self.keys = [*sparse, *dense, *self.context_keys]
+
+    def of(self, target: str, code: str) -> tuple[float, dict[Key, float]]:
+        """Return the margin, and the contributions that add up to it."""
+        model = self.coder.models_[target]
+        position = list(self.coder.codes_[target]).index(code)
+        if isinstance(model, MainCodeClassifier):
+            return self._single(model, position)
+        return self._multi(model, int(np.searchsorted(model.seen_, position)))
+
+    def _single(self, model: MainCodeClassifier, position: int) -> tuple[float, dict[Key, float]]:
+        if model.trees_ is None:
+            return 0.0, {Key("bias", "the only code"): 0.0}
+        X, margins = self._seen(model)
+        shares = _shap(model.trees_, X).reshape(len(model.classes_), -1)
+        # The softmax does not see what all classes share.
+        shares = (shares - shares.mean(axis=0))[position] / model.scaler_.temperature_
+        margin = (margins[position] - margins.mean()) / model.scaler_.temperature_
+        keys = [self.keys[column] for column in model.columns_.union_]
+        return float(margin), _summed([*zip(keys, shares[:-1], strict=True), (_BIAS, shares[-1])])
+
+    def _multi(self, model: OtherCodesClassifier, position: int) -> tuple[float, dict[Key, float]]:
+        read = self._read_by_trees if isinstance(model.reader_, CodeTrees) else self._read_by_weights
+        parts = read(model, position)
+        margin = sum(value for _, value in parts)
+        clipped = float(np.clip(margin, -MARGIN_LIMIT, MARGIN_LIMIT))
+        if clipped != margin:
+            parts.append((Key("limit", f"cut at ±{MARGIN_LIMIT:g}"), clipped - margin))
+        if model.deciders_ is not None:
+            weights = model.deciders_.coef_[position]
+            parts = [(key, value * weights[0]) for key, value in parts]
+            parts.append((_BIAS, model.deciders_.intercept_[position]))
+            if self.context is not None:
+                parts += zip(self.context_keys, weights[1:] * self.context[0], strict=True)
+        parts = [(key, value * model.calibrator_.slope_) for key, value in parts]
+        parts.append((_BIAS, model.calibrator_.offsets_[position]))
+        return float(self._seen(model)[1][position]), _summed(parts)
+
+    def _read_by_trees(self, model: OtherCodesClassifier, position: int) -> list[tuple[Key, float]]:
+        reader = model.reader_
+        columns = reader.columns_.of_code_[position]
+        shares = _shap(reader.trees_[position], self._seen(model)[0][:, columns])
+        keys = [self.keys[column] for column in reader.columns_.union_[columns]]
+        return [*zip(keys, shares[:-1], strict=True), (_BIAS, shares[-1])]
+
+    def _read_by_weights(self, model: OtherCodesClassifier, position: int) -> list[tuple[Key, float]]:
+        reader, row = model.reader_, self._seen(model)[0]
+        values = row.data * reader.coef_[position][row.indices]
+        keys = [self.keys[column] for column in row.indices]
+        return [*zip(keys, values, strict=True), (_BIAS, reader.intercept_[position])]
+
+    def _seen(self, model) -> tuple:
+        """Return what a model sees of the record, and its own margins; computed once."""
+        if id(model) not in self._of_model:
+            if isinstance(model, MainCodeClassifier):
+                X = model.columns_.transform(self.features)
+                margins = model.trees_.margins(X)[0]
+            else:
+                reader = model.reader_
+                by_trees = isinstance(reader, CodeTrees)
+                X = reader.columns_.transform(self.features, self.context) if by_trees else self.features.sparse()
+                margins = reader.margins(self.features, self.context)
+                if model.deciders_ is not None:
+                    margins = model.deciders_.margins(margins, self.context)
+                margins = model.calibrator_.slope_ * margins[0] + model.calibrator_.offsets_
+            self._of_model[id(model)] = X, margins
+        return self._of_model[id(model)]
+
+
+def _shap(trees: BoostedTrees, X: np.ndarray) -> np.ndarray:
+    return trees.booster_.predict(X, pred_contrib=True, num_threads=1)[0]
+
+
+def _summed(parts: Iterable[tuple[Key, float]]) -> dict[Key, float]:
+    total: defaultdict[Key, float] = defaultdict(float)
+    for key, value in parts:
+        total[key] += float(value)
+    return {key: value for key, value in total.items() if value}

@@ -1,0 +1,273 @@
+"""Why this code: what speaks for it and against it, and where it stands in the record.
+
+Every part of the model is either a sum or a set of trees, and a prediction of
+trees is a sum too (SHAP values: Lundberg et al. 2020, "From local explanations
+to global understanding with explainable AI for trees", Nat Mach Intell 2:56;
+LightGBM computes them exactly).  So the margin - the log-odds that enter the
+calibrated probability, before the softmax within an exclusive group - is a sum
+of contributions of features, and each feature stands somewhere in the text, or
+is told to stand nowhere.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+import pandas as pd
+from sklearn.utils.validation import check_is_fitted
+from threadpoolctl import threadpool_limits
+
+from icdbase.coder import IcdCoder
+from icdbase.contributions import Contributions
+from icdbase.errors import UsageError, did_you_mean
+from icdbase.places import Key, Places, Span, read_places
+from icdbase.records import check_frame
+
+__all__ = ["CodeExplanation", "Evidence", "Explanation", "Unplaced", "explain"]
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """A span of a record and what it adds to the margin of a code.
+
+    Parameters
+    ----------
+    field : str
+    start, end : int
+        Offsets into the original text of the field.
+    text : str
+        The words; like the features left out of ``repr``, for they are patient data.
+    contribution : float
+        In log-odds; positive speaks for the code.
+    strength : float
+        What the features that stand here contribute at all their places: a
+        disease that is told six times is not weak for it.
+    status : str
+        Of the concept that is mentioned here: present, negated, ...; else empty.
+    features : tuple of (kind, name, contribution)
+        The features that stand here.
+    """
+
+    field: str
+    start: int
+    end: int
+    text: str = field(repr=False)
+    contribution: float
+    strength: float
+    status: str
+    features: tuple[tuple[str, str, float], ...] = field(repr=False)
+
+    @property
+    def negated(self) -> bool:
+        return self.status == "negated"
+
+    def to_dict(self) -> dict:
+        """Return plain values, ready for JSON."""
+        features = [{"kind": kind, "name": name, "contribution": value} for kind, name, value in self.features]
+        return {
+            "field": self.field, "start": self.start, "end": self.end, "text": self.text,
+            "contribution": self.contribution, "strength": self.strength, "status": self.status, "negated": self.negated, "features": features,
+        }
+
+
+@dataclass(frozen=True)
+class Unplaced:
+    """A contribution that stands nowhere in the text.
+
+    Parameters
+    ----------
+    kind : {"bias", "context", "absent", "limit"}
+        What the code has before anything is read; what other models say of the
+        record; what the record does not say; what the cut of a tree's margin
+        at ``MARGIN_LIMIT`` takes away.
+    name : str
+    contribution : float
+    """
+
+    kind: str
+    name: str
+    contribution: float
+
+
+@dataclass(frozen=True)
+class CodeExplanation:
+    """One code of one target.
+
+    Parameters
+    ----------
+    target, code, name : str
+    predicted : bool
+    probability : float
+        Calibrated, as ``predict_proba`` returns it.
+    margin : float
+        Log-odds that enter the probability, before the softmax over the classes
+        of a single target or over an exclusive group.  Of a single target they
+        are relative to the mean over its classes, which the softmax ignores.
+    evidence : tuple of Evidence
+        The strongest first, the strongest objection last.
+    unplaced : tuple of Unplaced
+        Largest first.
+    """
+
+    target: str
+    code: str
+    name: str
+    predicted: bool
+    probability: float
+    margin: float
+    evidence: tuple[Evidence, ...]
+    unplaced: tuple[Unplaced, ...]
+
+    def to_dict(self) -> dict:
+        """Return plain values, ready for JSON."""
+        return {
+            "target": self.target, "code": self.code, "name": self.name, "predicted": self.predicted,
+            "probability": self.probability, "margin": self.margin,
+            "evidence": [item.to_dict() for item in self.evidence],
+            "unplaced": [{"kind": u.kind, "name": u.name, "contribution": u.contribution} for u in self.unplaced],
+        }
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Codes of a record with their evidence.
+
+    Parameters
+    ----------
+    record : str
+        Record id.
+    codes : tuple of CodeExplanation
+    texts : mapping of field to str
+        The original text that the spans point into; not in ``repr`` or :meth:`to_dict`.
+    """
+
+    record: str
+    codes: tuple[CodeExplanation, ...]
+    texts: Mapping[str, str] = field(repr=False, hash=False)
+
+    def to_dict(self) -> dict:
+        """Return plain values, ready for JSON; the evidence holds words of the record."""
+        return {"record": self.record, "codes": [code.to_dict() for code in self.codes]}
+
+
+def explain(coder: IcdCoder, record, codes: Iterable[str] | None = None) -> Explanation:
+    """Say for codes of one record what speaks for and against them.
+
+    Parameters
+    ----------
+    coder : IcdCoder
+        Fitted.
+    record : mapping, pandas.Series or one-row pandas.DataFrame
+        As a row of :func:`icdbase.read_records`; labels are not read.
+    codes : iterable of str, optional
+        Codes to explain, in every target that has them; those predicted by default.
+
+    Returns
+    -------
+    Explanation
+
+    Raises
+    ------
+    UsageError
+        On more than one record, or a code that the coder does not know or has
+        never seen.
+
+    Notes
+    -----
+    Contributions add up to the margin.  A feature that stands at several places
+    gives each an equal part; features of one span are added.
+
+    Examples
+    --------
+    >>> from icdbase.synthetic import make_records
+    >>> records = make_records(60, random_state=0)
+    >>> coder = IcdCoder().fit(records)
+    >>> told = explain(coder, {"主诉": "反复胸闷、心悸2年", "既往史": "否认糖尿病史"}, ["E11.900"]).codes[0]
+    >>> round(sum(item.contribution for item in (*told.evidence, *told.unplaced)) - told.margin, 6) + 0.0
+    0.0
+    """
+    check_is_fitted(coder)
+    frame = _one_row(record, coder.task)
+    counts = coder.count(frame)
+    with threadpool_limits(1):
+        probabilities = coder.predict_proba(counts)
+        predicted = coder.decode(probabilities).iloc[0]
+        wanted = _wanted(coder, predicted, codes)
+        features = coder.features_.transform(counts)
+        texts = {name: frame.iloc[0][name] for name in coder.features_.fields_}
+        places = read_places(texts, coder.task, engine=coder.engine, concept_tables=coder.concept_tables)
+        parts = Contributions(coder, features, probabilities)
+        told = []
+        for target, code in wanted:
+            margin, contributions = parts.of(target, code)
+            evidence, unplaced = _placed(contributions, places, texts)
+            told.append(CodeExplanation(
+                target, code, coder.task.code_names.get(code, ""),
+                code == predicted[target] or code in _as_set(predicted[target]),
+                float(probabilities[target].iloc[0][code]), margin, evidence, unplaced,
+            ))
+    return Explanation(str(frame.index[0]), tuple(told), texts)
+
+
+def _one_row(record, task) -> pd.DataFrame:
+    if isinstance(record, pd.DataFrame):
+        frame = record
+    elif isinstance(record, pd.Series):
+        frame = record.to_frame().T
+        if record.name is None and task.id_field not in record.index:
+            frame.index = ["1"]
+    elif isinstance(record, Mapping):
+        frame = pd.DataFrame([dict(record)])
+        if task.id_field not in record:
+            frame.index = ["1"]
+    else:
+        raise UsageError(f"a record must be a mapping, Series or one-row DataFrame, got {type(record).__name__}")
+    if len(frame) != 1:
+        raise UsageError(f"explain takes one record, got {len(frame)}; choose one with records.loc[[id]]")
+    labels = [spelling for target in task.targets for spelling in target.spellings]
+    return check_frame(frame.drop(columns=[name for name in labels if name in frame]), task)
+
+
+def _as_set(value) -> tuple:
+    return value if isinstance(value, tuple) else (value,)
+
+
+def _wanted(coder: IcdCoder, predicted: pd.Series, codes: Iterable[str] | None) -> list[tuple[str, str]]:
+    if codes is None:
+        return [(target.name, code) for target in coder.task.targets for code in _as_set(predicted[target.name])]
+    known = {target: set(listed.tolist()) - set(coder.unseen_codes_[target]) for target, listed in coder.codes_.items()}
+    wanted = []
+    for code in dict.fromkeys(coder.task.canonical_code(code) for code in codes):
+        targets = [target.name for target in coder.task.targets if code in known[target.name]]
+        if not targets and any(code in unseen for unseen in coder.unseen_codes_.values()):
+            raise UsageError(f"code {code} is never predicted: no training record carries it; train on records that do")
+        if not targets:
+            raise UsageError(f"unknown code {code!r}{did_you_mean(code, sorted(set().union(*known.values())))}")
+        wanted += [(target, code) for target in targets]
+    return wanted
+
+
+def _placed(contributions: Mapping[Key, float], places: Places, texts: Mapping[str, str]):
+    """Share contributions among the places of each feature; what has none is told apart."""
+    at: defaultdict[Span, list[tuple[str, str, float]]] = defaultdict(list)
+    strength: defaultdict[Span, float] = defaultdict(float)
+    unplaced = []
+    for key, value in contributions.items():
+        spans = places.spans.get(key, ())
+        for span in spans:
+            at[span].append((key.kind, str(key), value / len(spans)))
+            strength[span] += value
+        if not spans:
+            kind = key.kind if key.kind in ("bias", "context", "limit") else "absent"
+            unplaced.append(Unplaced(kind, str(key), value))
+    evidence = [
+        Evidence(*span, texts[span.field][span.start : span.end], sum(value for _, _, value in features),
+                 strength[span], places.status(span), tuple(sorted(features, key=lambda item: -abs(item[2]))))
+        for span, features in at.items()
+    ]
+    return (
+        tuple(sorted(evidence, key=lambda item: (-item.strength, item.field, item.start, item.end))),
+        tuple(sorted(unplaced, key=lambda item: (-abs(item.contribution), item.kind, item.name))),
+    )

@@ -1,0 +1,216 @@
+"""Where the features of a record stand: spans of the original text, feature by feature.
+
+What :mod:`icdbase.features` counts is read once more here with its places: a
+word is every occurrence of the token, a concept its mentions, a number the
+words that tell it, a listed diagnosis its item.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from icdbase.assertion import FIELD_ROLES, STATUSES, assert_status
+from icdbase.diagnosis_list import split_diagnoses
+from icdbase.features import FeatureBuilder, readers
+from icdbase.grades import blood_pressure_grade
+from icdbase.measurements import MEASUREMENTS, Found, find_measurements, summarise
+from icdbase.tasks import Task
+from icdbase.text import Tokenizer, normalize_with_offsets, user_words
+
+__all__ = ["Key", "Places", "Span", "feature_keys", "read_places"]
+
+_AFFIRMED = frozenset({"present", "uncertain", "historical"})
+
+
+class Span(NamedTuple):
+    """Characters ``start`` to ``end`` of the original text of a field."""
+
+    field: str
+    start: int
+    end: int
+
+
+class Key(NamedTuple):
+    """What a feature is: its kind, and what tells it from others of the kind."""
+
+    kind: str
+    name: str
+    detail: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.detail}".rstrip()
+
+
+@dataclass(frozen=True)
+class Places:
+    """A record with the places of all its features.
+
+    Parameters
+    ----------
+    spans : mapping of Key to tuple of Span
+    mentions : mapping of field to tuple of (Span, status)
+        The mentions of concepts in text order.
+    """
+
+    spans: Mapping[Key, tuple[Span, ...]]
+    mentions: Mapping[str, tuple[tuple[Span, str], ...]]
+
+    def status(self, span: Span) -> str:
+        """Return the status of the mention that covers a span; empty if there is none."""
+        covering = [
+            (mention.end - mention.start, status)
+            for mention, status in self.mentions.get(span.field, ())
+            if mention.start <= span.start and span.end <= mention.end
+        ]
+        return min(covering)[1] if covering else ""
+
+
+def feature_keys(builder: FeatureBuilder, task: Task) -> tuple[list[Key], list[Key]]:
+    """Return the keys of a fitted builder's sparse and dense columns, in their order.
+
+    Parameters
+    ----------
+    builder : FeatureBuilder
+        Fitted.
+    task : Task
+
+    Returns
+    -------
+    list of Key, list of Key
+    """
+    concepts, fields = builder.concept_names_, builder.fields_
+    sparse, dense = [], []
+    if "words" in builder.blocks:
+        sparse += [Key("word", str(term)) for term in builder.terms_]
+    if "concepts" in builder.blocks:
+        size = len(STATUSES)
+        sparse += [Key("concept", str(concepts[at // size]), STATUSES[at % size]) for at in builder.columns_["status"]]
+        size = len(concepts)
+        sparse += [Key("concept", str(concepts[at % size]), f"@{fields[at // size]}") for at in builder.columns_["field"]]
+    if "diagnosis_list" in builder.blocks:
+        listing = [field for field in task.text_fields if field in fields and FIELD_ROLES.get(field) == "diagnoses"]
+        sparse += [Key("listed diagnosis", code, f"@{field}") for field in listing for code in task.code_names]
+    if "measurements" in builder.blocks:
+        dense += [Key("measurement", measurement.name) for measurement in MEASUREMENTS]
+    return sparse, dense
+
+
+def read_places(
+    texts: Mapping[str, str], task: Task, *, engine: str = "auto", concept_tables: Sequence[str] = ()
+) -> Places:
+    """Find the places of all features of a record.
+
+    Parameters
+    ----------
+    texts : mapping of field to original text
+        The fields that a model reads.
+    task : Task
+    engine : {"auto", "rjieba", "jieba"}
+    concept_tables : sequence of paths
+
+    Returns
+    -------
+    Places
+
+    Examples
+    --------
+    >>> from icdbase.tasks import CCL25
+    >>> places = read_places({"既往史": "冠心病10年，ＢＭＩ ２４，否认糖尿病"}, CCL25)
+    >>> places.spans[Key("concept", "糖尿病", "negated")]
+    (Span(field='既往史', start=16, end=19),)
+    """
+    collected: dict[Key, list[Span]] = {}
+    mentions, folded, maps = {}, {}, {}
+    spotter, linker = readers(task, concept_tables)
+    tokenizer = Tokenizer(user_words(task), engine=engine)
+    for field, text in texts.items():
+        folded[field], offsets = normalize_with_offsets(text)
+        maps[field] = original = _Original(field, offsets)
+        for token, start, end in _with_places(tokenizer.cut(folded[field])):
+            collected.setdefault(Key("word", token), []).append(original.span(start, end))
+        spotted = spotter.spot(folded[field])
+        mentions[field] = []
+        for (start, end, concept), status in zip(spotted, assert_status(folded[field], spotted, field), strict=True):
+            span, status, name = original.span(start, end), STATUSES[status], spotter.names[concept]
+            mentions[field].append((span, status))
+            collected.setdefault(Key("concept", name, status), []).append(span)
+            if status in _AFFIRMED:
+                collected.setdefault(Key("concept", name, f"@{field}"), []).append(span)
+        if field in linker.fields:
+            for code, items in _best_items(linker, folded[field]).items():
+                spans = [original.span(item.start, item.end) for item in items]
+                collected[Key("listed diagnosis", code, f"@{field}")] = spans
+    for name, found in _measured(find_measurements(folded)).items():
+        collected[Key("measurement", name)] = [maps[item.field].span(item.start, item.end) for item in found]
+    spans = {key: tuple(dict.fromkeys(listed)) for key, listed in collected.items()}
+    return Places(spans, {field: tuple(listed) for field, listed in mentions.items()})
+
+
+class _Original:
+    """The way back from normalised to original offsets of one field."""
+
+    def __init__(self, field: str, offsets: list[int]):
+        self.field, self.offsets = field, offsets
+
+    def span(self, start: int, end: int) -> Span:
+        first, last = self.offsets[start], self.offsets[end - 1]
+        # One character may have become several (⑩ is "10."): its end is where the next source begins.
+        after = next((offset for offset in self.offsets[end:] if offset > last), last)
+        return Span(self.field, first, after)
+
+
+def _with_places(tokens: Sequence[str]):
+    end = 0
+    for token in tokens:
+        start, end = end, end + len(token)
+        yield token, start, end
+
+
+def _best_items(linker, text: str) -> dict[str, list]:
+    """Return for each code the items of a list that fit it best."""
+    items, best = split_diagnoses(text), {}
+    for index, code, score in linker.link(text):
+        known, listed = best.get(code, (0.0, []))
+        if score >= known:
+            best[code] = (score, [*(listed if score == known else ()), items[index]])
+    return {code: listed for code, (_, listed) in best.items()}
+
+
+def _measured(found: Sequence[Found]) -> dict[str, list[Found]]:
+    """Return for each summarised number the places that tell it: those of its value, else all."""
+    told = {}
+    for name, value in summarise(found).items():
+        sources = [item for item in found if _is_source(item.name, name)]
+        if name == "bp_grade":
+            pairs = {item[2:]: [] for item in sources}
+            for item in sources:  # systolic first, as find_pressures tells them
+                pairs[item[2:]].append(item.value)
+            exact = [item for item in sources if blood_pressure_grade(*pairs[item[2:]]) == value]
+        elif name == "vessels_narrowed":
+            exact = [item for item in sources if item.value >= 50]
+        else:
+            exact = [item for item in sources if item.value == value]
+        told[name] = exact or sources
+    return told
+
+
+def _is_source(found: str, name: str) -> bool:
+    """Whether a number found under one name goes into a summary of another.
+
+    >>> _is_source("potassium", "potassium_min"), _is_source("sbp_other", "sbp_highest")
+    (True, True)
+    """
+    if name in ("sbp_highest", "dbp_highest"):
+        return found.startswith(name[:4])
+    if name == "bp_grade":
+        return found.startswith(("sbp_", "dbp_"))
+    if name in ("stenosis_max", "vessels_narrowed"):
+        return found.startswith("stenosis_")
+    if name == "timi_min":
+        return found == "timi"
+    return found == name or (name.startswith(f"{found}_") and name[len(found) + 1 :] in _SUMMARIES)
+
+
+_SUMMARIES = frozenset({"first", "last", "max", "min", "ratio"})
