@@ -7,18 +7,17 @@ Results go to stdout, progress, warnings and errors to stderr.  Exit codes:
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import click
 
 from icdbase import __version__
+from icdbase.cli_common import FILE, FOLDER, examples, new_coder
+from icdbase.cli_experiments import ablate, curve, cv
+from icdbase.cli_explain import explain
 from icdbase.errors import explained
 from icdbase.tasks import CCL25
 
 # Everything heavier than click is imported where it is used: --help must not wait for scikit-learn.
-
-FILE = click.Path(path_type=Path, allow_dash=True)
-FOLDER = click.Path(path_type=Path, file_okay=False)
 
 
 class _Group(click.Group):
@@ -29,11 +28,7 @@ class _Group(click.Group):
             return super().invoke(ctx)
 
 
-def _examples(*lines: str) -> str:
-    return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)
-
-
-@click.group(cls=_Group, epilog=_examples(
+@click.group(cls=_Group, epilog=examples(
     "icdbase synth --n 1485 --seed 0 --out data",
     "icdbase train --train data/ICD-Coding-train.json --model models/first",
     "icdbase predict --model models/first --input data/ICD-Coding-test-input.json --out pred.json",
@@ -44,7 +39,7 @@ def main():
     """Classical-ML baselines for ICD coding of Chinese medical records."""
 
 
-@main.command(epilog=_examples(
+@main.command(epilog=examples(
     "icdbase train --train ICD-Coding-train.json --model models/first",
     "icdbase train --train train.json --model models/two --fields 主诉,现病史,入院诊断 --seed 7",
 ))
@@ -59,7 +54,7 @@ def train(train_file, model_folder, seed, setting, fields, n_jobs):
     from icdbase import progress, read_records, save
     from icdbase.report import corpus_line
 
-    coder = _coder(setting, fields, seed, n_jobs)
+    coder = new_coder(setting, seed, fields=_chosen_fields(fields), n_jobs=n_jobs)
     records = read_records(train_file, require_labels=True)
     click.echo(corpus_line(str(train_file), records, coder.task))
     with progress.bars():
@@ -71,19 +66,13 @@ def train(train_file, model_folder, seed, setting, fields, n_jobs):
     click.echo(f"model: {model_folder}")
 
 
-def _coder(setting: str, fields: str | None, seed: int, n_jobs: int):
-    from icdbase import SETTINGS, IcdCoder
-    from icdbase.errors import UsageError, did_you_mean
-
-    if setting not in SETTINGS:
-        raise UsageError(f"unknown setting {setting!r}{did_you_mean(setting, SETTINGS)}")
-    chosen = None
-    if fields is not None:
-        chosen = CCL25.check_fields(part.strip() for part in fields.replace("，", ",").split(",") if part.strip())
-    return IcdCoder(**SETTINGS[setting], fields=chosen, random_state=seed, n_jobs=n_jobs)
+def _chosen_fields(fields: str | None) -> tuple[str, ...] | None:
+    if fields is None:
+        return None
+    return CCL25.check_fields(part.strip() for part in fields.replace("，", ",").split(",") if part.strip())
 
 
-@main.command(epilog=_examples("icdbase predict --model models/first --input ICD-Coding-test-A.json --out pred.json"))
+@main.command(epilog=examples("icdbase predict --model models/first --input ICD-Coding-test-A.json --out pred.json"))
 @click.option("--model", "model_folder", type=FOLDER, required=True, help="Model folder written by train.")
 @click.option("--input", "input_file", type=FILE, required=True, help="Records, with or without labels.")
 @click.option("--out", "out_file", type=FILE, required=True, help="Submission to write (official format).")
@@ -100,7 +89,7 @@ def predict(model_folder, input_file, out_file, n_jobs):
     click.echo(f"{len(codes):,} predictions: {out_file}")
 
 
-@main.command(epilog=_examples(
+@main.command(epilog=examples(
     "icdbase score --gold ICD-Coding-test.json --pred pred.json",
     "icdbase score --gold ICD-Coding-test.json --pred pred.json --json",
 ))
@@ -129,7 +118,7 @@ def score(gold_file, pred_file, per_code, as_json):
         click.echo("\n" + per_code_text(codes))
 
 
-@main.command(epilog=_examples("icdbase check --input ICD-Coding-test-A.json --pred pred.json"))
+@main.command(epilog=examples("icdbase check --input ICD-Coding-test-A.json --pred pred.json"))
 @click.option("--input", "input_file", type=FILE, required=True, help="The records that were to be coded.")
 @click.option("--pred", "pred_file", type=FILE, required=True, help="Submission to check.")
 @click.option("--json", "as_json", is_flag=True, help="Machine-readable result.")
@@ -149,7 +138,7 @@ def check(input_file, pred_file, as_json):
     click.echo(f"{pred_file}: would be accepted, {len(records):,} records")
 
 
-@main.command(epilog=_examples("icdbase synth --n 1485 --seed 0 --out data", "icdbase synth --describe"))
+@main.command(epilog=examples("icdbase synth --n 1485 --seed 0 --out data", "icdbase synth --describe"))
 @click.option("--n", "n_records", type=click.IntRange(min=3), default=1485, show_default=True, help="Records in all.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Random seed.")
 @click.option("--out", "out_folder", type=FOLDER, help="Folder to write to.")
@@ -166,3 +155,7 @@ def synth(n_records, seed, out_folder, describe):
                 click.echo(path)
         if describe:
             click.echo(synthetic.describe_text(n_records, seed))
+
+
+for command in (cv, ablate, curve, explain):
+    main.add_command(command)

@@ -15,9 +15,13 @@ PACKAGE = Path(icdbase.__file__).parent
 ORDER = [
     "errors", "progress", "files", "tasks",
     "filetext", "tables", "rows", "values", "findings", "records", "predictions", "submissions",
-    "text", "matching", "assertion", "concepts", "analytes", "grades", "durations", "pressures", "vessels", "measurements", "diagnosis_list", "features",
+    "text", "matching", "assertion", "concepts",
+    "analytes", "grades", "durations", "pressures", "vessels", "measurements", "diagnosis_list", "features",
     "calibration", "learners", "classifiers", "decoding", "coder",
-    "statistics", "pairing", "scoring", "baselines", "store", "report", "synthetic", "cli",
+    "statistics", "pairing", "scoring", "baselines", "store", "report",
+    "folds", "runs", "experiments", "factors", "ablation", "curves", "plots", "exports", "runcard",
+    "places", "contributions", "explain", "html_report",
+    "synthetic", "cli_common", "cli_experiments", "cli_explain", "cli",
 ]
 
 
