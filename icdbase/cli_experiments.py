@@ -85,6 +85,7 @@ def ablate(train_file, out_folder, factors, inner_folds, rerun_file, folds, repe
 
     card = None
     if rerun_file is not None:
+        _refuse_beside_rerun("factors", "inner_folds", "folds", "repeats", "seed", "group", "setting")
         card = RunCard.read(rerun_file, "ablate")
         train_file, options = train_file or Path(card.train), dict(card.options)
         coder = IcdCoder(**card.parameters)
@@ -186,6 +187,14 @@ def _write_card(command: str, train_file: Path, records, coder, options: dict, f
 
     if folder is not None:
         RunCard.of(command, train_file, records, coder, options).write(folder)
+
+
+def _refuse_beside_rerun(*names: str) -> None:
+    source = click.get_current_context().get_parameter_source
+    for name in names:
+        if source(name) is click.core.ParameterSource.COMMANDLINE:
+            option = name.replace("_", "-")
+            raise click.UsageError(f"--{option} does not go with --rerun, which repeats a run as it was; leave it out")
 
 
 def _check_rerun(card, records, train_file: Path) -> None:

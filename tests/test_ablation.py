@@ -336,6 +336,7 @@ def test_group_column(few, tmp_path):
 
 @pytest.mark.parametrize(("command", "arguments", "message"), [
     (ablate_command, (), "name the records with --train and a folder with --out, or a run with --rerun"),
+    (ablate_command, ("--rerun", "run.json", "--seed", 1), "--seed does not go with --rerun, which repeats a run"),
     (curve_command, ("--sizes", "many", "--out", "x", "--train", "y"), "--sizes must be whole numbers"),
 ])
 def test_misuse(command, arguments, message):
