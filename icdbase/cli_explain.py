@@ -85,3 +85,31 @@ def _in_context(items, texts) -> str:
     before, after = text[max(first.start - AROUND, 0) : first.start], text[first.end : first.end + AROUND]
     times = f" ×{len(items)}" if len(items) > 1 else ""
     return " ".join(f"{before}【{words}】{after}{times}".split()).replace("[", "［")
+
+
+@click.command(epilog="\b\nExamples:\n"
+               "  icdbase report --model models/first --gold ICD-Coding-test.json --pred pred.json --out report.html")
+@click.option("--model", "model_folder", type=FOLDER, required=True, help="Model folder written by train.")
+@click.option("--gold", "gold_file", type=FILE, required=True, help="Labelled records.")
+@click.option("--pred", "pred_file", type=FILE, required=True, help="Submission that was scored.")
+@click.option("--out", "out_file", type=click.Path(path_type=Path, dir_okay=False), required=True, help="Page to write.")
+@click.option("--with-text", is_flag=True, help="Quote the hardest records: the page is then patient data.")
+@click.option("--language", type=click.Choice(["en", "zh"]), default="en", show_default=True, help="Shown first.")
+def report(model_folder, gold_file, pred_file, out_file, with_text, language):
+    """Write a scored run as one self-contained HTML page."""
+    from icdbase import load, read_records, read_submission
+    from icdbase.html_report import write_report
+    from icdbase.store import read_card
+
+    coder, card = load(model_folder), read_card(model_folder)
+    gold = read_records(gold_file, coder.task, require_labels=True)
+    commands = (
+        f"icdbase train --train TRAIN.json --model {model_folder} --seed {card['seed']}",
+        f"icdbase predict --model {model_folder} --input {gold_file} --out {pred_file}",
+        f"icdbase score --gold {gold_file} --pred {pred_file}",
+        f"icdbase report --model {model_folder} --gold {gold_file} --pred {pred_file} --out {out_file}",
+    )
+    write_report(out_file, coder, gold, read_submission(pred_file, coder.task), card=card, with_text=with_text,
+                 commands=commands, title=gold_file.name, language=language)
+    quoted = "; quotes records: treat it as patient data" if with_text else ""
+    click.echo(f"{len(gold):,} records: {out_file}{quoted}")

@@ -42,8 +42,8 @@ class Evidence:
     contribution : float
         In log-odds; positive speaks for the code.
     strength : float
-        What the features that stand here contribute at all their places: a
-        disease that is told six times is not weak for it.
+        What the findings that stand here contribute at all their places: a
+        disease that is told six times, in three fields, is not weak for it.
     status : str
         Of the concept that is mentioned here: present, negated, ...; else empty.
     features : tuple of (kind, name, contribution)
@@ -252,19 +252,23 @@ def _wanted(coder: IcdCoder, predicted: pd.Series, codes: Iterable[str] | None) 
 def _placed(contributions: Mapping[Key, float], places: Places, texts: Mapping[str, str]):
     """Share contributions among the places of each feature; what has none is told apart."""
     at: defaultdict[Span, list[tuple[str, str, float]]] = defaultdict(list)
-    strength: defaultdict[Span, float] = defaultdict(float)
+    findings: defaultdict[Span, set] = defaultdict(set)
+    total: defaultdict[tuple, float] = defaultdict(float)
     unplaced = []
     for key, value in contributions.items():
         spans = places.spans.get(key, ())
-        for span in spans:
-            at[span].append((key.kind, str(key), value / len(spans)))
-            strength[span] += value
         if not spans:
             kind = key.kind if key.kind in ("bias", "context", "limit") else "absent"
             unplaced.append(Unplaced(kind, str(key), value))
+            continue
+        total[key.finding] += value
+        for span in spans:
+            at[span].append((key.kind, str(key), value / len(spans)))
+            findings[span].add(key.finding)
     evidence = [
         Evidence(*span, texts[span.field][span.start : span.end], sum(value for _, _, value in features),
-                 strength[span], places.status(span), tuple(sorted(features, key=lambda item: -abs(item[2]))))
+                 sum(total[finding] for finding in sorted(findings[span])), places.status(span),
+                 tuple(sorted(features, key=lambda item: -abs(item[2]))))
         for span, features in at.items()
     ]
     return (

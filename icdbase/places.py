@@ -39,6 +39,16 @@ class Key(NamedTuple):
     name: str
     detail: str = ""
 
+    @property
+    def finding(self) -> tuple[str, str, str]:
+        """What the feature is about: a concept is one finding in whatever field, unless it is denied.
+
+        >>> Key("concept", "糖尿病", "@既往史").finding == Key("concept", "糖尿病", "historical").finding
+        True
+        """
+        affirmed = self.detail.startswith("@") or self.detail in _AFFIRMED
+        return self.kind, self.name, "" if affirmed else self.detail
+
     def __str__(self) -> str:
         return f"{self.name} {self.detail}".rstrip()
 

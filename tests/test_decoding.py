@@ -110,10 +110,10 @@ def test_group_probabilities_agree_with_conditioning():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (dict(probabilities=[[0.5]], rule="expected-f1"), "did you mean 'expected_f1'"),
-        (dict(probabilities=[[1.5]]), "calibrate margins first"),
-        (dict(probabilities=[[float("nan")]]), "without NaN"),
-        (dict(probabilities=[0.5]), "shape"),
+        ({"probabilities": [[0.5]], "rule": "expected-f1"}, "did you mean 'expected_f1'"),
+        ({"probabilities": [[1.5]]}, "calibrate margins first"),
+        ({"probabilities": [[float("nan")]]}, "without NaN"),
+        ({"probabilities": [0.5]}, "shape"),
     ],
 )
 def test_bad_arguments(arguments, message):
