@@ -15,6 +15,7 @@ _PUBLIC = {
     "Target": "tasks",
     "Task": "tasks",
     "check_submission": "submissions",
+    "get_task": "taskfile",
     "load": "store",
     "majority_predictions": "baselines",
     "make_records": "synthetic",

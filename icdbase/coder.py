@@ -17,7 +17,7 @@ from threadpoolctl import threadpool_limits
 from icdbase.classifiers import MainCodeClassifier, OtherCodesClassifier, stratified_folds
 from icdbase.decoding import RULES, decode
 from icdbase.errors import DataError, Problem, UsageError, did_you_mean
-from icdbase.features import BLOCKS, Counts, FeatureBuilder, count_records
+from icdbase.features import Counts, FeatureBuilder, count_records
 from icdbase.records import check_frame
 from icdbase.tasks import CCL25, Target
 
@@ -44,14 +44,17 @@ class IcdCoder(BaseEstimator):
         Fields, targets and candidate codes.
     fields : sequence of str, optional
         Text fields to read; all by default.
-    blocks : sequence of str
-        Feature blocks; see :class:`icdbase.features.FeatureBuilder`.
+    blocks : sequence of str, optional
+        Feature blocks; see :class:`icdbase.features.FeatureBuilder`.  The task's by default.
     min_df : int
         Words and concepts in fewer training records are dropped.
     concept_tables : sequence of paths
         The user's own concept tables, added to the package's.
+    tokenizer : str, optional
+        ``jieba``, ``characters``, ``ngrams`` or ``regex``, with an argument if
+        need be; see :class:`icdbase.text.Tokenizer`.  The task's by default.
     engine : {"auto", "rjieba", "jieba"}
-        Who cuts the words; the result is the same.
+        Who does jieba's cutting; the result is the same.
     n_columns : int
         Features per code that its trees see, chosen by correlation.
     main_estimators : int
@@ -99,9 +102,10 @@ class IcdCoder(BaseEstimator):
         *,
         task=CCL25,
         fields=None,
-        blocks=BLOCKS,
+        blocks=None,
         min_df=2,
         concept_tables=(),
+        tokenizer=None,
         engine="auto",
         n_columns=60,
         main_estimators=60,
@@ -122,6 +126,7 @@ class IcdCoder(BaseEstimator):
         self.blocks = blocks
         self.min_df = min_df
         self.concept_tables = concept_tables
+        self.tokenizer = tokenizer
         self.engine = engine
         self.n_columns = n_columns
         self.main_estimators = main_estimators
@@ -140,7 +145,11 @@ class IcdCoder(BaseEstimator):
     def count(self, records: pd.DataFrame) -> Counts:
         """Read records once, for any number of fits and predictions."""
         return count_records(
-            check_frame(records, self.task), self.task, engine=self.engine, concept_tables=self.concept_tables
+            check_frame(records, self.task),
+            self.task,
+            engine=self.engine,
+            concept_tables=self.concept_tables,
+            tokenizer=self.tokenizer,
         )
 
     def fit(self, records, y=None) -> IcdCoder:

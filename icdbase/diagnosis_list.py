@@ -22,7 +22,7 @@ from icdbase.grades import read_grades
 from icdbase.tasks import Task
 from icdbase.text import normalize
 
-__all__ = ["DiagnosisLinker", "Item", "Link", "split_diagnoses"]
+__all__ = ["DiagnosisLinker", "Item", "Link", "is_diagnosis_list", "split_diagnoses"]
 
 MIN_SIMILARITY = 0.3
 """Below this, shared characters (性, 病, 功能) say nothing."""
@@ -117,6 +117,16 @@ def _trimmed(text: str, start: int, end: int) -> Item:
     return Item(start + left, start + left + len(kept), kept)
 
 
+def is_diagnosis_list(field: str, task: Task) -> bool:
+    """Whether a field of the task holds a list of diagnoses.
+
+    >>> from icdbase.tasks import CCL25
+    >>> is_diagnosis_list("入院诊断", CCL25), is_diagnosis_list("主诉", CCL25)
+    (True, False)
+    """
+    return FIELD_ROLES.get(task.reads_like.get(field, field)) == "diagnoses"
+
+
 class DiagnosisLinker:
     """Link the items of a diagnosis list to the codes of a task.
 
@@ -146,7 +156,7 @@ class DiagnosisLinker:
         self.task = task
         self.spotter = concepts if isinstance(concepts, ConceptSpotter) else ConceptSpotter(concepts)
         self.codes = tuple(task.code_names)
-        self.fields = tuple(name for name in task.text_fields if FIELD_ROLES.get(name) == "diagnoses")
+        self.fields = tuple(name for name in task.text_fields if is_diagnosis_list(name, task))
         self._cached = lru_cache(maxsize=50_000)(self._explain)
 
     def __getstate__(self):

@@ -197,7 +197,9 @@ def explain(coder: IcdCoder, record, codes: Iterable[str] | None = None) -> Expl
         wanted = _wanted(coder, predicted, codes)
         features = coder.features_.transform(counts)
         texts = {name: frame.iloc[0][name] for name in coder.features_.fields_}
-        places = read_places(texts, coder.task, engine=coder.engine, concept_tables=coder.concept_tables)
+        places = read_places(
+            texts, coder.task, engine=coder.engine, concept_tables=coder.concept_tables, tokenizer=coder.tokenizer
+        )
         parts = Contributions(coder, features, probabilities)
         told = []
         for target, code in wanted:

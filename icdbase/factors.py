@@ -125,7 +125,8 @@ def _histories(coder: IcdCoder) -> dict:
 
 
 def _blocks(coder: IcdCoder) -> dict:
-    return _without_each("blocks", tuple(coder.blocks)) | _only_each("blocks", tuple(coder.blocks))
+    blocks = tuple(coder.task.blocks if coder.blocks is None else coder.blocks)
+    return _without_each("blocks", blocks) | _only_each("blocks", blocks)
 
 
 def _techniques(coder: IcdCoder) -> dict:

@@ -28,12 +28,10 @@ from icdbase.concepts import STATUSES, ConceptSpotter, assert_status, load_conce
 from icdbase.diagnosis_list import DiagnosisLinker
 from icdbase.errors import UsageError, did_you_mean
 from icdbase.measurements import MEASUREMENTS, Found, find_measurements, summarise
-from icdbase.tasks import Task
+from icdbase.tasks import BLOCKS, Task
 from icdbase.text import Tokenizer, normalize, user_words
 
 __all__ = ["BLOCKS", "Counts", "FeatureBuilder", "Features", "count_records"]
-
-BLOCKS = ("words", "concepts", "measurements", "diagnosis_list")
 
 
 @dataclass(frozen=True)
@@ -88,6 +86,7 @@ def count_records(
     *,
     engine: str = "auto",
     concept_tables: Sequence[str] = (),
+    tokenizer: str | None = None,
 ) -> Counts:
     """Normalise, tokenise and spot every field of every record, once.
 
@@ -99,12 +98,14 @@ def count_records(
     engine : {"auto", "rjieba", "jieba"}
     concept_tables : sequence of paths
         The user's own concept tables, added to the package's.
+    tokenizer : str, optional
+        Who cuts the words, see :class:`icdbase.text.Tokenizer`; the task's by default.
 
     Returns
     -------
     Counts
     """
-    tokenizer = Tokenizer(user_words(task), engine=engine)
+    cutter = Tokenizer(user_words(task), kind=tokenizer or task.tokenizer, engine=engine)
     spotter, linker = readers(task, concept_tables)
     vocabulary: defaultdict[str, int] = defaultdict()
     vocabulary.default_factory = vocabulary.__len__  # a new token gets the next number
@@ -116,13 +117,13 @@ def count_records(
     for texts in progress.track(rows, "reading records", len(records), every=50):
         fields = {name: normalize(text) for name, text in zip(task.text_fields, texts, strict=True)}
         for name, text in fields.items():
-            words[name].add([vocabulary[token] for token in tokenizer.cut(text)])
+            words[name].add([vocabulary[token] for token in cutter.cut(text)])
             spotted = spotter.spot(text)
-            statuses = assert_status(text, spotted, name)
+            statuses = assert_status(text, spotted, task.reads_like.get(name, name))
             mentions[name].add([mention[2] * n_statuses + status for mention, status in zip(spotted, statuses, strict=True)])
         for name, rows in listed.items():
             rows.add(*linker.scores(fields[name]))
-        found.append(tuple(find_measurements(fields)))
+        found.append(tuple(find_measurements(fields, task.reads_like)))
     return Counts(
         task=task,
         labels=records[[target.name for target in task.targets if target.name in records]],
@@ -211,8 +212,8 @@ class FeatureBuilder(BaseEstimator):
     ----------
     fields : sequence of str, optional
         Text fields to use; all of the task by default.
-    blocks : sequence of str
-        Any of :data:`BLOCKS`: ``words`` (TF-IDF of the whole record),
+    blocks : sequence of str, optional
+        Any of :data:`BLOCKS`, by default those of the task: ``words`` (TF-IDF of the whole record),
         ``concepts`` (medical concepts by status and by field),
         ``measurements`` (numbers with units), ``diagnosis_list`` (similarity of
         the listed admission diagnoses to code names).
@@ -221,13 +222,14 @@ class FeatureBuilder(BaseEstimator):
 
     Attributes
     ----------
+    blocks_ : tuple of str
     terms_ : array of str
         Vocabulary of the ``words`` block, sorted.
     columns_ : dict of str to int array
         Columns of the concept counts that are kept.
     """
 
-    def __init__(self, *, fields=None, blocks=BLOCKS, min_df=2):
+    def __init__(self, *, fields=None, blocks=None, min_df=2):
         self.fields = fields
         self.blocks = blocks
         self.min_df = min_df
@@ -240,10 +242,11 @@ class FeatureBuilder(BaseEstimator):
         UsageError
             On an unknown field or block, or ``min_df`` below one.
         """
-        for name in self.blocks:
+        self.blocks_ = tuple(counts.task.blocks if self.blocks is None else self.blocks)
+        for name in self.blocks_:
             if name not in BLOCKS:
                 raise UsageError(f"unknown feature block {name!r}{did_you_mean(name, BLOCKS)}")
-        if not self.blocks:
+        if not self.blocks_:
             raise UsageError(f"no feature block chosen{did_you_mean('', BLOCKS)}")
         if self.min_df < 1:
             raise UsageError(f"min_df must be at least 1, got {self.min_df}")
@@ -294,7 +297,7 @@ class FeatureBuilder(BaseEstimator):
             "measurements": self._measurements,
             "diagnosis_list": self._diagnosis_list,
         }
-        made = {name: makers[name](counts) for name in BLOCKS if name in self.blocks}
+        made = {name: makers[name](counts) for name in BLOCKS if name in self.blocks_}
         return Features(
             {name: block for name, (block, _) in made.items()}, {name: names for name, (_, names) in made.items()}
         )
@@ -364,5 +367,7 @@ def _document_frequency(counts: sparse.csr_matrix) -> np.ndarray:
 
 
 def _is_word(terms: np.ndarray) -> np.ndarray:
-    """Whether a token is a word: no punctuation, and no bare number or quantity (26mmhg)."""
-    return np.array([term[0].isalpha() or not (term.isascii() or len(term) == 1) for term in terms], dtype=bool)
+    """Whether a token is a word or part of one: no punctuation, and no bare number or quantity (26mmhg)."""
+    return np.array(
+        [term.lstrip("<")[:1].isalpha() or not (term.isascii() or len(term) == 1) for term in terms], dtype=bool
+    )

@@ -126,8 +126,10 @@ def _units(n_records: int, groups: Sequence | None) -> tuple[int, np.ndarray]:
 
 
 def _label_counts(labels: pd.DataFrame, task: Task) -> tuple[np.ndarray, np.ndarray]:
-    """0/1 columns of the main codes, and of all other labels."""
-    main = pd.get_dummies(labels[task.main.name].map(str)).to_numpy(dtype=int)
+    """0/1 columns of the main codes (none without a single target), and of all other labels."""
+    main = np.zeros((len(labels), 0), dtype=int)
+    if task.main is not None:
+        main = pd.get_dummies(labels[task.main.name].map(str)).to_numpy(dtype=int)
     carried = [np.zeros((len(labels), 0), dtype=int)]
     for target in task.targets:
         if target != task.main:

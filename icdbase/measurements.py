@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
+from types import MappingProxyType
 from typing import NamedTuple
 
 from icdbase.analytes import ANALYTES, read_analyte, read_number
@@ -153,12 +154,14 @@ def _matcher() -> PhraseMatcher:
     return PhraseMatcher(words)
 
 
-def find_measurements(fields: Mapping[str, str]) -> list[Found]:
+def find_measurements(fields: Mapping[str, str], reads_like: Mapping[str, str] = MappingProxyType({})) -> list[Found]:
     """Find every number of a record.
 
     Parameters
     ----------
     fields : mapping of field name to normalised text
+    reads_like : mapping of field name to field name
+        See :class:`icdbase.tasks.Task`.
 
     Returns
     -------
@@ -176,7 +179,8 @@ def find_measurements(fields: Mapping[str, str]) -> list[Found]:
         if not text:
             continue
         found += [Found(*item[:2], field, *item[2:]) for item in _find_in(text)]
-        found += [Found(name, value, field, start, end) for name, value, start, end in find_pressures(text, field)]
+        pressures = find_pressures(text, reads_like.get(field, field))
+        found += [Found(name, value, field, start, end) for name, value, start, end in pressures]
     return found
 
 

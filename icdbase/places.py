@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from icdbase.assertion import FIELD_ROLES, STATUSES, assert_status
-from icdbase.diagnosis_list import split_diagnoses
+from icdbase.assertion import STATUSES, assert_status
+from icdbase.diagnosis_list import is_diagnosis_list, split_diagnoses
 from icdbase.features import FeatureBuilder, readers
 from icdbase.grades import blood_pressure_grade
 from icdbase.measurements import MEASUREMENTS, Found, find_measurements, summarise
@@ -92,23 +92,28 @@ def feature_keys(builder: FeatureBuilder, task: Task) -> tuple[list[Key], list[K
     """
     concepts, fields = builder.concept_names_, builder.fields_
     sparse, dense = [], []
-    if "words" in builder.blocks:
+    if "words" in builder.blocks_:
         sparse += [Key("word", str(term)) for term in builder.terms_]
-    if "concepts" in builder.blocks:
+    if "concepts" in builder.blocks_:
         size = len(STATUSES)
         sparse += [Key("concept", str(concepts[at // size]), STATUSES[at % size]) for at in builder.columns_["status"]]
         size = len(concepts)
         sparse += [Key("concept", str(concepts[at % size]), f"@{fields[at // size]}") for at in builder.columns_["field"]]
-    if "diagnosis_list" in builder.blocks:
-        listing = [field for field in task.text_fields if field in fields and FIELD_ROLES.get(field) == "diagnoses"]
+    if "diagnosis_list" in builder.blocks_:
+        listing = [field for field in task.text_fields if field in fields and is_diagnosis_list(field, task)]
         sparse += [Key("listed diagnosis", code, f"@{field}") for field in listing for code in task.code_names]
-    if "measurements" in builder.blocks:
+    if "measurements" in builder.blocks_:
         dense += [Key("measurement", measurement.name) for measurement in MEASUREMENTS]
     return sparse, dense
 
 
 def read_places(
-    texts: Mapping[str, str], task: Task, *, engine: str = "auto", concept_tables: Sequence[str] = ()
+    texts: Mapping[str, str],
+    task: Task,
+    *,
+    engine: str = "auto",
+    concept_tables: Sequence[str] = (),
+    tokenizer: str | None = None,
 ) -> Places:
     """Find the places of all features of a record.
 
@@ -119,6 +124,8 @@ def read_places(
     task : Task
     engine : {"auto", "rjieba", "jieba"}
     concept_tables : sequence of paths
+    tokenizer : str, optional
+        The task's by default.
 
     Returns
     -------
@@ -134,15 +141,16 @@ def read_places(
     collected: dict[Key, list[Span]] = {}
     mentions, folded, maps = {}, {}, {}
     spotter, linker = readers(task, concept_tables)
-    tokenizer = Tokenizer(user_words(task), engine=engine)
+    cutter = Tokenizer(user_words(task), kind=tokenizer or task.tokenizer, engine=engine)
     for field, text in texts.items():
         folded[field], offsets = normalize_with_offsets(text)
         maps[field] = original = _Original(field, offsets)
-        for token, start, end in _with_places(tokenizer.cut(folded[field])):
+        for token, start, end in cutter.places(folded[field]):
             collected.setdefault(Key("word", token), []).append(original.span(start, end))
         spotted = spotter.spot(folded[field])
+        statuses = assert_status(folded[field], spotted, task.reads_like.get(field, field))
         mentions[field] = []
-        for (start, end, concept), status in zip(spotted, assert_status(folded[field], spotted, field), strict=True):
+        for (start, end, concept), status in zip(spotted, statuses, strict=True):
             span, status, name = original.span(start, end), STATUSES[status], spotter.names[concept]
             mentions[field].append((span, status))
             collected.setdefault(Key("concept", name, status), []).append(span)
@@ -152,7 +160,7 @@ def read_places(
             for code, items in _best_items(linker, folded[field]).items():
                 spans = [original.span(item.start, item.end) for item in items]
                 collected[Key("listed diagnosis", code, f"@{field}")] = spans
-    for name, found in _measured(find_measurements(folded)).items():
+    for name, found in _measured(find_measurements(folded, task.reads_like)).items():
         collected[Key("measurement", name)] = [maps[item.field].span(item.start, item.end) for item in found]
     spans = {key: tuple(dict.fromkeys(listed)) for key, listed in collected.items()}
     return Places(spans, {field: tuple(listed) for field, listed in mentions.items()})
@@ -169,13 +177,6 @@ class _Original:
         # One character may have become several (⑩ is "10."): its end is where the next source begins.
         after = next((offset for offset in self.offsets[end:] if offset > last), last)
         return Span(self.field, first, after)
-
-
-def _with_places(tokens: Sequence[str]):
-    end = 0
-    for token in tokens:
-        start, end = end, end + len(token)
-        yield token, start, end
 
 
 def _best_items(linker, text: str) -> dict[str, list]:

@@ -49,7 +49,7 @@ def format_prediction(codes: Mapping, task: Task = CCL25) -> str:
     parts = []
     for target in task.targets:
         value = codes[target.name]
-        parts.append((value or "") if target.is_single else ";".join(value or ()))
+        parts.append((value or "") if target.is_single else task.separators[0].join(value or ()))
     text = "|".join(parts)
     return f"[{text}]" if task.submission_brackets else text
 
@@ -95,7 +95,7 @@ def parse_with_problems(value, task: Task, reader: CodeReader) -> tuple[dict, li
     if not isinstance(value, str):
         rule = "the prediction is missing" if value is None else f"{type_name(value)} instead of text"
         return {}, [Problem(rule, field=field, remedy=f"write {official}")]
-    folded = unicodedata.normalize("NFKC", value.translate(_BRACKETS)).translate(_BRACKETS).strip()
+    folded = _without_brackets(value, task)
     if not folded:
         return {}, [Problem("the prediction is empty", field=field, remedy=f"write {official}")]
     parts = folded.split("|")
@@ -107,6 +107,14 @@ def parse_with_problems(value, task: Task, reader: CodeReader) -> tuple[dict, li
         codes[target.name], found = _parse_part(part, target, reader)
         problems += [replace(problem, field=field) for problem in found]
     return codes, problems
+
+
+def _without_brackets(value: str, task: Task) -> str:
+    """Return a prediction in one width, without the brackets around it."""
+    if task.code_system == "icd":  # a bracket anywhere is no part of a code
+        return unicodedata.normalize("NFKC", value.translate(_BRACKETS)).translate(_BRACKETS).strip()
+    folded = unicodedata.normalize("NFKC", value).strip()
+    return folded[1:-1].strip() if task.submission_brackets and folded[:1] + folded[-1:] == "[]" else folded
 
 
 def _parse_part(part: str, target: Target, reader: CodeReader) -> tuple:
@@ -132,7 +140,7 @@ def official_form(task: Task) -> str:
     '[A|B;C]'
     """
     letters = iter("ABCDEFGHIJKLMNOPQRSTUVWXYZ")
-    parts = [next(letters) if target.is_single else f"{next(letters)};{next(letters)}" for target in task.targets]
+    parts = [next(letters) if target.is_single else f"{next(letters)}{task.separators[0]}{next(letters)}" for target in task.targets]
     text = "|".join(parts)
     return f"[{text}]" if task.submission_brackets else text
 

@@ -27,7 +27,8 @@ import pandas as pd
 from icdbase.errors import UsageError, did_you_mean
 from icdbase.pairing import Pairs, align
 from icdbase.statistics import bootstrap_interval
-from icdbase.tasks import CCL25, Target, Task, get_task
+from icdbase.taskfile import get_task
+from icdbase.tasks import CCL25, Target, Task
 
 __all__ = [
     "Scores",

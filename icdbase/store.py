@@ -28,7 +28,7 @@ __all__ = ["fingerprint", "load", "read_card", "save"]
 
 CARD = "model.json"
 FORMAT = "icdbase-model"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
 LIBRARIES = ("scikit-learn", "lightgbm", "numpy", "scipy", "skops")
 _SAME_MAJOR = ("scikit-learn", "lightgbm")

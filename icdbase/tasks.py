@@ -17,9 +17,14 @@ from importlib import resources
 
 from icdbase.errors import UsageError, did_you_mean
 
-__all__ = ["CCL25", "Target", "Task", "canonical_code", "get_task"]
+__all__ = ["BLOCKS", "BUILT_IN", "CCL25", "CODE_SYSTEMS", "Target", "Task", "canonical_code"]
 
 SINGLE, MULTI = "single", "multi"
+BLOCKS = ("words", "concepts", "measurements", "diagnosis_list")
+"""Blocks of features; see :class:`icdbase.features.FeatureBuilder`."""
+
+CODE_SYSTEMS = ("icd", "free")
+"""Codes are ICD-10 or ICD-9-CM-3, spelt as the Chinese editions do; or any text, as written."""
 
 _CODE_SHAPE = re.compile(r"[A-Z]\d{2}(\.[\dx]{1,4}(x\d{2,3})?)?[+*]?|\d{2}\.\d{1,4}(x\d{2,3})?")
 
@@ -41,7 +46,8 @@ class Target:
     aliases : tuple of str
         Other spellings of the column seen in files.
     min_codes : int
-        The fewest codes that a prediction must hold.
+        The fewest codes that a prediction must hold; 0 makes "no code" an
+        answer like any other, for a single target too.
     """
 
     name: str
@@ -56,10 +62,17 @@ class Target:
             raise UsageError(f"target {self.name}: kind must be 'single' or 'multi', got {self.kind!r}")
         if self.weight < 0:
             raise UsageError(f"target {self.name}: weight must not be negative, got {self.weight}")
+        if self.min_codes < 0 or (self.is_single and self.min_codes > 1):
+            most = "0 or 1" if self.is_single else "0 or more"
+            raise UsageError(f"target {self.name}: min_codes must be {most}, got {self.min_codes}")
 
     @property
     def is_single(self) -> bool:
         return self.kind == SINGLE
+
+    @property
+    def may_be_empty(self) -> bool:
+        return self.min_codes == 0
 
     @property
     def spellings(self) -> tuple[str, ...]:
@@ -85,12 +98,26 @@ class Task:
     exclusive_groups : mapping of str to str
         Code to the name of the group of which a record carries at most one
         code, over all targets together (one hypertension grade, say).
+    known_codes : mapping of str to tuple of str
+        Target whose set of codes is open to the codes that are known by name.
     train_counts : mapping of str to mapping of str to int
         Published frequency of each code per target, where known.
     prediction_field : str
         Column of the prediction in a submission.
     submission_brackets : bool
         Whether a submission wraps the prediction in ``[`` and ``]``.
+    separators : str
+        Characters that part the codes of one cell, besides ``|`` and line
+        ends; predictions are written with the first.
+    code_system : {"icd", "free"}
+        Whether codes are checked and spelt as ICD codes, or taken as written.
+    tokenizer : str
+        Who cuts the words; see :class:`icdbase.text.Tokenizer`.
+    blocks : tuple of str
+        Feature blocks that have something to say on these texts.
+    reads_like : mapping of str to str
+        Text field to the field of the evaluation whose role it plays:
+        ``{"admission_dx": "入院诊断"}`` makes it a list of diagnoses.
 
     Examples
     --------
@@ -106,9 +133,15 @@ class Task:
     targets: tuple[Target, ...]
     code_names: Mapping[str, str] = field(default_factory=dict, hash=False)
     exclusive_groups: Mapping[str, str] = field(default_factory=dict, hash=False)
+    known_codes: Mapping[str, tuple[str, ...]] = field(default_factory=dict, hash=False)
     train_counts: Mapping[str, Mapping[str, int]] = field(default_factory=dict, hash=False)
     prediction_field: str = "预测结果"
     submission_brackets: bool = True
+    separators: str = ";,、"
+    code_system: str = "icd"
+    tokenizer: str = "jieba"
+    blocks: tuple[str, ...] = BLOCKS
+    reads_like: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     def __post_init__(self):
         columns = [self.id_field, *self.text_fields]
@@ -118,21 +151,29 @@ class Task:
             raise UsageError(f"task {self.name}: column {doubled[0]} is used twice; give each its own name")
         if not self.targets:
             raise UsageError(f"task {self.name}: no target; name at least one")
+        if self.code_system not in CODE_SYSTEMS:
+            raise UsageError(
+                f"task {self.name}: unknown code system {self.code_system!r}"
+                f"{did_you_mean(str(self.code_system), CODE_SYSTEMS)}"
+            )
+        if not self.separators or "|" in self.separators:
+            raise UsageError(f"task {self.name}: separators must be a text such as ';,' without |, got {self.separators!r}")
 
     @property
-    def main(self) -> Target:
-        """The first single target."""
-        return next(target for target in self.targets if target.is_single)
+    def main(self) -> Target | None:
+        """The first single target, if there is one."""
+        return next((target for target in self.targets if target.is_single), None)
 
     @property
-    def others(self) -> Target:
-        """The first multi target."""
-        return next(target for target in self.targets if not target.is_single)
+    def others(self) -> Target | None:
+        """The first multi target, if there is one."""
+        return next((target for target in self.targets if not target.is_single), None)
 
     @cached_property
     def spelling_of_code(self) -> Mapping[str, str]:
         """Upper-case code to the candidate tables' own spelling."""
-        return {code.upper(): code for target in self.targets for code in target.codes}
+        codes = [*self.code_names, *(code for target in self.targets for code in target.codes)]
+        return {code.upper(): code for code in codes}
 
     def canonical_code(self, text: str) -> str:
         """Spell one code as the candidate tables do.
@@ -140,6 +181,8 @@ class Task:
         >>> CCL25.canonical_code(" i10.X00X032。")
         'I10.x00x032'
         """
+        if self.code_system == "free":
+            return " ".join(unicodedata.normalize("NFKC", text).split())
         code = canonical_code(text)
         return self.spelling_of_code.get(code.upper(), code)
 
@@ -213,20 +256,5 @@ def _ccl25() -> Task:
 CCL25 = _ccl25()
 """CCL25-Eval Task 8: one department, five main diagnoses, 53 other diagnoses."""
 
-_TASKS = {task.name: task for task in (CCL25,)}
-
-
-def get_task(name: str) -> Task:
-    """Return a built-in task by name.
-
-    Raises
-    ------
-    UsageError
-        If there is no such task.
-
-    >>> get_task("ccl25") is CCL25
-    True
-    """
-    if name not in _TASKS:
-        raise UsageError(f"unknown task {name!r}{did_you_mean(name, _TASKS)}")
-    return _TASKS[name]
+BUILT_IN = {task.name: task for task in (CCL25,)}
+"""Tasks that need no file, by name."""

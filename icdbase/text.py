@@ -1,9 +1,10 @@
 """Normalise clinical text and cut it into tokens.
 
-The tokens are jieba's, with its hidden Markov model off and the words of the
-code names in its dictionary.  When rjieba (the same algorithm in Rust) is
-installed it does the cutting, some twenty times faster and token for token
-the same; a test holds the two together.
+For Chinese the tokens are jieba's, with its hidden Markov model off and the
+words of the code names in its dictionary.  When rjieba (the same algorithm in
+Rust) is installed it does the cutting, some twenty times faster and token for
+token the same; a test holds the two together.  Other tasks may name another
+tokenizer: characters, character n-grams within words, a regular expression.
 """
 
 from __future__ import annotations
@@ -14,14 +15,22 @@ import re
 import unicodedata
 import warnings
 from collections.abc import Iterable, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
+from typing import NamedTuple
 
 from icdbase.errors import UsageError, did_you_mean
 from icdbase.tasks import Task
 
-__all__ = ["ENGINES", "Tokenizer", "normalize", "normalize_with_offsets", "user_words"]
+__all__ = [
+    "ENGINES", "TOKENIZERS", "Token", "Tokenizer", "check_tokenizer", "normalize", "normalize_with_offsets",
+    "user_words",
+]
 
 ENGINES = ("auto", "rjieba", "jieba")
+TOKENIZERS = ("jieba", "characters", "ngrams", "regex")
+
+WORDS = r"[^\W\d_]+(?:[-'’][^\W\d_]+)*|\d+(?:[.,/]\d+)*"
+"""What ``regex`` takes for a word unless told otherwise: letters, inner hyphens, or a number."""
 
 USER_WORD_FREQUENCY = 20_000
 """Above any competing split: jieba's dictionary counts some 60 million words."""
@@ -36,6 +45,7 @@ _RARE = re.compile(
 _ROMAN = {"i": "1", "ii": "2", "iii": "3", "iv": "4", "v": "5", "vi": "6", "一": "1", "二": "2", "三": "3", "四": "4"}
 _NUMERAL = re.compile(r"([iv]{1,3}|[一二三四])(?=(?:\s?[-~/、]\s?[iv]{1,3})?\s?[级型度期类°])")
 _MASK = re.compile(r"\*{2,}|x{3,}|×{2,}")
+_WORD = re.compile(r"[^\W_]+")
 _BLANKS = re.compile(r"\s{2,}|[\t\r\f\v]")
 
 
@@ -161,32 +171,148 @@ def user_words(task: Task) -> tuple[str, ...]:
     return tuple(sorted(word for word in words if not word.isascii()))
 
 
+class Token(NamedTuple):
+    """A token and the characters of the normalised text that it stands for."""
+
+    text: str
+    start: int
+    end: int
+
+
 class Tokenizer:
-    """Cut normalised text into words.
+    """Cut normalised text into tokens.
 
     Parameters
     ----------
     words : iterable of str
         Words added to jieba's dictionary, in normalised spelling.
+    kind : str
+        ``jieba``: Chinese words, every character in one of them.
+        ``characters`` or ``characters:1-2``: runs of that many characters,
+        none over a blank or a punctuation mark.
+        ``ngrams`` or ``ngrams:3-5``: each word whole, and its runs of that many
+        characters, with ``<`` and ``>`` for where it begins and ends (the
+        subwords of Bojanowski et al. 2017, "Enriching word vectors with
+        subword information", TACL); for inflected languages and misspellings.
+        ``regex`` or ``regex:PATTERN``: what the pattern finds, one after the
+        other; by default words and numbers.  The text is in lower case.
     engine : {"auto", "rjieba", "jieba"}
-        Who does the cutting; the tokens are the same.  ``auto`` takes rjieba
-        when it is installed.
+        Who does jieba's cutting; the tokens are the same.  ``auto`` takes
+        rjieba when it is installed.
+
+    Raises
+    ------
+    UsageError
+        On an unknown kind or engine, or lengths or a pattern that cannot be.
 
     Examples
     --------
     >>> Tokenizer(["高血压病"]).cut("否认高血压病、糖尿病史")
     ['否认', '高血压病', '、', '糖尿病', '史']
+    >>> Tokenizer(kind="characters:1-2").cut("胸闷3天,气促")
+    ['胸', '胸闷', '闷', '闷3', '3', '3天', '天', '气', '气促', '促']
+    >>> Tokenizer(kind="ngrams:4-4").cut("боли в")
+    ['<боли>', '<бол', 'боли', 'оли>', '<в>']
+    >>> Tokenizer(kind="regex").cut("well-known asthma, 38.5 c")
+    ['well-known', 'asthma', '38.5', 'c']
     """
 
-    def __init__(self, words: Iterable[str] = (), *, engine: str = "auto"):
+    def __init__(self, words: Iterable[str] = (), *, kind: str = "jieba", engine: str = "auto"):
         if engine not in ENGINES:
             raise UsageError(f"unknown tokenizer engine {engine!r}{did_you_mean(engine, ENGINES)}")
         self.words = tuple(words)
+        self.kind = kind
         self.engine = engine
+        self._find = _finder(*check_tokenizer(kind))
 
     def cut(self, text: str) -> list[str]:
-        """Return the tokens of a normalised text; joined they are the text."""
-        return _cutter(self.engine, self.words)(text)
+        """Return the tokens of a normalised text; jieba's, joined, are the text."""
+        if self._find is None:
+            return _cutter(self.engine, self.words)(text)
+        return [token.text for token in self._find(text)]
+
+    def places(self, text: str) -> list[Token]:
+        """Return the tokens with their places in the text."""
+        if self._find is not None:
+            return self._find(text)
+        tokens, end = [], 0
+        for word in self.cut(text):
+            start, end = end, end + len(word)
+            tokens.append(Token(word, start, end))
+        return tokens
+
+
+def check_tokenizer(kind: str) -> tuple[str, str]:
+    """Return name and argument of a tokenizer, ``ngrams:3-5`` say.
+
+    Raises
+    ------
+    UsageError
+        If there is no such tokenizer, or its argument does not fit.
+
+    >>> check_tokenizer("regex:[a-z]+"), check_tokenizer("ngrams")
+    (('regex', '[a-z]+'), ('ngrams', '3-5'))
+    """
+    if not isinstance(kind, str):
+        raise UsageError(f"the tokenizer must be a text such as 'jieba' or 'ngrams:3-5', got {kind!r}")
+    name, _, argument = kind.partition(":")
+    if name not in TOKENIZERS:
+        raise UsageError(f"unknown tokenizer {name!r}{did_you_mean(name, TOKENIZERS)}")
+    if not argument:
+        argument = {"jieba": "", "characters": "1-2", "ngrams": "3-5", "regex": WORDS}[name]
+    elif name == "jieba":
+        raise UsageError(f"tokenizer {kind!r}: jieba takes no argument; write 'jieba'")
+    if name == "regex":
+        try:
+            re.compile(argument)
+        except re.error as error:
+            raise UsageError(f"tokenizer {kind!r}: not a regular expression ({error})") from None
+    elif name != "jieba":
+        lengths = re.fullmatch(r"([1-9])-([1-9])", argument)
+        if not lengths or lengths[1] > lengths[2]:
+            raise UsageError(f"tokenizer {kind!r}: write the lengths as shortest-longest, 1 to 9, such as {name}:2-4")
+    return name, argument
+
+
+def _finder(name: str, argument: str):
+    """Return what finds the tokens of a text, or None for jieba."""
+    if name == "jieba":
+        return None
+    if name == "regex":
+        return partial(_matches, re.compile(argument))
+    low, high = map(int, argument.split("-"))
+    return partial(_pieces, _runs if name == "characters" else _subwords, low, high)
+
+
+def _matches(pattern: re.Pattern, text: str) -> list[Token]:
+    return [Token(match[0], *match.span()) for match in pattern.finditer(text) if match[0]]
+
+
+def _pieces(cut, low: int, high: int, text: str) -> list[Token]:
+    return [
+        Token(piece, word.start() + start, word.start() + end)
+        for word in _WORD.finditer(text)
+        for piece, start, end in cut(word[0], low, high)
+    ]
+
+
+@lru_cache(maxsize=50_000)
+def _runs(word: str, low: int, high: int) -> tuple[Token, ...]:
+    """Runs of ``low`` to ``high`` characters, with their places in the word."""
+    return tuple(
+        Token(word[start:end], start, end)
+        for start in range(len(word))
+        for end in range(start + low, min(start + high, len(word)) + 1)
+    )
+
+
+@lru_cache(maxsize=50_000)
+def _subwords(word: str, low: int, high: int) -> tuple[Token, ...]:
+    """The word between its marks, then the runs of it."""
+    whole = Token(f"<{word}>", 0, len(word))
+    runs = [run for run in _runs(whole.text, low, high) if run.text != whole.text and run.text.strip("<>")]
+    # In the marked word everything stands one place further on, and the marks are no characters.
+    return (whole, *(Token(text, max(start - 1, 0), min(end - 1, len(word))) for text, start, end in runs))
 
 
 @lru_cache(maxsize=8)

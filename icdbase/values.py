@@ -21,7 +21,6 @@ __all__ = ["CodeReader", "IdRegister", "describe_label", "plain", "presentable_i
 
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _MISSING_WORDS = frozenset({"nan", "none", "null", "<na>", "nat"})
-_SEPARATORS = re.compile(r"[;,、|\r\n]+")
 _WRAPPING = " \t\u3000\"'[](){}"
 _CODE_LIKE = re.compile(r"(?=.*\d)[A-Za-z0-9.;；|,]{1,40}")
 _LONGEST_ID_SHOWN = 40
@@ -90,6 +89,9 @@ class CodeReader:
     def __init__(self, task: Task):
         self.task = task
         self._seen: dict[tuple[str, bool], tuple] = {}
+        self._free = task.code_system == "free"
+        separators = re.escape(unicodedata.normalize("NFKC", task.separators))
+        self._separators = re.compile(rf"[{separators}|\r\n]+")
 
     def read(self, value, *, keep_code_like: bool = False) -> tuple:
         """Return the codes of a value and the pieces that are no codes.
@@ -140,8 +142,8 @@ class CodeReader:
         if folded == "[]":
             return (), []
         codes, bad = {}, []
-        for piece in _SEPARATORS.split(folded):
-            piece = piece.strip(_WRAPPING)
+        for piece in self._separators.split(folded):
+            piece = piece.strip() if self._free else piece.strip(_WRAPPING)
             found = self._codes_of(piece)
             if found is None and keep_code_like and _CODE_LIKE.fullmatch(self.task.canonical_code(piece)):
                 found = [self.task.canonical_code(piece)]
@@ -156,7 +158,7 @@ class CodeReader:
         code = self.task.canonical_code(piece)
         if not code:
             return []
-        if self._is_code(code):
+        if self._free or self._is_code(code):
             return [code]
         codes = [self.task.canonical_code(part) for part in piece.split()]
         return codes if len(codes) > 1 and all(map(self._is_code, codes)) else None

@@ -116,7 +116,7 @@ def test_histories_split_all_fields_in_two():
 
 def test_blocks_and_techniques_come_from_the_coder_itself():
     coder = IcdCoder()
-    assert {f"without {block}" for block in coder.blocks} <= set(expand(coder, "blocks"))
+    assert {f"without {block}" for block in coder.task.blocks} <= set(expand(coder, "blocks"))
     techniques = expand(coder, "techniques")
     switches = {name for name, value in coder.get_params().items() if isinstance(value, bool)}
     assert {name for each in techniques.values() if len(each) == 1 for name in each} == switches | {"decoding"}

@@ -15,7 +15,7 @@ PACKAGE = Path(icdbase.__file__).parent
 ORDER = [
     "errors", "progress", "files", "tasks",
     "filetext", "tables", "rows", "values", "findings", "records", "predictions", "submissions",
-    "text", "matching", "assertion", "concepts",
+    "text", "taskfile", "matching", "assertion", "concepts",
     "analytes", "grades", "durations", "pressures", "vessels", "measurements", "diagnosis_list", "features",
     "calibration", "learners", "classifiers", "decoding", "coder",
     "statistics", "pairing", "scoring", "baselines", "store", "report",

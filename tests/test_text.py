@@ -3,7 +3,7 @@
 import pickle
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from icdbase.errors import UsageError
@@ -44,6 +44,7 @@ def test_normalising_twice_changes_no_letter_case_or_width(text):
     assert not set(once) & set("，：；（）Ａ１Ⅲ")
 
 
+@settings(deadline=None)  # the first text waits for the dictionary
 @given(st.text(max_size=200))
 def test_tokens_join_to_the_text(text):
     tokens = Tokenizer(user_words(CCL25)).cut(normalize(text))
@@ -87,3 +88,27 @@ def test_a_tokenizer_pickles():
 def test_unknown_engine():
     with pytest.raises(UsageError, match="did you mean 'rjieba'"):
         Tokenizer(engine="rjeiba")
+
+
+@pytest.mark.parametrize("kind", ["jieba", "characters", "characters:2-4", "ngrams", "regex", "regex:[a-z]+"])
+def test_every_token_stands_where_it_says(kind):
+    text = normalize("боли в груди 3天；胸闷、气促，BP 150/90mmHg, well-known asthma")
+    tokens = Tokenizer(kind=kind).places(text)
+    assert [token.text for token in tokens] == Tokenizer(kind=kind).cut(text)
+    for token in tokens:
+        assert token.text.strip("<>") == text[token.start : token.end].strip("<>") != ""
+
+
+@pytest.mark.parametrize(
+    ("kind", "message"),
+    [
+        ("jiebba", "did you mean 'jieba'"),
+        ("ngrams:2", "write the lengths as shortest-longest, 1 to 9, such as ngrams:2-4"),
+        ("characters:3-2", "such as characters:2-4"),
+        ("regex:[", "not a regular expression"),
+        (3, "must be a text"),
+    ],
+)
+def test_a_tokenizer_that_cannot_be(kind, message):
+    with pytest.raises(UsageError, match=message):
+        Tokenizer(kind=kind)
