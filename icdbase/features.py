@@ -26,7 +26,7 @@ from sklearn.utils.validation import check_is_fitted
 from icdbase import progress
 from icdbase.concepts import STATUSES, ConceptSpotter, assert_status, load_concepts
 from icdbase.diagnosis_list import DiagnosisLinker
-from icdbase.errors import UsageError, did_you_mean
+from icdbase.errors import ModelError, UsageError, did_you_mean
 from icdbase.measurements import MEASUREMENTS, Found, find_measurements, summarise
 from icdbase.tasks import BLOCKS, Task
 from icdbase.text import Tokenizer, normalize, user_words
@@ -227,6 +227,8 @@ class FeatureBuilder(BaseEstimator):
         Vocabulary of the ``words`` block, sorted.
     columns_ : dict of str to int array
         Columns of the concept counts that are kept.
+    concept_names_, measurement_names_ : array of str
+        What the tables knew of when this was fitted.
     """
 
     def __init__(self, *, fields=None, blocks=None, min_df=2):
@@ -253,6 +255,7 @@ class FeatureBuilder(BaseEstimator):
         self.fields_ = counts.task.check_fields(counts.task.text_fields if self.fields is None else self.fields)
         self._fit_words(counts)
         self._fit_concepts(counts)
+        self.measurement_names_ = np.array(_MEASUREMENT_NAMES)
         return self
 
     def _fit_words(self, counts: Counts):
@@ -291,6 +294,7 @@ class FeatureBuilder(BaseEstimator):
         Features
         """
         check_is_fitted(self)
+        self._check_tables(counts)
         makers = {
             "words": self._words,
             "concepts": self._concepts,
@@ -301,6 +305,12 @@ class FeatureBuilder(BaseEstimator):
         return Features(
             {name: block for name, (block, _) in made.items()}, {name: names for name, (_, names) in made.items()}
         )
+
+    def _check_tables(self, counts: Counts):
+        """Columns are places in the tables: with other tables they would mean other things."""
+        for fitted, here in ((self.concept_names_, counts.concept_names), (self.measurement_names_, _MEASUREMENT_NAMES)):
+            if fitted.tolist() != list(here):
+                raise ModelError("the tables of concepts or measurements have changed since it was trained")
 
     def fit_transform(self, counts: Counts, y=None) -> Features:
         """Fit on the counts and build their features."""
@@ -337,14 +347,13 @@ class FeatureBuilder(BaseEstimator):
         return np.array(status + field, dtype=str)
 
     def _measurements(self, counts: Counts):
-        names = [measurement.name for measurement in MEASUREMENTS]
-        column = {name: position for position, name in enumerate(names)}
-        values = np.full((len(counts), len(names)), np.nan, dtype=np.float32)
+        column = {name: position for position, name in enumerate(_MEASUREMENT_NAMES)}
+        values = np.full((len(counts), len(column)), np.nan, dtype=np.float32)
         for row, found in enumerate(counts.found):
             summary = summarise([item for item in found if item.field in self.fields_])
             for name, value in summary.items():
                 values[row, column[name]] = value
-        return values, np.array(names)
+        return values, np.array(_MEASUREMENT_NAMES)
 
     def _diagnosis_list(self, counts: Counts):
         fields = [field for field in counts.listed if field in self.fields_]
@@ -354,6 +363,7 @@ class FeatureBuilder(BaseEstimator):
         return sparse.hstack([sparse.csr_matrix((len(counts), 0)), *scores], format="csr"), names
 
 
+_MEASUREMENT_NAMES = tuple(measurement.name for measurement in MEASUREMENTS)
 _AFFIRMED = np.array([STATUSES.index(name) for name in ("present", "uncertain", "historical")])
 
 

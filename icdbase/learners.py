@@ -9,6 +9,8 @@ from sklearn.base import BaseEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.utils.validation import check_is_fitted
 
+from icdbase.boosters import load_booster
+from icdbase.errors import ModelError
 from icdbase.features import Features
 
 __all__ = ["BoostedTrees", "CodeLogits", "CodeTrees", "Deciders", "TellingColumns"]
@@ -86,7 +88,7 @@ class BoostedTrees(BaseEstimator):
     def __setstate__(self, state):
         super().__setstate__(state)
         if "booster_" in state:
-            self.booster_ = lightgbm.Booster(model_str=state["booster_"])
+            self.booster_ = load_booster(state["booster_"], self.n_classes)
 
 
 class TellingColumns(BaseEstimator):
@@ -108,6 +110,8 @@ class TellingColumns(BaseEstimator):
         Columns that any code uses, of all sparse blocks, then the dense ones.
     of_code_ : list of int array
         Positions in ``union_``, code by code.
+    n_sparse_, n_dense_ : int
+        Columns of the features that were fitted.
     """
 
     def __init__(self, *, n_columns=60, min_support=5):
@@ -117,6 +121,7 @@ class TellingColumns(BaseEstimator):
     def fit(self, features: Features, Y: np.ndarray, context: np.ndarray | None = None) -> TellingColumns:
         """Choose by absolute correlation with the 0/1 codes Y (n_records, n_codes)."""
         sparse_part, dense_part = _parts(features, context)
+        self.n_sparse_, self.n_dense_ = sparse_part.shape[1], dense_part.shape[1]
         strength = _sparse_correlation(sparse_part, Y)
         strength[np.bincount(sparse_part.indices, minlength=sparse_part.shape[1]) < self.min_support] = 0
         strength = np.vstack([strength, correlation(dense_part, Y)])
@@ -128,9 +133,10 @@ class TellingColumns(BaseEstimator):
     def transform(self, features: Features, context: np.ndarray | None = None) -> np.ndarray:
         """Return the chosen columns as a dense float32 array (n_records, n_union)."""
         sparse_part, dense_part = _parts(features, context)
-        n_sparse = sparse_part.shape[1]
-        chosen_sparse = self.union_[self.union_ < n_sparse]
-        chosen_dense = self.union_[self.union_ >= n_sparse] - n_sparse
+        if (sparse_part.shape[1], dense_part.shape[1]) != (self.n_sparse_, self.n_dense_):
+            raise ModelError("it was fitted on another number of features")
+        chosen_sparse = self.union_[self.union_ < self.n_sparse_]
+        chosen_dense = self.union_[self.union_ >= self.n_sparse_] - self.n_sparse_
         return np.hstack([sparse_part[:, chosen_sparse].toarray(), dense_part[:, chosen_dense]]).astype(np.float32)
 
 

@@ -4,6 +4,8 @@
 holds the estimator (skops format: plain arrays and text, no code runs on
 load) and that file's SHA-256.  Saving writes the estimator under a new name
 first and swaps the card last, so an interruption leaves the old model whole.
+Loading looks the file through, builds it, and lets the coder code an empty
+record: what does not fit together is refused then, not at the first patient.
 """
 
 from __future__ import annotations
@@ -11,18 +13,23 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
+import re
 import warnings
 from collections.abc import Mapping
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
-from zipfile import BadZipFile
 
 import pandas as pd
 
 from icdbase import __version__
+from icdbase.classifiers import MainCodeClassifier
 from icdbase.coder import IcdCoder
-from icdbase.errors import ModelError, VersionWarning
+from icdbase.errors import DataError, ModelError, VersionWarning
 from icdbase.files import atomic_write
+from icdbase.learners import CodeLogits
+from icdbase.modelfile import check_model_file
+from icdbase.tasks import Target, Task
 
 __all__ = ["fingerprint", "load", "read_card", "save"]
 
@@ -33,7 +40,14 @@ FORMAT_VERSION = 2
 LIBRARIES = ("scikit-learn", "lightgbm", "numpy", "scipy", "skops")
 _SAME_MAJOR = ("scikit-learn", "lightgbm")
 
-# All that a coder is made of, besides what skops knows to be harmless.
+MAX_CARD_BYTES = 16 << 20
+MAX_MODEL_BYTES = 2 << 30
+"""Larger files are not even read; a coder of 100,000 records takes a few megabytes."""
+
+_MISFIT = "damaged, its parts do not fit together"
+_MODEL_NAME = re.compile(r"model-[0-9a-f]{12}\.skops")
+
+# All that a coder is made of, besides plain containers and arrays.
 _OWN_TYPES = frozenset(
     {
         "icdbase.calibration.CodeCalibrator",
@@ -49,6 +63,7 @@ _OWN_TYPES = frozenset(
         "icdbase.learners.TellingColumns",
         "icdbase.tasks.Target",
         "icdbase.tasks.Task",
+        "sklearn.feature_extraction.text.TfidfTransformer",
     }
 )
 
@@ -131,16 +146,16 @@ def read_card(folder) -> dict:
     """
     path = Path(folder) / CARD
     try:
-        card = json.loads(path.read_text(encoding="utf-8"))
+        card = json.loads(_read_bytes(path, MAX_CARD_BYTES).decode("utf-8"))
     except FileNotFoundError:
         raise ModelError(f"{path}: no such file; is {folder} a folder written by 'icdbase train --model'?") from None
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ModelError(f"{path}: not a readable model card ({type(error).__name__}); train again") from None
     if not isinstance(card, dict) or card.get("format") != FORMAT:
         raise ModelError(f"{path}: not a card of an icdbase model; train again")
     if card.get("format_version") != FORMAT_VERSION:
         raise ModelError(
-            f"{path}: format version {card.get('format_version')!r}, this icdbase reads {FORMAT_VERSION}; "
+            f"{path}: format version {card.get('format_version')!r:.20}, this icdbase reads {FORMAT_VERSION}; "
             "train again with this version"
         )
     return card
@@ -152,8 +167,10 @@ def load(folder) -> IcdCoder:
     Raises
     ------
     ModelError
-        If a file is missing, damaged, foreign, or holds types that are not
-        part of a coder.
+        If a file is missing, damaged, foreign, holds types that are not part of
+        a coder, or parts that do not fit together.
+    DataError
+        If the model was trained with a concept table that is not here.
 
     Warns
     -----
@@ -161,47 +178,107 @@ def load(folder) -> IcdCoder:
         If another major version of scikit-learn or lightgbm made the model.
     """
     import skops.io
-    from skops.io.exceptions import UntrustedTypesFoundException
 
     folder = Path(folder)
     card = read_card(folder)
     _warn_of_versions(folder, card)
-    content = _read_model_file(folder, card)
-    path = folder / card["model"]
+    path = folder / _model_name(folder, card)
+    content = _read_model_file(path, card)
     try:
-        unknown = set(skops.io.get_untrusted_types(data=content))
-        if unknown - _OWN_TYPES:
-            named = ", ".join(sorted(unknown - _OWN_TYPES))
-            raise ModelError(f"{path}: refused, holds types that are no part of an icdbase model: {named}")
-        coder = skops.io.loads(content, trusted=sorted(unknown))
-    except UntrustedTypesFoundException as error:
-        raise ModelError(f"{path}: refused, holds untrusted types ({error})") from None
-    except (BadZipFile, KeyError, ValueError, TypeError, AttributeError, EOFError, ImportError) as error:
+        check_model_file(content, _OWN_TYPES)
+    except ValueError as error:
+        raise ModelError(f"{path}: {error}; train again") from None
+    try:
+        coder = skops.io.loads(content, trusted=sorted(_OWN_TYPES))
+        if isinstance(coder, IcdCoder):
+            _try_out(coder, card)
+    except DataError:
+        raise
+    except ModelError as error:
+        raise ModelError(f"{path}: {error}; train again") from None
+    except Exception as error:  # damaged parts meet whatever library they are handed to
         raise ModelError(f"{path}: damaged model file ({type(error).__name__}); train again") from None
     if not isinstance(coder, IcdCoder):
         raise ModelError(f"{path}: holds a {type(coder).__name__}, not an IcdCoder; train again")
     return coder
 
 
-def _read_model_file(folder: Path, card: Mapping) -> bytes:
+def _try_out(coder: IcdCoder, card: Mapping) -> None:
+    """Let a coder that was just built code an empty record, and hold it to its card."""
+    targets = tuple(replace(target) for target in coder.task.targets if isinstance(target, Target))
+    coder.task = replace(coder.task, targets=targets)  # their own checks run again
+    if not isinstance(coder.task, Task) or len(targets) != len(coder.codes_):
+        raise ModelError("holds no task of ours")
+    for table in coder.concept_tables:
+        if Path(table).exists() and not Path(table).is_file():
+            raise ModelError(f"its concept table {str(table)!r:.100} is no file")
+    found = {"task": coder.task.name, "codes": {target: len(codes) for target, codes in coder.codes_.items()}}
+    for name, value in found.items():
+        if card.get(name) != value:
+            raise ModelError(f"the card's {name} are another model's")
+    for target, model in coder.models_.items():
+        _check_shapes(model, len(coder.codes_[target]))
+    if coder.features_.tfidf_.idf_.shape != coder.features_.terms_.shape:
+        raise ModelError(_MISFIT)
+    record = pd.DataFrame({coder.task.id_field: ["1"], **dict.fromkeys(coder.task.text_fields, "")})
+    coder.predict(record)
+
+
+def _check_shapes(model, n_codes: int) -> None:
+    """Check what arithmetic would stretch to fit: a number for each code, or none."""
+    if isinstance(model, MainCodeClassifier):
+        fits = model.classes_.shape == (n_codes,) and n_codes == (model.trees_.n_classes if model.trees_ else 1)
+    else:
+        n_seen, deciders = len(model.seen_), model.deciders_
+        fits = model.calibrator_.offsets_.shape == (n_seen,) and n_codes == model.n_codes_
+        if deciders is not None:
+            fits = fits and len(deciders.coef_) == n_seen and deciders.intercept_.shape == (n_seen,)
+        if isinstance(model.reader_, CodeLogits):
+            fits = fits and len(model.reader_.coef_) == n_seen and model.reader_.intercept_.shape == (n_seen,)
+    if not fits:
+        raise ModelError(_MISFIT)
+
+
+def _model_name(folder: Path, card: Mapping) -> str:
     name = str(card.get("model"))
-    path = folder / name
     if Path(name).name != name:
-        raise ModelError(f"{folder / CARD}: model file {name!r} lies outside the folder; refused")
+        raise ModelError(f"{folder / CARD}: model file {name!r:.60} lies outside the folder; refused")
+    if not _MODEL_NAME.fullmatch(name):
+        raise ModelError(f"{folder / CARD}: model file {name!r:.60} is not a name that icdbase gives; train again")
+    return name
+
+
+def _read_model_file(path: Path, card: Mapping) -> bytes:
     try:
-        content = path.read_bytes()
+        content = _read_bytes(path, MAX_MODEL_BYTES)
     except OSError as error:
-        raise ModelError(f"{path}: cannot be read ({error.strerror}); train again") from None
+        raise ModelError(f"{path}: cannot be read ({error.strerror or 'no plain file'}); train again") from None
+    except ValueError as error:
+        raise ModelError(f"{path}: {error}; train again") from None
     if hashlib.sha256(content).hexdigest() != card.get("sha256"):
         raise ModelError(f"{path}: damaged, its SHA-256 is not the card's; copy the folder again or train again")
     return content
 
 
+def _read_bytes(path: Path, limit: int) -> bytes:
+    """Read a plain file of a reasonable size: no pipe, no device."""
+    if path.exists() and not path.is_file():
+        raise OSError("no plain file")
+    with path.open("rb") as file:
+        content = file.read(limit + 1)
+    if len(content) > limit:
+        raise ValueError(f"larger than {limit:,} bytes")
+    return content
+
+
 def _warn_of_versions(folder: Path, card: Mapping):
+    libraries = card.get("libraries")
     for name in _SAME_MAJOR:
-        made, here = str(card.get("libraries", {}).get(name)), version(name)
+        made = ascii(str(libraries.get(name) if isinstance(libraries, dict) else None))[1:-1][:20]
+        here = version(name)
         if made.split(".")[0] != here.split(".")[0]:
             warnings.warn(
-                f"{folder}: made with {name} {made}, here is {here}; predictions may differ, train again to be sure",
+                f"{folder}: made with {name} {made}, here is {here}; predictions may differ, "
+                "train again to be sure",
                 VersionWarning,
             )

@@ -44,7 +44,7 @@ _RARE = re.compile(
 )
 _ROMAN = {"i": "1", "ii": "2", "iii": "3", "iv": "4", "v": "5", "vi": "6", "一": "1", "二": "2", "三": "3", "四": "4"}
 _NUMERAL = re.compile(r"([iv]{1,3}|[一二三四])(?=(?:\s?[-~/、]\s?[iv]{1,3})?\s?[级型度期类°])")
-_MASK = re.compile(r"\*{2,}|x{3,}|×{2,}")
+_MASK = re.compile(r"(?:\*|x{3,}|×{2,})+")
 _WORD = re.compile(r"[^\W_]+")
 _BLANKS = re.compile(r"\s{2,}|[\t\r\f\v]")
 
@@ -78,7 +78,7 @@ def normalize(text: str) -> str:
     Width and compatibility forms (NFKC where it keeps the meaning), case, class
     numerals (Roman and Chinese before 级, 型, 度, 期, 类), masks, and repeated
     blanks; a line end stays one, for it parts the items of a
-    list.  Works character by character and in linear time.
+    list.  Works in linear time; what is normalised already stays as it is.
 
     Parameters
     ----------
@@ -98,9 +98,9 @@ def normalize(text: str) -> str:
     for wide, narrow in _COMMON:
         text = text.replace(wide, narrow)
     text = _RARE.sub(lambda match: _SAFE_NFKC[match[0]], text).lower()
-    text = _NUMERAL.sub(_fold_numeral, text)
-    text = _MASK.sub("*", text)
-    return _BLANKS.sub(_fold_blanks, text)
+    for pattern, fold in _FOLDS:
+        text = pattern.sub(fold, text)
+    return text
 
 
 def normalize_with_offsets(text: str) -> tuple[str, list[int]]:
@@ -130,7 +130,7 @@ def normalize_with_offsets(text: str) -> tuple[str, list[int]]:
         folded.append(spelt)
         offsets += [position] * len(spelt)
     result = "".join(folded), offsets
-    for pattern, fold in ((_NUMERAL, _fold_numeral), (_MASK, lambda match: "*"), (_BLANKS, _fold_blanks)):
+    for pattern, fold in _FOLDS:
         result = _sub_with_offsets(pattern, fold, *result)
     return result[0], [*result[1], len(text)]
 
@@ -156,6 +156,14 @@ def _fold_numeral(match: re.Match) -> str:
     if inside_a_word and not before.endswith(("killip", "nyha")):
         return match[0]
     return _ROMAN.get(match[0], match[0])
+
+
+def _fold_mask(match: re.Match) -> str:
+    return "*"
+
+
+# Blanks first: a numeral looks over one of them. So a second pass finds nothing to do.
+_FOLDS = ((_BLANKS, _fold_blanks), (_NUMERAL, _fold_numeral), (_MASK, _fold_mask))
 
 
 def user_words(task: Task) -> tuple[str, ...]:

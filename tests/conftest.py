@@ -1,8 +1,16 @@
 """One small corpus and one fitted coder for the whole suite."""
 
+import os
+
 import pytest
+from hypothesis import settings
 
 import icdbase
+
+# HYPOTHESIS_PROFILE=thorough looks longer; a machine under load is no failure.
+settings.register_profile("quick", max_examples=50, deadline=None)
+settings.register_profile("thorough", max_examples=3000, deadline=None)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
 
 @pytest.fixture(scope="session")
