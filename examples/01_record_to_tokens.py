@@ -1,0 +1,241 @@
+# %% [markdown]
+# # 01 从病历到词 · From a record to tokens
+#
+# 计算机不认识“病历”，只认识数字。这一课把一份病历变成一袋可以数的词：统一写法、切词、计数。每一步先手工做一遍，
+# 再用 `assert` 和工具包的结果核对。本课的病历全部由程序模拟，不是真实患者。
+#
+# A computer knows no records, only numbers. This lesson turns a record into a bag of words that can be counted:
+# fold the spellings, cut the words, count. Every step is done by hand first and then held against the toolkit
+# with an `assert`. All records here are simulated; none is a patient's.
+
+# %% [markdown]
+# ## 1 · 一份病历是什么 · What a record is
+#
+# 一份病历有十一个文本字段，外加编码员给出的答案：一个主要诊断编码和若干其他诊断编码。
+#
+# A record has eleven text fields, and the coder's answer: one main diagnosis code and a set of other codes.
+
+# %%
+from icdbase import CCL25, make_records
+
+records = make_records(300, random_state=0)
+record = records.loc["ZY0000231433"]
+
+for field in CCL25.text_fields:
+    print(f"{len(record[field]):>4} characters  {field}")
+print("main diagnosis :", record["主诊断编码"], CCL25.code_names[record["主诊断编码"]])
+for code in record["其他诊断编码"]:
+    print("other diagnosis:", code, CCL25.code_names[code])
+
+# %%
+print(record["主诉"])
+print(record["家族史"])
+
+# %% [markdown]
+# ## 2 · 写法不同，意思相同 · Different spellings, one meaning
+#
+# 三位医生写同一件事：`心功能Ⅲ级`、`心功能III级`、`心功能三级`。对计算机来说这是三个不同的词。Unicode 的标准办法
+# （NFKC）能统一全角和半角，但不懂医学：它把 `10⁹` 变成 `109`——白细胞计数的数量级没了。工具包的 `normalize`
+# 处理了这两种情况。
+#
+# Three doctors write one thing: `心功能Ⅲ级`, `心功能III级`, `心功能三级`. To a computer these are three words. The
+# standard way of Unicode (NFKC) folds full and half width but knows no medicine: it turns `10⁹` into `109`, and the
+# white cells lose their order of magnitude. The toolkit's `normalize` handles both.
+
+# %%
+import unicodedata
+
+from icdbase.text import normalize
+
+for text in ("心功能Ⅲ级", "心功能III级", "心功能三级", "ＷＢＣ：10.5×10⁹/L"):
+    plain = unicodedata.normalize("NFKC", text).lower()
+    print(f"{text}  NFKC -> {plain}  normalize -> {normalize(text)}")
+
+assert len({normalize(text) for text in ("心功能Ⅲ级", "心功能III级", "心功能三级")}) == 1
+
+# %% [markdown]
+# ## 3 · 词与词之间没有空格 · There are no blanks between words
+#
+# 英文靠空格分词，中文没有空格。最简单的办法：手里拿一本词典，从左到右，每次取最长的词。
+#
+# English has blanks between words, Chinese has none. The simplest way: take a dictionary, go from left to right,
+# and take the longest word each time.
+
+# %%
+# How often each word occurs in some 1000 words of text (invented, easy to multiply).
+frequency = {"高血压": 50, "高血压病": 5, "病史": 40, "史": 10}
+TOTAL = 1000
+
+
+def longest_match(text):
+    tokens = []
+    while text:
+        size = max((n for n in range(1, len(text) + 1) if text[:n] in frequency), default=1)
+        tokens.append(text[:size])
+        text = text[size:]
+    return tokens
+
+
+print(longest_match("高血压病史"))
+
+# %% [markdown]
+# 结果是“高血压病 | 史”。最长的词不一定最合理：“病史”是个极常见的词。更好的办法是比较**概率**：把一种切法里各个词的
+# 频率相乘，取乘积最大的切法。手算：
+#
+# It says 高血压病 | 史. The longest word need not be the best: 病史 (history) is very common. Better compare
+# **probabilities**: multiply the frequencies of the words of a cut, and take the cut with the largest product.
+# By hand:
+#
+# | 切法 cut | 乘积 product | = |
+# | --- | --- | --- |
+# | 高血压病 · 史 | 5/1000 × 10/1000 | 0.00005 |
+# | 高血压 · 病史 | 50/1000 × 40/1000 | 0.00200 |
+#
+# 第二种切法的可能性是第一种的 40 倍。下面的程序列出所有切法再挑最好的一种；结巴（jieba）用约 35 万词的词典做同一件
+# 事，只是用动态规划，不必逐一列举。
+#
+# The second is 40 times as likely. The code below lists all cuts and takes the best; jieba does the same with a
+# dictionary of some 350,000 words, only that dynamic programming spares it the listing.
+
+# %%
+from math import prod
+
+from icdbase.text import Tokenizer
+
+
+def all_cuts(text):
+    if not text:
+        return [[]]
+    heads = [text[:n] for n in range(1, len(text) + 1) if text[:n] in frequency]
+    return [[head, *rest] for head in heads for rest in all_cuts(text[len(head):])]
+
+
+def probability(tokens):
+    return prod(frequency[token] / TOTAL for token in tokens)
+
+
+for cut in all_cuts("高血压病史"):
+    print(f"{probability(cut):.5f}  {' | '.join(cut)}")
+
+best = max(all_cuts("高血压病史"), key=probability)
+assert best == Tokenizer().cut("高血压病史")
+
+# %% [markdown]
+# ## 4 · 把词装进袋子 · Words into a bag
+#
+# 切好以后只数每个词出现几次，次序丢掉——这就是“词袋”。（工具包的词典里还加进了编码名称中的词。）
+#
+# Once cut, count how often each word occurs, and drop the order: the "bag of words". (The toolkit's dictionary also
+# holds the words of the code names.)
+
+# %%
+from collections import Counter
+
+from icdbase import IcdCoder
+from icdbase.text import user_words
+
+tokenizer = Tokenizer(user_words(CCL25))
+bag = Counter()
+for field in CCL25.text_fields:
+    bag.update(tokenizer.cut(normalize(record[field])))
+
+print(bag.total(), "tokens,", len(bag), "different ones")
+for token, count in bag.most_common(8):
+    print(f"{count:>4} x {token!r}")
+
+counts = IcdCoder().count(records.loc[["ZY0000231433"]])
+assert sum(matrix.sum() for matrix in counts.words.values()) == bag.total()
+
+# %% [markdown]
+# 整份病历现在是一行数字。最多的词却是标点和“无”——它们能告诉我们患者得了什么病吗？
+#
+# The whole record is a row of numbers now. But the most frequent tokens are punctuation and "no": do they tell us
+# what the patient has?
+#
+# ## 5 · 袋子忘记了什么 · What the bag forgets
+#
+# 下面三句话都含有“糖尿病”，词袋看来差不多；编码员却只会给第一位患者编码。工具包因此另外记下每个医学概念是肯定的、
+# 否认的，还是别人的。
+#
+# All three sentences below hold 糖尿病 (diabetes) and look much alike in a bag; a coder codes only the first patient's.
+# So the toolkit also notes of every medical concept whether it is affirmed, denied, or somebody else's.
+
+# %%
+from icdbase.concepts import STATUSES, ConceptSpotter, assert_status, load_concepts
+
+spotter = ConceptSpotter(load_concepts())
+for field, sentence in (("现病史", "入院后确诊糖尿病。"), ("既往史", "否认糖尿病史。"), ("家族史", "父亲患糖尿病。")):
+    text = normalize(sentence)
+    mentions = spotter.spot(text)
+    statuses = assert_status(text, mentions, field)
+    told = [f"{spotter.names[mention[2]]}: {STATUSES[status]}" for mention, status in zip(mentions, statuses, strict=True)]
+    print(f"{sentence}  ->  {', '.join(told)}")
+
+# %% [markdown]
+# ## 问全班 · A question to the class
+#
+# 有人提议：“句子里出现‘否认’，后面的病就都算没有。”请用“否认糖尿病，高血压5年”检验这条规则。人怎么知道“否认”管到
+# 哪里为止？
+#
+# Someone proposes: "if a sentence says 否认 (denies), the patient has none of the diseases behind it." Try the rule on
+# 否认糖尿病，高血压5年 (denies diabetes, hypertension for 5 years). How does a person know where the denial ends?
+#
+# ## 练习 · Exercise
+#
+# 1. 词典里“高血压病”的次数要超过多少，第 3 步的结果才会变成“高血压病 | 史”？先手算，再改 `frequency` 验证。
+# 2. 执行 `Tokenizer(["高血压病"]).cut("高血压病史")`，解释结果为什么和前面不同。
+#
+# 1. How often must 高血压病 occur before step 3 gives 高血压病 | 史? By hand first; then change `frequency`.
+# 2. Run `Tokenizer(["高血压病"]).cut("高血压病史")` and explain why it differs.
+#
+# <details><summary>答案 · Answers</summary>
+#
+# 问题 · question: 高血压会被误判为“没有”。时间（5年）说明它是事实，否认到此为止。
+# The rule would deny the hypertension too. A duration (5年) marks a fact, and the denial ends before it.
+#
+# 1. 超过 200 次 · more than 200 times: 200 × 10 = 50 × 40.
+# 2. 用户词以很高的频率加入词典，所以总是胜出。A user's word enters the dictionary with so high a frequency that it
+#    always wins.
+#
+# </details>
+#
+# 下一课：哪些词有分量。Next: which words carry weight.
+
+# %% tags=["expected"]
+# Expected output:
+#
+# 19 characters  主诉
+#  229 characters  现病史
+#  120 characters  既往史
+#   53 characters  个人史
+#   45 characters  婚姻史
+#   22 characters  家族史
+#  270 characters  入院情况
+#   22 characters  入院诊断
+#  648 characters  诊疗经过
+#  101 characters  出院情况
+#  186 characters  出院医嘱
+# main diagnosis : I10.x00x032 高血压病3级（极高危）
+# other diagnosis: I49.100x002 频发性房性期前收缩
+# other diagnosis: R91.x00x003 肺诊断性影像异常
+# 间断头痛、血压升高2年，再发加重7天。
+# 父母健在，姐姐患“高血压病”，兄弟姐妹体健。
+# 心功能Ⅲ级  NFKC -> 心功能iii级  normalize -> 心功能3级
+# 心功能III级  NFKC -> 心功能iii级  normalize -> 心功能3级
+# 心功能三级  NFKC -> 心功能三级  normalize -> 心功能3级
+# ＷＢＣ：10.5×10⁹/L  NFKC -> wbc:10.5×109/l  normalize -> wbc:10.5×10^9/l
+# ['高血压病', '史']
+# 0.00200  高血压 | 病史
+# 0.00005  高血压病 | 史
+# 1111 tokens, 485 different ones
+#  135 x ','
+#   40 x ' '
+#   29 x '/'
+#   26 x '.'
+#   20 x '、'
+#   20 x '。'
+#   18 x 'l'
+#   16 x '无'
+# 入院后确诊糖尿病。  ->  糖尿病: present
+# 否认糖尿病史。  ->  糖尿病: negated
+# 父亲患糖尿病。  ->  糖尿病: family
