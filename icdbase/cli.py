@@ -13,7 +13,7 @@ import click
 from icdbase import __version__
 from icdbase.cli_common import FILE, FOLDER, examples, new_coder
 from icdbase.cli_experiments import ablate, curve, cv
-from icdbase.cli_explain import explain
+from icdbase.cli_explain import explain, report
 from icdbase.errors import explained
 from icdbase.tasks import CCL25
 
@@ -157,5 +157,5 @@ def synth(n_records, seed, out_folder, describe):
             click.echo(synthetic.describe_text(n_records, seed))
 
 
-for command in (cv, ablate, curve, explain):
+for command in (cv, ablate, curve, explain, report):
     main.add_command(command)

@@ -2,6 +2,7 @@
 
 import os
 
+import chromium
 import pytest
 from hypothesis import settings
 
@@ -32,3 +33,11 @@ def held_out(records):
 def coder(train):
     """Fitted once: tests that change it must clone it."""
     return icdbase.IcdCoder().fit(train)
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """Headless Chromium, driven by Selenium; see chromium.py for what to ask of a page."""
+    driver = chromium.start()
+    yield driver
+    driver.quit()
