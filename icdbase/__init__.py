@@ -10,6 +10,7 @@ __version__ = "0.1.0"
 # Name to module; imported on first use, so that `icdbase --help` need not wait for scikit-learn.
 _PUBLIC = {
     "CCL25": "tasks",
+    "CCL26": "tasks",
     "IcdCoder": "coder",
     "SETTINGS": "coder",
     "Target": "tasks",

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-__all__ = ["FILE", "FOLDER", "examples", "new_coder"]
+__all__ = ["FILE", "FOLDER", "examples", "new_coder", "task_option"]
 
 FILE = click.Path(path_type=Path, allow_dash=True)
 FOLDER = click.Path(path_type=Path, file_okay=False)
@@ -15,6 +15,14 @@ FOLDER = click.Path(path_type=Path, file_okay=False)
 def examples(*lines: str) -> str:
     """Return the epilog of a verb's help."""
     return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)
+
+
+def task_option(command):
+    """Add ``--task``; the verb reads it with :func:`icdbase.get_task`."""
+    return click.option(
+        "--task", "task_name", default="ccl25", show_default=True,
+        help="What is predicted from what: ccl25, ccl26, or your own .toml file (see docs/tasks.md).",
+    )(command)
 
 
 def new_coder(setting: str, seed: int, **parameters):

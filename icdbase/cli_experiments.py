@@ -8,16 +8,9 @@ from pathlib import Path
 
 import click
 
-from icdbase.tasks import CCL25
+from icdbase.cli_common import FILE, FOLDER, examples, new_coder, task_option
 
 # Everything heavier than click is imported where it is used: --help must not wait for scikit-learn.
-
-FILE = click.Path(path_type=Path, allow_dash=True)
-FOLDER = click.Path(path_type=Path, file_okay=False)
-
-
-def _examples(*lines: str) -> str:
-    return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)
 
 
 def _shared_options(command):
@@ -32,34 +25,34 @@ def _shared_options(command):
         click.option("--n-jobs", type=int, default=-1, show_default=True, help="Processes; -1 = all cores. Same result."),
     )):
         command = option(command)
-    return command
+    return task_option(command)
 
 
-@click.command(epilog=_examples(
+@click.command(epilog=examples(
     "icdbase cv --train ICD-Coding-train.json",
     "icdbase cv --train train.csv --group 患者编号 --repeats 3 --out runs/cv",
 ))
 @click.option("--train", "train_file", type=FILE, required=True, help="Labelled records.")
 @click.option("--out", "out_folder", type=FOLDER, help="Folder for results; an interrupted run goes on there.")
 @_shared_options
-def cv(train_file, out_folder, folds, repeats, seed, group, setting, as_json, n_jobs):
+def cv(train_file, out_folder, task_name, folds, repeats, seed, group, setting, as_json, n_jobs):
     """Score by cross-validation on labelled records."""
     from icdbase import progress
     from icdbase.experiments import cross_validate
     from icdbase.exports import cv_text, write_cv
 
-    coder, options = _coder(setting, seed), _options(folds, repeats, seed, group)
-    records = _read(train_file)
+    coder, options = _coder(setting, seed, task_name), _options(folds, repeats, seed, group, task_name)
+    records = _read(train_file, coder.task)
     _write_card("cv", train_file, records, coder, options, out_folder)
     with progress.bars():
         result = cross_validate(
-            coder, records, **_arguments(options, train_file, records), n_jobs=n_jobs, folder=out_folder
+            coder, records, **_arguments(options, train_file, records, coder.task), n_jobs=n_jobs, folder=out_folder
         )
     written = {} if out_folder is None else write_cv(result, out_folder)
     _show(result, cv_text(result), as_json, written)
 
 
-@click.command(epilog=_examples(
+@click.command(epilog=examples(
     "icdbase ablate --train ICD-Coding-train.json --out runs/fields",
     "icdbase ablate --train train.json --out runs/how --factors blocks,techniques",
     "icdbase ablate --rerun runs/fields/run.json",
@@ -74,10 +67,10 @@ def cv(train_file, out_folder, folds, repeats, seed, group, setting, as_json, n_
 @click.option("--rerun", "rerun_file", type=FILE,
               help="Compute a run again from its run.json, and say whether the figures are the same.")
 @_shared_options
-def ablate(train_file, out_folder, factors, inner_folds, rerun_file, folds, repeats, seed, group, setting, as_json,
-           n_jobs):
+def ablate(train_file, out_folder, factors, inner_folds, rerun_file, task_name, folds, repeats, seed, group, setting,
+           as_json, n_jobs):
     """Measure what each field, block of features or technique is worth."""
-    from icdbase import IcdCoder, progress
+    from icdbase import IcdCoder, get_task, progress
     from icdbase.ablation import ablate as run_ablation
     from icdbase.exports import ablation_text, write_ablation
     from icdbase.factors import PRESETS, expand, read_factors
@@ -85,26 +78,26 @@ def ablate(train_file, out_folder, factors, inner_folds, rerun_file, folds, repe
 
     card = None
     if rerun_file is not None:
-        _refuse_beside_rerun("factors", "inner_folds", "folds", "repeats", "seed", "group", "setting")
+        _refuse_beside_rerun("task_name", "factors", "inner_folds", "folds", "repeats", "seed", "group", "setting")
         card = RunCard.read(rerun_file, "ablate")
         train_file, options = train_file or Path(card.train), dict(card.options)
-        coder = IcdCoder(**card.parameters)
+        coder = IcdCoder(task=get_task(options.get("task", "ccl25")), **card.parameters)
     elif train_file is None or out_folder is None:
         raise click.UsageError("name the records with --train and a folder with --out, or a run with --rerun")
     else:
-        coder = _coder(setting, seed).set_params(n_folds=inner_folds)
+        coder = _coder(setting, seed, task_name).set_params(n_folds=inner_folds)
         names = [name.strip() for name in factors.replace("，", ",").split(",")]
         own = not set(names) & set(PRESETS) and (Path(factors).suffix or Path(factors).exists())
         variants = expand(coder, read_factors(factors) if own else names)
-        options = _options(folds, repeats, seed, group) | {"variants": variants}
-    records = _read(train_file)
+        options = _options(folds, repeats, seed, group, task_name) | {"variants": variants}
+    records = _read(train_file, coder.task)
     if card is not None:
         _check_rerun(card, records, train_file)
     variants = options["variants"]
     _write_card("ablate", train_file, records, coder, options, out_folder)
     with progress.bars():
         result = run_ablation(
-            coder, records, variants, **_arguments(options, train_file, records), n_jobs=n_jobs, folder=out_folder
+            coder, records, variants, **_arguments(options, train_file, records, coder.task), n_jobs=n_jobs, folder=out_folder
         )
     written = {} if out_folder is None else write_ablation(result, out_folder)
     text = "\n".join([f"reference: {_described(changed_parameters(coder))}", "", ablation_text(result)])
@@ -113,50 +106,49 @@ def ablate(train_file, out_folder, factors, inner_folds, rerun_file, folds, repe
         _compare(result, rerun_file.with_name("ablation.json"))
 
 
-@click.command(epilog=_examples("icdbase curve --train ICD-Coding-train.json --out runs/curve"))
+@click.command(epilog=examples("icdbase curve --train ICD-Coding-train.json --out runs/curve"))
 @click.option("--train", "train_file", type=FILE, required=True, help="Labelled records.")
 @click.option("--out", "out_folder", type=FOLDER, required=True,
               help="Folder for results; an interrupted run goes on there.")
 @click.option("--sizes", help="Numbers of training records, commas between them (default: all, half, quarter, ...).")
 @_shared_options
-def curve(train_file, out_folder, sizes, folds, repeats, seed, group, setting, as_json, n_jobs):
+def curve(train_file, out_folder, sizes, task_name, folds, repeats, seed, group, setting, as_json, n_jobs):
     """Score against the number of training records."""
     from icdbase import progress
     from icdbase.curves import learning_curve
     from icdbase.exports import curve_text, write_curve
 
-    coder, options = _coder(setting, seed), _options(folds, repeats, seed, group)
+    coder, options = _coder(setting, seed, task_name), _options(folds, repeats, seed, group, task_name)
     options["sizes"] = _whole_numbers(sizes)
-    records = _read(train_file)
+    records = _read(train_file, coder.task)
     _write_card("curve", train_file, records, coder, options, out_folder)
     with progress.bars():
         result = learning_curve(
-            coder, records, sizes=options["sizes"], **_arguments(options, train_file, records), n_jobs=n_jobs,
+            coder, records, sizes=options["sizes"], **_arguments(options, train_file, records, coder.task), n_jobs=n_jobs,
             folder=out_folder,
         )
     _show(result, curve_text(result), as_json, write_curve(result, out_folder))
 
 
-def _coder(setting: str, seed: int):
-    from icdbase import SETTINGS, IcdCoder
-    from icdbase.errors import UsageError, did_you_mean
+def _coder(setting: str, seed: int, task_name: str):
+    from icdbase import get_task
 
-    if setting not in SETTINGS:
-        raise UsageError(f"unknown setting {setting!r}{did_you_mean(setting, SETTINGS)}")
-    return IcdCoder(**SETTINGS[setting], random_state=seed)
+    return new_coder(setting, seed, task=get_task(task_name))
 
 
-def _options(folds: int, repeats: int, seed: int, group: str | None) -> dict:
-    return {"n_folds": folds, "n_repeats": repeats, "random_state": seed, "group": group}
+def _options(folds: int, repeats: int, seed: int, group: str | None, task_name: str) -> dict:
+    path = Path(task_name)
+    task = str(path.resolve()) if path.suffix else task_name
+    return {"n_folds": folds, "n_repeats": repeats, "random_state": seed, "group": group, "task": task}
 
 
-def _arguments(options: dict, train_file: Path, records) -> dict:
+def _arguments(options: dict, train_file: Path, records, task) -> dict:
     """Options of a run as arguments of the library."""
     arguments = {name: options[name] for name in ("n_folds", "n_repeats", "random_state")}
-    return arguments | {"groups": _groups(train_file, options["group"], records)}
+    return arguments | {"groups": _groups(train_file, options["group"], records, task)}
 
 
-def _groups(path: Path, column: str | None, records) -> list | None:
+def _groups(path: Path, column: str | None, records, task) -> list | None:
     """Read the column that says which records belong together."""
     from icdbase.errors import DataError, Problem, UsageError, did_you_mean
     from icdbase.findings import known_columns
@@ -166,7 +158,7 @@ def _groups(path: Path, column: str | None, records) -> list | None:
         return None
     if str(path) == "-":
         raise UsageError("--group needs a file: standard input cannot be read twice")
-    rows = read_rows(path, {*known_columns(CCL25), column})
+    rows = read_rows(path, {*known_columns(task), column})
     if column not in rows.columns:
         raise DataError(path, [Problem(f"no such column{did_you_mean(column, rows.columns)}", field=column,
                                        remedy="name the column with the patient's number")])
@@ -176,10 +168,10 @@ def _groups(path: Path, column: str | None, records) -> list | None:
     return groups
 
 
-def _read(path: Path):
+def _read(path: Path, task):
     from icdbase import read_records
 
-    return read_records(path, require_labels=True)
+    return read_records(path, task, require_labels=True)
 
 
 def _write_card(command: str, train_file: Path, records, coder, options: dict, folder: Path | None) -> None:

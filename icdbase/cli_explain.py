@@ -44,7 +44,7 @@ def _code_text(code, texts) -> str:
     """Lay out one code: the strongest spans for and against it, then what has no place."""
     from icdbase.report import table
 
-    head = f"{code.target}  {code.code}  {code.name}"
+    head = f"{code.target}  {code.code or '(no code)'}  {code.name}"
     figures = f"probability {code.probability:.3f}, margin {code.margin:+.2f}"
     figures += "" if code.predicted else " (not predicted)"
     groups = _same_words(code.evidence)

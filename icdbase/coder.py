@@ -23,6 +23,9 @@ from icdbase.tasks import CCL25, Target
 
 __all__ = ["SETTINGS", "IcdCoder"]
 
+NO_CODE = ""
+"""The class "no code" of a single target that may be empty."""
+
 SETTINGS = {
     "default": {},
     "plain": {
@@ -84,7 +87,8 @@ class IcdCoder(BaseEstimator):
     features_ : FeatureBuilder
     models_ : dict of target name to fitted classifier
     codes_ : dict of target name to array of str
-        The codes that can be predicted, columns of :meth:`predict_proba`.
+        The codes that can be predicted, columns of :meth:`predict_proba`; the
+        empty text stands for "no code" of a single target that may be empty.
     unseen_codes_ : dict of target name to tuple of str
         Candidate codes without a training record: they are never predicted.
 
@@ -198,7 +202,8 @@ class IcdCoder(BaseEstimator):
             n_jobs=self.n_jobs,
             random_state=self.random_state,
         )
-        usable = np.flatnonzero(labels.isin(target.codes) if target.codes else labels.notna())
+        labels = labels.where(labels.notna(), NO_CODE)  # only where the target may be empty
+        usable = np.flatnonzero(labels.isin((*target.codes, NO_CODE)) | (not target.codes))
         if not len(usable):
             raise DataError("training records", [Problem(
                 "no record carries a candidate code", field=target.name,
@@ -275,8 +280,9 @@ class IcdCoder(BaseEstimator):
         Returns
         -------
         pandas.DataFrame
-            Index of record ids; a str column for each single target, a column
-            of tuples (most probable code first) for each multi target.
+            Index of record ids; a str column for each single target (None where
+            "no code" is the answer), a column of tuples (most probable code
+            first) for each multi target.
         """
         return self.decode(self.predict_proba(records))
 
@@ -300,7 +306,11 @@ class IcdCoder(BaseEstimator):
             )
             chosen[target.name] = _as_tuples(sets, p)
         index = next(iter(probabilities.values())).index
-        return pd.DataFrame({target.name: chosen[target.name] for target in self.task.targets}, index)
+        columns = {}
+        for target in self.task.targets:
+            found = pd.Series(chosen[target.name], index, dtype=object)
+            columns[target.name] = found.where(found != NO_CODE, None) if target.is_single else found
+        return pd.DataFrame(columns, index)
 
     def _forbidden(self, codes, taken: list[np.ndarray], n_records: int) -> np.ndarray:
         """Codes that the main code rules out: itself, and its exclusive group."""
@@ -335,6 +345,8 @@ def _checked_labels(counts: Counts, task) -> pd.DataFrame:
     for target in task.targets:
         if target.name not in counts.labels:
             problems.append(Problem("label column missing", field=target.name, remedy="train on labelled records"))
+            continue
+        if target.is_single and target.may_be_empty:
             continue
         for record in counts.labels.index[counts.labels[target.name].isna()]:
             problems.append(Problem("label missing", str(record), target.name, "add it or leave the record out"))

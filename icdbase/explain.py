@@ -19,7 +19,7 @@ import pandas as pd
 from sklearn.utils.validation import check_is_fitted
 from threadpoolctl import threadpool_limits
 
-from icdbase.coder import IcdCoder
+from icdbase.coder import NO_CODE, IcdCoder
 from icdbase.contributions import Contributions
 from icdbase.errors import UsageError, did_you_mean
 from icdbase.places import Key, Places, Span, read_places
@@ -233,7 +233,8 @@ def _one_row(record, task) -> pd.DataFrame:
 
 
 def _as_set(value) -> tuple:
-    return value if isinstance(value, tuple) else (value,)
+    """The codes of a prediction; "no code" of a single target is the class of the empty text."""
+    return value if isinstance(value, tuple) else (value or NO_CODE,)
 
 
 def _wanted(coder: IcdCoder, predicted: pd.Series, codes: Iterable[str] | None) -> list[tuple[str, str]]:

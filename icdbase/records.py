@@ -168,7 +168,8 @@ def labels(frame: pd.DataFrame, target: Target) -> pd.Series:
     Returns
     -------
     pandas.Series of shape (n_records,)
-        str for a single target, tuple of str for a multi target.
+        str for a single target (None for "no code" where it may be empty),
+        tuple of str for a multi target.
 
     Raises
     ------
@@ -179,7 +180,8 @@ def labels(frame: pd.DataFrame, target: Target) -> pd.Series:
         remedy = f"add the column {target.name} to train or score"
         raise DataError(FRAME, [Problem("there is no such label column", field=target.name, remedy=remedy)])
     series = frame[target.name]
-    missing = [missing_label(str(record), target.name) for record in series.index[series.isna()]]
+    absent = series.index[series.isna()] if not (target.is_single and target.may_be_empty) else ()
+    missing = [missing_label(str(record), target.name) for record in absent]
     if missing:
         raise DataError(FRAME, missing)
     return series
@@ -230,8 +232,11 @@ def _build(rows: Rows, task: Task, problems: list[Problem], *, require_labels: b
         for name in task.text_fields:
             data[name].append(_read_text(row.get(name), record, name, problems))
         found = {target: _read_label(row, target, codes, record, problems) for target in targets}
-        for target, label in _settle_blanks(found).items():
-            if label is None and require_labels:
+        settled = _settle_blanks(found)
+        coded = _is_coded(settled)
+        for target, label in settled.items():
+            no_code = coded and target.is_single and target.may_be_empty
+            if label is None and require_labels and not no_code:
                 problems.append(missing_label(record, target.name))
             data[target.name].append(label)
     index = pd.Index(ids.names, dtype=object, name=task.id_field)
@@ -278,15 +283,22 @@ def _read_label(row: dict, target: Target, codes: CodeReader, record: str, probl
 def _settle_blanks(found: dict) -> dict:
     """Decide what an empty text means.
 
-    In a record with a main code it says that there is no other code; in a
-    record without, nobody has coded yet.
+    In a record with a main code it says that there is no other code, and so
+    does a missing value where a target may be empty; in a record without main
+    code, nobody has coded yet.
     """
-    singles = [label for target, label in found.items() if target.is_single]
-    coded = any(singles) or not singles
-    return {
-        target: (() if coded and not target.is_single else None) if label == _BLANK else label
-        for target, label in found.items()
-    }
+    coded = _is_coded(found)
+    settled = {}
+    for target, label in found.items():
+        empty = label == _BLANK or (label is None and target.may_be_empty)
+        settled[target] = (() if coded and not target.is_single else None) if empty else label
+    return settled
+
+
+def _is_coded(found: dict) -> bool:
+    """Whether somebody has coded the record: it has a main code, or the task has none that must be there."""
+    mains = [label for target, label in found.items() if target.is_single and not target.may_be_empty]
+    return any(mains) or not mains
 
 
 def _warn(frame: pd.DataFrame, rows: Rows, task: Task) -> None:
@@ -302,10 +314,13 @@ def _warn(frame: pd.DataFrame, rows: Rows, task: Task) -> None:
 
 def _spell_labels(row: dict, targets: Collection[Target], *, in_cells: bool) -> dict:
     """Spell labels so that the reader finds the same again, also in cells without null."""
-    coded = not any(t.is_single for t in targets) or any(t.is_single and row[t.name] for t in targets)
+    coded = _is_coded({target: row[target.name] for target in targets})
     missing = ("null" if coded else "") if in_cells else None
     empty = "" if coded else ("[]" if in_cells else [])
-    return {target.name: _spell(row[target.name], missing, empty) for target in targets}
+    return {
+        target.name: _spell(row[target.name], "" if coded and target.may_be_empty else missing, empty)
+        for target in targets
+    }
 
 
 def _spell(label, missing, empty):

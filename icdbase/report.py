@@ -11,7 +11,7 @@ import pandas as pd
 from icdbase.scoring import Scores
 from icdbase.tasks import Task
 
-__all__ = ["corpus_line", "per_code_text", "score_table", "table", "where_it_lies"]
+__all__ = ["corpus_line", "per_code_text", "score_table", "table", "target_table", "where_it_lies"]
 
 WIDTH = 80
 
@@ -79,6 +79,16 @@ def score_table(results: Mapping[str, Scores], *, title: str = "") -> str:
             *(_figure(figures[key]) for key in ("main_accuracy", "other_f1", "acc_recall_variant")),
         ])
     return table(columns, rows, title=title)
+
+
+def target_table(scores: Scores) -> str:
+    """What each target adds to the score, a row a target."""
+    rows = []
+    for name, measures in scores.per_target.items():
+        kind = "accuracy" if "accuracy" in measures else "f1"
+        share = measures["weight"] * measures[kind]
+        rows.append([name, kind.capitalize(), f"{measures['weight']:g}", _figure(measures[kind]), _figure(share)])
+    return table(["target", "measure", "weight", "value", "adds"], rows)
 
 
 def per_code_text(codes: pd.DataFrame) -> str:

@@ -52,7 +52,7 @@ def write_submission(predictions: pd.DataFrame, path, task: Task = CCL25) -> Non
         As `IcdCoder.predict` returns them.
     path : str or os.PathLike
         A JSON array, whatever the ending but ``.jsonl``, ``.csv``, ``.tsv`` and
-        ``.xlsx``, which the platform does not take.
+        ``.xlsx``; the platform of CCL25 takes the array only.
     task : Task
 
     Raises
@@ -156,7 +156,7 @@ def check_submission(path, records: pd.DataFrame, task: Task = CCL25) -> list[Pr
         rows = read_rows(path, known_columns(task))
     except DataError as error:
         return list(error.problems)
-    problems = _form_problems(rows) + list(rows.problems) + _absent_columns(rows, task)
+    problems = _form_problems(rows, task) + list(rows.problems) + _absent_columns(rows, task)
     if _lacks_predictions(rows, task):
         return problems
     ids, reader = IdRegister(task.id_field, problems), CodeReader(task)
@@ -173,11 +173,11 @@ def check_submission(path, records: pd.DataFrame, task: Task = CCL25) -> list[Pr
     return problems
 
 
-def _form_problems(rows: Rows) -> list[Problem]:
+def _form_problems(rows: Rows, task: Task) -> list[Problem]:
     problems = []
-    if rows.layout != "JSON array":
+    if rows.layout not in task.submission_layouts:
         problems.append(Problem(f"the file is {rows.layout}, not a JSON array", remedy="write [ {...}, {...} ]"))
-    elif rows.encoding != "utf-8":
+    elif rows.layout == "JSON array" and rows.encoding != "utf-8":
         kind = "UTF-8 with byte-order mark" if rows.encoding == "utf-8-sig" else rows.encoding.upper()
         problems.append(Problem(f"the file is {kind}", remedy="save it as UTF-8 without byte-order mark"))
     return problems
@@ -208,7 +208,7 @@ def _difference(written: str, task: Task) -> str:
     if task.submission_brackets and not (written.startswith("[") and written.endswith("]")):
         return "the brackets [ ] are missing"
     for target, part in zip(task.targets, written.strip("[]").split("|"), strict=False):
-        counts = Counter(map(task.canonical_code, part.split(";")))
+        counts = Counter(map(task.canonical_code, part.split(task.separators[0])))
         repeated = [code for code, count in counts.items() if code and count > 1]
         if repeated:
             return f"{', '.join(repeated)} repeated in {target.name}"

@@ -17,7 +17,7 @@ from importlib import resources
 
 from icdbase.errors import UsageError, did_you_mean
 
-__all__ = ["BLOCKS", "BUILT_IN", "CCL25", "CODE_SYSTEMS", "Target", "Task", "canonical_code"]
+__all__ = ["BLOCKS", "BUILT_IN", "CCL25", "CCL26", "CODE_SYSTEMS", "Target", "Task", "canonical_code"]
 
 SINGLE, MULTI = "single", "multi"
 BLOCKS = ("words", "concepts", "measurements", "diagnosis_list")
@@ -26,7 +26,7 @@ BLOCKS = ("words", "concepts", "measurements", "diagnosis_list")
 CODE_SYSTEMS = ("icd", "free")
 """Codes are ICD-10 or ICD-9-CM-3, spelt as the Chinese editions do; or any text, as written."""
 
-_CODE_SHAPE = re.compile(r"[A-Z]\d{2}(\.[\dx]{1,4}(x\d{2,3})?)?[+*]?|\d{2}\.\d{1,4}(x\d{2,3})?")
+_CODE_SHAPE = re.compile(r"[A-Z]\d{2}(\.[\dx]{1,4}(x\d{2,3})?)?[+*]?|\d{2}\.\d{1,4}(x\d{2,3}){0,2}")
 
 
 @dataclass(frozen=True)
@@ -99,13 +99,15 @@ class Task:
         Code to the name of the group of which a record carries at most one
         code, over all targets together (one hypertension grade, say).
     known_codes : mapping of str to tuple of str
-        Target whose set of codes is open to the codes that are known by name.
+        Target whose set of codes is open to the codes that are known of it.
     train_counts : mapping of str to mapping of str to int
         Published frequency of each code per target, where known.
     prediction_field : str
         Column of the prediction in a submission.
     submission_brackets : bool
         Whether a submission wraps the prediction in ``[`` and ``]``.
+    submission_layouts : tuple of str
+        Kinds of files that are accepted: ``JSON array``, ``Excel``, ``CSV``, ...
     separators : str
         Characters that part the codes of one cell, besides ``|`` and line
         ends; predictions are written with the first.
@@ -137,6 +139,7 @@ class Task:
     train_counts: Mapping[str, Mapping[str, int]] = field(default_factory=dict, hash=False)
     prediction_field: str = "预测结果"
     submission_brackets: bool = True
+    submission_layouts: tuple[str, ...] = ("JSON array",)
     separators: str = ";,、"
     code_system: str = "icd"
     tokenizer: str = "jieba"
@@ -172,8 +175,8 @@ class Task:
     @cached_property
     def spelling_of_code(self) -> Mapping[str, str]:
         """Upper-case code to the candidate tables' own spelling."""
-        codes = [*self.code_names, *(code for target in self.targets for code in target.codes)]
-        return {code.upper(): code for code in codes}
+        listed = [*(target.codes for target in self.targets), *self.known_codes.values(), self.code_names]
+        return {code.upper(): code for codes in listed for code in codes}
 
     def canonical_code(self, text: str) -> str:
         """Spell one code as the candidate tables do.
@@ -219,16 +222,17 @@ def is_code_shaped(code: str) -> bool:
 
 
 def _read_code_table(filename: str):
-    """Read ``target,code,name,exclusive_group,train_count`` rows of a packaged table."""
+    """Read ``target,code,name`` and, where known, ``exclusive_group,train_count`` rows of a packaged table."""
     codes, names, groups, counts = {}, {}, {}, {}
     with (resources.files("icdbase") / "data" / filename).open(encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file):
             target, code = row["target"], row["code"]
             codes.setdefault(target, []).append(code)
-            names[code] = row["name"]
-            if row["exclusive_group"]:
+            if row["name"]:
+                names[code] = row["name"]
+            if row.get("exclusive_group"):
                 groups[code] = row["exclusive_group"]
-            if row["train_count"]:
+            if row.get("train_count"):
                 counts.setdefault(target, {})[code] = int(row["train_count"])
     frozen = {target: tuple(listed) for target, listed in codes.items()}
     return frozen, names, groups, counts
@@ -256,5 +260,41 @@ def _ccl25() -> Task:
 CCL25 = _ccl25()
 """CCL25-Eval Task 8: one department, five main diagnoses, 53 other diagnoses."""
 
-BUILT_IN = {task.name: task for task in (CCL25,)}
+
+def _ccl26() -> Task:
+    codes, names, _, _ = _read_code_table("codes_ccl26.csv")
+    main, others, operation, operations = "主要诊断编码", "其他诊断编码", "主要手术编码", "其他手术编码"
+    return Task(
+        name="ccl26",
+        id_field=CCL25.id_field,
+        text_fields=(*CCL25.text_fields, "手术经过", "术前诊断", "术中诊断"),
+        targets=(
+            Target(main, SINGLE, 0.4, aliases=("主诊断编码",)),
+            Target(others, MULTI, 0.1, min_codes=0),
+            Target(operation, SINGLE, 0.4, aliases=("主手术编码",), min_codes=0),
+            Target(operations, MULTI, 0.1, min_codes=0),
+        ),
+        code_names=CCL25.code_names | names,
+        exclusive_groups=CCL25.exclusive_groups,
+        known_codes={
+            main: codes[main],
+            others: tuple(dict.fromkeys((*CCL25.others.codes, *CCL25.main.codes, *codes[main]))),
+            operation: codes[operation],
+            operations: codes[operation],
+        },
+        submission_brackets=False,
+        submission_layouts=("JSON array", "Excel"),
+    )
+
+
+CCL26 = _ccl26()
+"""The 2026 edition: ten departments, diagnoses and operations, sets of codes that are open.
+
+A record without operation has empty operation fields, and these are to be
+predicted like a code.  The weights 0.4, 0.1, 0.4, 0.1 are those that
+participants report; the organiser has not confirmed them.  One of the 19 main
+diagnoses and the names of some codes are not public.
+"""
+
+BUILT_IN = {task.name: task for task in (CCL25, CCL26)}
 """Tasks that need no file, by name."""

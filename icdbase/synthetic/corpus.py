@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import csv
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack
 from itertools import count, islice
 from pathlib import Path
 
-from icdbase.errors import UsageError
+from icdbase.errors import UsageError, did_you_mean
 from icdbase.files import atomic_write
 from icdbase.progress import report
 from icdbase.synthetic.chance import Chance
 from icdbase.synthetic.simulate import SimulatedRecord, simulate
-from icdbase.tasks import CCL25
+from icdbase.synthetic.wards import code_names, iter_ward_records
+from icdbase.tasks import CCL25, CCL26, Task
 
 __all__ = ["PROPORTIONS", "iter_records", "iter_simulated", "make_records", "write_corpus"]
 
@@ -64,7 +66,7 @@ def iter_records(n: int, random_state: int = 0, *, start: int = 0, doctors=None)
         }
 
 
-def make_records(n: int, random_state: int = 0, *, doctors=None):
+def make_records(n: int, random_state: int = 0, *, doctors=None, task: str = "ccl25"):
     """Make a table of synthetic records.
 
     Parameters
@@ -74,13 +76,16 @@ def make_records(n: int, random_state: int = 0, *, doctors=None):
     random_state : int
         Record ``i`` of a seed is the same whatever ``n``.
     doctors : sequence of str, optional
-        Who writes; by default every doctor but the held-out one.
+        Who writes; by default every doctor but the held-out one.  Only in the
+        department of ``ccl25``.
+    task : {"ccl25", "ccl26"}
+        A cardiology department, or ten departments with operations.
 
     Returns
     -------
-    pandas.DataFrame of shape (n, 13)
-        Index 病案标识; eleven text columns (``""`` where missing), main code,
-        and other codes as tuples.
+    pandas.DataFrame of shape (n, 13) or (n, 18)
+        Index 病案标识; text columns (``""`` where missing), and a column a
+        target: str (None for "no operation") or tuple of str.
 
     Examples
     --------
@@ -90,6 +95,10 @@ def make_records(n: int, random_state: int = 0, *, doctors=None):
     """
     import pandas as pd
 
+    if _known_task(task) is CCL26:
+        from icdbase.records import check_frame
+
+        return check_frame(pd.DataFrame(list(iter_ward_records(n, random_state))), CCL26)
     rows, ids = [], []
     for one in iter_simulated(n, random_state, doctors=doctors):
         ids.append(one.id)
@@ -99,7 +108,16 @@ def make_records(n: int, random_state: int = 0, *, doctors=None):
     return pd.DataFrame(rows, index=index, columns=columns, dtype="object")
 
 
-def write_corpus(directory, n: int, seed: int = 0, *, progress: Callable[[int], None] | None = None) -> list[Path]:
+def _known_task(name: str) -> Task:
+    known = {task.name: task for task in (CCL25, CCL26)}
+    if name not in known:
+        raise UsageError(f"no synthetic records for task {name!r}{did_you_mean(name, known)}")
+    return known[name]
+
+
+def write_corpus(
+    directory, n: int, seed: int = 0, *, task: str = "ccl25", progress: Callable[[int], None] | None = None
+) -> list[Path]:
     """Write train, validation and test files in the official format, and label-free inputs.
 
     Records are streamed: memory does not grow with ``n``.  The files take their
@@ -111,13 +129,16 @@ def write_corpus(directory, n: int, seed: int = 0, *, progress: Callable[[int], 
     n : int
         Records in all, split 800 : 200 : 485.
     seed : int
+    task : {"ccl25", "ccl26"}
+        With ``ccl26`` two more files are written: the names of the codes, and a
+        task that knows them.
     progress : callable, optional
         Called with the number of records done, now and then.
 
     Returns
     -------
     list of pathlib.Path
-        The five files.
+        The files.
 
     Raises
     ------
@@ -128,14 +149,15 @@ def write_corpus(directory, n: int, seed: int = 0, *, progress: Callable[[int], 
     names = {part: [f"ICD-Coding-{part}.json"] for part in sizes}
     for part in ("val", "test"):
         names[part].append(f"ICD-Coding-{part}-input.json")
-    folder = Path(directory)
-    records, done = iter_records(n, seed), count(1)
+    folder, known = Path(directory), _known_task(task)
+    records, done = (iter_records if known is CCL25 else iter_ward_records)(n, seed), count(1)
+    labels = {target.name for target in known.targets}
     with ExitStack() as stack:  # all or none: an old test file never stays beside a new training file
         for part, size in sizes.items():
             files = [stack.enter_context(atomic_write(folder / name)) for name in names[part]]
             for place, record in enumerate(islice(records, size)):
                 for file, labelled in zip(files, (True, False), strict=False):
-                    file.write((",\n" if place else "[\n") + _as_json(record, labelled))
+                    file.write((",\n" if place else "[\n") + _as_json(record, () if labelled else labels))
                 number = next(done)
                 if number % 100 == 0 or number == n:
                     report("synthetic records", number, n)
@@ -143,13 +165,22 @@ def write_corpus(directory, n: int, seed: int = 0, *, progress: Callable[[int], 
                         progress(number)
             for file in files:
                 file.write("\n]\n")
+        if known is CCL26:
+            names |= {"names": ["codes.csv"], "task": ["named.toml"]}
+            _write_names(*(stack.enter_context(atomic_write(folder / name)) for name in ("codes.csv", "named.toml")))
     return [folder / name for listed in names.values() for name in listed]
 
 
-def _as_json(record, labelled):
-    if not labelled:
-        record = {key: value for key, value in record.items() if key not in (CCL25.main.name, CCL25.others.name)}
-    return json.dumps(record, ensure_ascii=False)
+def _as_json(record: dict, left_out: Collection[str]) -> str:
+    return json.dumps({key: value for key, value in record.items() if key not in left_out}, ensure_ascii=False)
+
+
+def _write_names(table, task) -> None:
+    """Write the codes with their names, and a task file that takes them for its own."""
+    writer = csv.DictWriter(table, ["target", "code", "name"], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(code_names())
+    task.write('# ccl26, and the names of the codes that its open sets may hold\nbase = "ccl26"\ncode_table = "codes.csv"\n')
 
 
 def split_sizes(n: int) -> dict[str, int]:

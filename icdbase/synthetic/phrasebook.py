@@ -13,7 +13,7 @@ from importlib import resources
 
 from icdbase.errors import UsageError
 
-__all__ = ["Phrasebook", "compile_phrase", "load_phrasebook", "render"]
+__all__ = ["Phrasebook", "compile_phrase", "load_phrasebook", "read_banks", "render"]
 
 COMMON_FILES = ("history.txt", "exam.txt", "course.txt", "labels.txt", "orders.txt")
 OWN_FILE = "qin.txt"
@@ -146,14 +146,14 @@ def load_phrasebook() -> Phrasebook:
     banks: dict[str, tuple[list, list]] = {}
     folder = resources.files("icdbase.synthetic") / "phrases"
     for name in COMMON_FILES:
-        for bank, phrases in _read_banks(folder / name):
+        for bank, phrases in read_banks(folder / name):
             banks[bank] = (phrases, [])
-    for bank, phrases in _read_banks(folder / OWN_FILE):
+    for bank, phrases in read_banks(folder / OWN_FILE):
         banks[bank][1].extend(phrases)
     return Phrasebook(banks)
 
 
-def _read_banks(file):
+def read_banks(file):
     bank, phrases = "", []
     for line in file.read_text(encoding="utf-8").splitlines():
         if line.startswith("== "):
