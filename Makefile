@@ -1,11 +1,12 @@
 # make run    set up .venv and run the main job on the embedded synthetic data
 # make test   set up .venv and run the tests
+# make bench  set up .venv-peers too and measure icdbase beside its peers (half an hour)
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 OUT    := runs/demo
 
-.PHONY: run test lint clean
+.PHONY: run test lint bench clean
 
 run: $(VENV)/.ready
 	@$(BIN)/icdbase synth --n 1485 --seed 0 --out $(OUT)/data
@@ -16,6 +17,15 @@ test: $(VENV)/.ready
 
 lint: $(VENV)/.ready
 	$(BIN)/ruff check .
+
+bench: $(VENV)/.ready .venv-peers/.ready
+	$(BIN)/python benchmarks/peers/run.py --write
+
+.venv-peers/.ready: benchmarks/peers/requirements.txt
+	$(PYTHON) -m venv .venv-peers
+	.venv-peers/bin/python -m pip install --quiet --upgrade pip
+	.venv-peers/bin/python -m pip install --quiet -r benchmarks/peers/requirements.txt
+	@touch $@
 
 $(VENV)/.ready: setup.cfg setup.py
 	$(PYTHON) -m venv $(VENV)
