@@ -117,7 +117,7 @@ def _statuses(role_bits: int) -> tuple[int, ...]:
     return tuple(table)
 
 
-def assert_status(text: str, mentions: Sequence[tuple], field: str = "") -> list[int]:
+def assert_status(text: str, mentions: Sequence[tuple], field: str = "", marked: str = "") -> list[int]:
     """Return the status of each mention.
 
     Parameters
@@ -129,6 +129,9 @@ def assert_status(text: str, mentions: Sequence[tuple], field: str = "") -> list
     field : str
         Name of the field: a disease in 家族史 is the family's, one in 既往史
         historical, unless the words say otherwise.
+    marked : str
+        The text with its edges marked, where that is known; see
+        :func:`icdbase.matching.mark_edges`.
 
     Returns
     -------
@@ -147,7 +150,7 @@ def assert_status(text: str, mentions: Sequence[tuple], field: str = "") -> list
     if not mentions:
         return []
     scan = _Scan(text, mentions)
-    triggers = _matcher().find(text)
+    triggers = _matcher().find(text, marked)
     position, last = 0, len(triggers)
     for mention in mentions:
         start, end = mention[0], mention[1]

@@ -265,13 +265,16 @@ class ConceptSpotter:
     def _organs(self) -> frozenset[int]:
         return frozenset(organ for organs in self._composites.values() for organ in organs)
 
-    def spot(self, text: str) -> list[tuple[int, int, int]]:
+    def spot(self, text: str, marked: str = "") -> list[tuple[int, int, int]]:
         """Return the mentions in text order.
 
         Parameters
         ----------
         text : str
             Normalised text.
+        marked : str
+            The text with its edges marked, where that is known; see
+            :func:`icdbase.matching.mark_edges`.
 
         Returns
         -------
@@ -279,7 +282,7 @@ class ConceptSpotter:
             Offsets into ``text``.  Mentions do not overlap, except that a
             composite follows its finding and has the same span.
         """
-        return self._with_composites(text, self._matcher.find(text))
+        return self._with_composites(text, self._matcher.find(text, marked))
 
     def _with_composites(self, text: str, mentions: list) -> list[tuple[int, int, int]]:
         """Add composites: the last organ before a finding, in reach and in the same sentence."""

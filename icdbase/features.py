@@ -27,6 +27,7 @@ from icdbase import progress
 from icdbase.concepts import STATUSES, ConceptSpotter, assert_status, load_concepts
 from icdbase.diagnosis_list import DiagnosisLinker
 from icdbase.errors import ModelError, UsageError, did_you_mean
+from icdbase.matching import mark_edges
 from icdbase.measurements import MEASUREMENTS, Found, find_measurements, summarise
 from icdbase.tasks import BLOCKS, Task
 from icdbase.text import Tokenizer, normalize, user_words
@@ -109,6 +110,7 @@ def count_records(
     spotter, linker = readers(task, concept_tables)
     vocabulary: defaultdict[str, int] = defaultdict()
     vocabulary.default_factory = vocabulary.__len__  # a new token gets the next number
+    number = vocabulary.__getitem__
     words = {field: _Rows() for field in task.text_fields}
     mentions = {field: _Rows() for field in task.text_fields}
     listed = {field: _Rows() for field in linker.fields}
@@ -116,14 +118,15 @@ def count_records(
     rows = records[list(task.text_fields)].itertuples(index=False, name=None)
     for texts in progress.track(rows, "reading records", len(records), every=50):
         fields = {name: normalize(text) for name, text in zip(task.text_fields, texts, strict=True)}
+        marked = dict(zip(fields, mark_edges(list(fields.values())), strict=True))
         for name, text in fields.items():
-            words[name].add([vocabulary[token] for token in cutter.cut(text)])
-            spotted = spotter.spot(text)
-            statuses = assert_status(text, spotted, task.reads_like.get(name, name))
+            words[name].add(list(map(number, cutter.cut(text))))
+            spotted = spotter.spot(text, marked[name])
+            statuses = assert_status(text, spotted, task.reads_like.get(name, name), marked[name])
             mentions[name].add([mention[2] * n_statuses + status for mention, status in zip(spotted, statuses, strict=True)])
         for name, rows in listed.items():
             rows.add(*linker.scores(fields[name]))
-        found.append(tuple(find_measurements(fields, task.reads_like)))
+        found.append(tuple(find_measurements(fields, task.reads_like, marked)))
     return Counts(
         task=task,
         labels=records[[target.name for target in task.targets if target.name in records]],

@@ -154,7 +154,11 @@ def _matcher() -> PhraseMatcher:
     return PhraseMatcher(words)
 
 
-def find_measurements(fields: Mapping[str, str], reads_like: Mapping[str, str] = MappingProxyType({})) -> list[Found]:
+def find_measurements(
+    fields: Mapping[str, str],
+    reads_like: Mapping[str, str] = MappingProxyType({}),
+    marked: Mapping[str, str] = MappingProxyType({}),
+) -> list[Found]:
     """Find every number of a record.
 
     Parameters
@@ -162,6 +166,9 @@ def find_measurements(fields: Mapping[str, str], reads_like: Mapping[str, str] =
     fields : mapping of field name to normalised text
     reads_like : mapping of field name to field name
         See :class:`icdbase.tasks.Task`.
+    marked : mapping of field name to str
+        The texts with their edges marked, where that is known; see
+        :func:`icdbase.matching.mark_edges`.
 
     Returns
     -------
@@ -178,15 +185,15 @@ def find_measurements(fields: Mapping[str, str], reads_like: Mapping[str, str] =
     for field, text in fields.items():
         if not text:
             continue
-        found += [Found(*item[:2], field, *item[2:]) for item in _find_in(text)]
+        found += [Found(*item[:2], field, *item[2:]) for item in _find_in(text, marked.get(field, ""))]
         pressures = find_pressures(text, reads_like.get(field, field))
         found += [Found(name, value, field, start, end) for name, value, start, end in pressures]
     return found
 
 
-def _find_in(text: str) -> Iterator[tuple[str, float, int, int]]:
+def _find_in(text: str, marked: str) -> Iterator[tuple[str, float, int, int]]:
     vessels = []
-    for start, end, (reader, what) in _matcher().find(text):
+    for start, end, (reader, what) in _matcher().find(text, marked):
         if reader is _read_vessel:
             vessels.append((start, end, what))
         else:
