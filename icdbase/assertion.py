@@ -49,13 +49,16 @@ NEAR = 3
 
 _BITS = {"negated": 1, "uncertain": 2, "resolved": 4, "historical": 8, "family": 16}
 _END, _NOW, _PATIENT, _NONE = -1, -2, -3, -4
+_BLANK, _HEADING = 4, 5
 # When several statuses hold, the first of these is told: a denied disease of the father is denied.
 _PRIORITY = ("negated", "family", "uncertain", "resolved", "historical")
 _ROLE_BITS = {"family": 16, "past": 8}
 # What may follow a bare item of an enumeration: 否认肝炎,结核,疟疾等病史.
 _ITEM_ENDS = frozenset(",、。;及和或等史病与")
 _ITEM_JOINTS = frozenset(" 及和或与、")
-_DELIMITERS = {",": 1, ";": 2, "。": 3, "!": 3}
+_DELIMITERS = {",": 1, ";": 2, "。": 3, "!": 3, "\n": 3, ":": _HEADING, " ": _BLANK}
+# What stands before and behind an answer: 高血压史:无。
+_ANSWER_STARTS, _ANSWER_ENDS = frozenset(":([ "), frozenset(",;。 \n)]")
 
 
 @dataclass(frozen=True)
@@ -213,13 +216,18 @@ class _Scan:
 
     def _is_bare(self, start: int, end: int) -> bool:
         """Whether a mention behind a comma is an item and no clause: ",咳痰,", ",及疟疾等"."""
-        joined = start == self.comma or (start == self.comma + 1 and self.text[start - 1] in _ITEM_JOINTS)
-        return joined and (end >= len(self.text) or self.text[end] in _ITEM_ENDS)
+        text, comma = self.text, self.comma
+        joined = start == comma or (start == comma + 1 and text[start - 1] in _ITEM_JOINTS)
+        # Items that blanks part end with a blank: 无高血压 糖尿病 冠心病史.
+        return joined and (end >= len(text) or text[end] in _ITEM_ENDS or text[end] == text[comma - 1] == " ")
 
     def trigger(self, start: int, end: int, rule):
         """Meet a trigger or a delimiter."""
         if rule.__class__ is int:
-            self._delimiter(rule, end)
+            if rule < _BLANK:
+                self._delimiter(rule, end)
+            elif self.hit:
+                self._pause(rule, end)
             return
         bit, direction, reach = rule
         if bit < 0:
@@ -234,6 +242,8 @@ class _Scan:
             self._backward(bit, reach, start)
         elif direction == "either" and self._touches(start, 1):
             self._backward(bit, "near", start)
+        elif bit == 1 and (answer := self._answer(start, end)):
+            self._backward(bit, answer, start)
         else:
             self._forward(bit, direction, reach, start, end)
 
@@ -247,6 +257,25 @@ class _Scan:
         if rank == 3:
             self.past = self.family = 0
             self.sentence = self.count
+
+    def _pause(self, mark: int, end: int):
+        """A claim that fell on a mention ends at the next heading; at a blank only an enumeration goes on.
+
+        未见斑块 甲状腺彩超:结节, but 无咳嗽 咳痰 发热.  A blank beside Latin or a number parts nothing.
+        """
+        if mark == _HEADING:
+            self.claim = 0
+        elif self.claim_reach == "list":
+            self.comma = end
+        elif self.text[end - 2] > "\u4dff":
+            self.claim = 0
+
+    def _answer(self, start: int, end: int) -> str:
+        """How far back a denial reaches that ends its clause: 高血压史:无。, 肝炎[否认], 肝炎、结核史均否认。"""
+        closed = end >= len(self.text) or self.text[end] in _ANSWER_ENDS
+        if not closed or not self._touches(start, NEAR):
+            return ""
+        return "clause" if self.text[start] == "均" else "near" if self.text[start - 1] in _ANSWER_STARTS else ""
 
     def _forward(self, bit: int, direction: str, reach: str, start: int, end: int):
         if bit == 16:

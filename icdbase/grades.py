@@ -20,7 +20,7 @@ STRATA = {"低危": 1, "中危": 2, "高危": 3, "很高危": 4, "极高危": 4}
 
 _CLASS = {"1": 1, "2": 2, "3": 3, "4": 4, "i": 1, "ii": 2, "iii": 3, "iv": 4, "一": 1, "二": 2, "三": 3, "四": 4}
 _ONE = r"([1-4]|iv|i{1,3}|[一二三四])"
-_UPTO = r"(?:\s?[-~/、至到]\s?([1-4]|iv|i{1,3}|[一二三四]))?"
+_UPTO = r"(?:\s?[-~—–/、至到]\s?([1-4]|iv|i{1,3}|[一二三四]))?"
 _SPACE = r"[\s:(为约属于,\[]{0,4}"
 
 _KILLIP = re.compile(
@@ -58,7 +58,7 @@ GRADE_WORDS = {
     "高血压": "高血压{/病/症}",
     "心功能": "心功能",
     "nyha": "nyha{/i/ii/iii/iv}",
-    "killip": "{kil/kill}ip{/s/'s}{/i/ii/iii/iv}|killp|kiliip",
+    "killip": "{kil/kill}ip{/s/'s}{/i/ii/iii/iv}|killp|kiliip|泵功能",
 }
 """Word that a class may stand beside to its forms; whoever scans for words looks for these."""
 
@@ -132,7 +132,7 @@ def _read_pressure(text: str, start: int, end: int) -> Iterator[Grade]:
         yield Grade("hypertension_stratum", STRATA[stratum], start, match.end())
 
 
-_WORDS = re.compile("高血压|心功能|nyha|kil+i?p")
+_WORDS = re.compile("高血压|心功能|nyha|kil+i?p|泵功能")
 
 
 def read_grades(text: str) -> dict[str, int]:
@@ -150,7 +150,7 @@ def read_grades(text: str) -> dict[str, int]:
     """
     found = {}
     for match in _WORDS.finditer(text):
-        word = "killip" if match[0].startswith("k") else match[0]
+        word = "killip" if match[0].startswith("k") or match[0] == "泵功能" else match[0]
         for grade in read_grade(word, text, *match.span()):
             found[grade.name] = max(found.get(grade.name, 0), grade.value)
     return found

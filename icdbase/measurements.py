@@ -314,6 +314,9 @@ def _summarise_pressures(values: Mapping[str, list[float]]) -> dict[str, float]:
     if pairs:
         summary["sbp_highest"], summary["dbp_highest"] = max(pairs)
         summary["bp_grade"] = float(max(blood_pressure_grade(*pair) for pair in pairs))
+    if alone := max(values.get("sbp_alone", ()), default=0):
+        summary["sbp_highest"] = max(alone, summary.get("sbp_highest", 0))
+        summary["bp_grade"] = float(max(blood_pressure_grade(alone, 0), summary.get("bp_grade", 0)))
     for kind in ("admission", "discharge"):
         for side in ("sbp", "dbp"):
             series = values.get(f"{side}_{kind}")

@@ -20,17 +20,20 @@ _DIASTOLIC = re.compile(
 )
 _BEFORE, _BESIDE = frozenset("0123456789 g"), frozenset("0123456789 ")
 _LONGEST = 16  # 130-140mmhg, a blank, and what stands before
-_WORD = re.compile(r"血压|bp|高压|收缩压")
+_WORD = re.compile(r"血压|bp|高压|收缩压|htn|最高")
 _HIGHEST = re.compile(r"最高|高达|曾达|高时|升至|达")
 _CONTROLLED = re.compile(r"控制|维持|波动|平素|平时|服药后|治疗后|最低|降至")
 _LOOK_BACK = 24
+# A systolic pressure alone: 最高时收缩压208mmhg, 血压最高达200mmhg.
+_ALONE = re.compile(r"(?:血压|收缩压|高压|bp)[^,。;/\d]{0,10}?(?P<systolic>\d{3})(?![\d.]|\s?[-~至/])")
 
 
 def find_pressures(text: str, field: str = "") -> Iterator[tuple[str, float, int, int]]:
     """Yield systolic and diastolic pressure of each pair as (name, value, start, end).
 
     Names are ``sbp_`` and ``dbp_`` with ``highest`` (最高, 高达), ``admission``
-    (measured, in a field about the admission), ``discharge`` or ``other``.
+    (measured, in a field about the admission), ``discharge`` or ``other``; the
+    highest systolic pressure told without a diastolic is ``sbp_alone``.
 
     Examples
     --------
@@ -52,6 +55,15 @@ def find_pressures(text: str, field: str = "") -> Iterator[tuple[str, float, int
         kind = _kind(before, role)
         yield f"sbp_{kind}", systolic, start, lower.end()
         yield f"dbp_{kind}", diastolic, start, lower.end()
+    yield from _alone(text)
+
+
+def _alone(text: str) -> Iterator[tuple[str, float, int, int]]:
+    for match in _ALONE.finditer(text):
+        clause = re.split(r"[,。;]", text[max(match.start() - 6, 0) : match.end()])[-1]
+        systolic = float(match["systolic"])
+        if _HIGHEST.search(clause) and not _CONTROLLED.search(clause) and 100 <= systolic <= 320:
+            yield "sbp_alone", systolic, match.start(), match.end()
 
 
 def _pairs(text: str) -> Iterator[tuple[re.Match, re.Match, int]]:

@@ -48,6 +48,8 @@ _NUMERAL = re.compile(r"[iv一二三四](?:(?<=[iv])[iv]{0,2})?(?=(?:\s?[-~/、]
 _MASK = re.compile(r"(?:\*|x{3,}|×{2,})+")
 _MASKS = ("**", "xxx", "××")
 _WORD = re.compile(r"[^\W_]+")
+# A full stop typed in Latin: 颈动脉斑块.2023-05-01腹部彩超.  What follows is no decimal.
+_STOP = re.compile(r"(?<=[\u4e00-\u9fff)])\.(?!\d{1,2}(?![\d.年月-]))")
 _BLANKS = re.compile(r"\s{2,}|[\t\r\f\v]")
 
 
@@ -78,9 +80,10 @@ def normalize(text: str) -> str:
     """Fold the spellings of one thing into one.
 
     Width and compatibility forms (NFKC where it keeps the meaning), case, class
-    numerals (Roman and Chinese before 级, 型, 度, 期, 类), masks, and repeated
-    blanks; a line end stays one, for it parts the items of a
-    list.  Works in linear time; what is normalised already stays as it is.
+    numerals (Roman and Chinese before 级, 型, 度, 期, 类), masks, the Latin full
+    stop behind Chinese, and repeated blanks; a line end stays one, for it parts
+    the items of a list.  Works in linear time; what is normalised already stays
+    as it is.
 
     Parameters
     ----------
@@ -167,7 +170,7 @@ def _fold_mask(match: re.Match) -> str:
 
 
 # Blanks first: a numeral looks over one of them. So a second pass finds nothing to do.
-_FOLDS = ((_BLANKS, _fold_blanks), (_NUMERAL, _fold_numeral), (_MASK, _fold_mask))
+_FOLDS = ((_BLANKS, _fold_blanks), (_NUMERAL, _fold_numeral), (_MASK, _fold_mask), (_STOP, lambda _: "。"))
 
 
 def user_words(task: Task) -> tuple[str, ...]:

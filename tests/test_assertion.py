@@ -82,6 +82,20 @@ def test_cases_are_a_fair_set():
         ("病理征未引出", "病理征", "", "negated"),
         ("急性心肌梗死不能除外", "急性心肌梗死", "", "uncertain"),
         ("不能除外急性心肌梗死", "急性心肌梗死", "", "uncertain"),
+        # forms with an answer behind each item
+        ("高血压史：无。糖尿病史：有，5年。", "高血压", "", "negated"),
+        ("高血压史：无。糖尿病史：有，5年。", "糖尿病史", "既往史", "historical"),
+        ("冠心病：否认；脑梗死：有", "冠心病", "", "negated"),
+        ("高血压[×] 糖尿病[√]", "高血压", "", "negated"),
+        ("高血压[×] 糖尿病[√]", "糖尿病", "", "present"),
+        ("高血压：□无 ☑有；冠心病：☑无 □有", "高血压", "", "present"),
+        ("高血压：□无 ☑有；冠心病：☑无 □有", "冠心病", "", "negated"),
+        ("脑卒中、肝炎史均否认。", "脑卒中", "", "negated"),
+        # denial ends at a line, a Latin full stop, the next heading, a blank
+        ("心脏彩超未见异常\n腹部彩超：脂肪肝", "脂肪肝", "", "present"),
+        ("颈动脉未见斑块.2023-05-01腹部彩超：肝囊肿", "肝囊肿", "", "present"),
+        ("未见狭窄 余未见异常 前降支肌桥形成", "肌桥形成", "", "present"),
+        ("无高血压 糖尿病 冠心病史", "糖尿病", "", "negated"),
         # the field speaks when the words do not
         ("糖尿病", "糖尿病", "家族史", "family"),
         ("糖尿病", "糖尿病", "既往史", "historical"),

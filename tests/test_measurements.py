@@ -65,6 +65,14 @@ def told(text, field="诊疗经过"):
         ("血红蛋白：109.0g/L", "hemoglobin", 109),
         ("尿酸 520umol/L", "uric_acid", 520),
         ("TSH 6.5uIU/ml", "tsh", 6.5),
+        # the value in brackets, behind a comma, before the next quantity
+        ("血钾(2.98 mmol/L↓)；肌酐(88 μmol/L)", "potassium_min", 2.98),
+        ("超敏肌钙蛋白I（309.8 pg/ml↑）", "troponin_max", 309.8),
+        ("血钾（3.5-5.3）：4.1", "potassium_min", 4.1),
+        ("空腹血糖升高，为12.6mmol/L", "glucose_fasting", 12.6),
+        ("LDL-C2.21 TG1.62 Hcy14.5μmol/L", "ldl_c", 2.21),
+        ("生化：K3.86\nCr68\nGlu6.38", "creatinine", 68),
+        ("WBC 12.1 x10^9/L", "wbc", 12.1),
         ("心率 96次/分", "heart_rate_first", 96),
         ("HR：110bpm", "heart_rate_first", 110),
         # echo
@@ -121,6 +129,11 @@ def told(text, field="诊疗经过"):
         ("甲状腺结节，大小约1.2×0.8cm", "nodule_mm", 12),
         ("患者老年男性，76岁", "age", 76),
         ("患者，女，65岁", "male", 0),
+        ("女，71岁。23岁结婚", "age", 71),
+        ("高血压病史3年，最高时收缩压208mmHg", "sbp_highest", 208),
+        ("高血压病史3年，最高时收缩压208mmHg", "bp_grade", 3),
+        ("HTN 10y，最高180/106，氨氯地平qd", "dbp_highest", 106),
+        ("冠心病 急性心肌梗死 泵功能Ⅲ级", "killip", 3),
     ],
 )
 def test_by_hand(text, name, value):
@@ -139,6 +152,9 @@ def test_by_hand(text, name, value):
         ("血压 20/180mmHg", "bp_grade"),
         ("血钾 2024-01-03复查", "potassium_min"),
         ("其父70岁时患脑梗死", "age"),
+        ("25岁结婚，50岁绝经", "age"),
+        ("血钾（3.5-5.3mmol/L）", "potassium_min"),  # a reference range
+        ("血压控制在130mmHg左右", "sbp_highest"),
         ("高血压病", "hypertension_grade"),
         ("心功能不全", "nyha"),
         ("心功能代偿期", "nyha"),

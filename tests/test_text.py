@@ -30,6 +30,7 @@ from icdbase.text import Tokenizer, normalize, user_words
         ("血压\t 150/90  mmHg", "血压 150/90 mmhg"),
         ("冠心病\r\n \n高血压", "冠心病\n高血压"),
         ("½片", "½片"),
+        ("斑块.2023.5.1肝囊肿.约.5cm(少量).", "斑块。2023.5.1肝囊肿。约.5cm(少量)。"),
         ("", ""),
     ],
 )
