@@ -199,12 +199,12 @@ print("without 婚姻史: interval reaches zero:", low <= 0 <= high)
 #
 # accuracy 0.750 -> 0.375: 4 worse, 1 better, 3 the same
 # 32 ways to fall, p = 0.375
-# accuracy with all fields ≈0.86
-# change ≈0.00, worse ≈4, better ≈5: without 婚姻史
-# change ≈-0.00, worse ≈12, better ≈11: without 现病史
-# change ≈-0.24, worse ≈86, better ≈13: without 诊疗经过
-# p ≈1.00, corrected ≈1.00: without 婚姻史
-# p ≈1.00, corrected ≈1.00: without 现病史
+# accuracy with all fields ≈0.87
+# change ≈0.01, worse ≈1, better ≈3: without 婚姻史
+# change ≈-0.02, worse ≈18, better ≈11: without 现病史
+# change ≈-0.23, worse ≈81, better ≈12: without 诊疗经过
+# p ≈0.63, corrected ≈0.63: without 婚姻史
+# p ≈0.26, corrected ≈0.53: without 现病史
 # p ≈0.00, corrected ≈0.00: without 诊疗经过
 # 0.03 0.06 0.06
 # without 诊疗经过: interval below zero: True
