@@ -1,8 +1,9 @@
-"""One model per target: trees for the main code, logistic regressions for the others."""
+"""One model per target: trees or a linear model for the main code, logistic regressions for the others."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 from joblib import Parallel, delayed
@@ -12,9 +13,13 @@ from sklearn.utils.validation import check_is_fitted
 from icdbase import progress
 from icdbase.calibration import CodeCalibrator, TemperatureScaler
 from icdbase.features import Features
-from icdbase.learners import BoostedTrees, CodeLogits, CodeTrees, Deciders, TellingColumns
+from icdbase.learners import ClassTrees, CodeLogits, CodeTrees, Deciders
+from icdbase.linear import ClassLogits
 
-__all__ = ["MainCodeClassifier", "OtherCodesClassifier", "out_of_fold", "stratified_folds"]
+__all__ = ["LEARNERS", "MainCodeClassifier", "OtherCodesClassifier", "out_of_fold", "stratified_folds"]
+
+LEARNERS = ("trees", "linear", "both")
+"""What can decide on the main code."""
 
 
 def stratified_folds(labels: Sequence, n_folds: int, random_state: int) -> np.ndarray:
@@ -74,14 +79,23 @@ def out_of_fold(fit_predict: Callable, folds: np.ndarray, n_jobs: int | None, st
 
 
 class MainCodeClassifier(BaseEstimator):
-    """LightGBM on the features that go with each class.
+    """LightGBM on the features that go with each class, a linear model of all words, or both.
+
+    Trees are at home with a few classes, numbers and long records; the linear
+    model with many classes, a few records each, and words in many forms.
+    ``both`` takes the mean of their margins, each scaled by a temperature of
+    its own, learned out of fold.
 
     Parameters
     ----------
+    learner : {"trees", "linear", "both"}
+        :class:`icdbase.learners.ClassTrees`, :class:`icdbase.linear.ClassLogits`.
     n_columns, min_support : int
         See :class:`icdbase.learners.TellingColumns`.
     n_estimators : int
         Trees per class.
+    C : float
+        Inverse strength of the linear model's penalty.
     calibrate : bool
         Scale by a temperature learned out of fold.
     n_jobs : int or None
@@ -90,16 +104,20 @@ class MainCodeClassifier(BaseEstimator):
     Attributes
     ----------
     classes_ : array of str, shape (n_classes,)
-    columns_ : TellingColumns
-    trees_ : BoostedTrees or None
-        None where there is one class only.
+    readers_ : list of ClassTrees and ClassLogits
+        Empty where there is one class only.
+    weights_ : list of float
+        Of each reader's margins.
     scaler_ : TemperatureScaler
     """
 
-    def __init__(self, *, n_columns=60, min_support=5, n_estimators=60, calibrate=True, n_jobs=None, random_state=0):
+    def __init__(self, *, learner="trees", n_columns=60, min_support=5, n_estimators=60, C=8.0, calibrate=True,
+                 n_jobs=None, random_state=0):
+        self.learner = learner
         self.n_columns = n_columns
         self.min_support = min_support
         self.n_estimators = n_estimators
+        self.C = C
         self.calibrate = calibrate
         self.n_jobs = n_jobs
         self.random_state = random_state
@@ -122,32 +140,49 @@ class MainCodeClassifier(BaseEstimator):
         -------
         array of shape (n_records, n_classes)
         """
+        makers = self._makers()
         self.classes_, labels = np.unique(np.asarray(y, dtype=str), return_inverse=True)
         if len(self.classes_) == 1:
-            self.trees_ = None
+            self.readers_, self.weights_ = [], []
             return np.ones((len(labels), 1))
-        of_class = (labels[:, None] == np.arange(len(self.classes_))).astype(float)
 
         def fit_predict(train, test):
-            seen = features.take(train)
-            columns = TellingColumns(n_columns=self.n_columns, min_support=self.min_support).fit(seen, of_class[train])
-            trees = BoostedTrees(
-                n_classes=len(self.classes_), n_estimators=self.n_estimators, random_state=self.random_state
-            ).fit(columns.transform(seen), labels[train])
-            return (columns, trees), trees.margins(columns.transform(features.take(test)))
+            seen, unseen = features.take(train), features.take(test)
+            readers = [make().fit(seen, labels[train], self.classes_) for make in makers]
+            return readers, np.stack([reader.margins(unseen) for reader in readers], axis=1)
 
-        (self.columns_, self.trees_), margins = out_of_fold(fit_predict, folds, self.n_jobs, "main code")
+        self.readers_, margins = out_of_fold(fit_predict, folds, self.n_jobs, "main code")
+        self.weights_ = [1.0] if len(makers) == 1 else [
+            1 / (len(makers) * TemperatureScaler().fit(margins[:, reader], labels).temperature_)
+            for reader in range(len(makers))
+        ]
+        margins = sum(weight * margins[:, reader] for reader, weight in enumerate(self.weights_))
         self.scaler_ = TemperatureScaler().fit(margins, labels)
         if not self.calibrate:
             self.scaler_.temperature_ = 1.0
         return self.scaler_.transform(margins)
 
+    def _makers(self) -> list[Callable]:
+        trees = partial(
+            ClassTrees, n_columns=self.n_columns, min_support=self.min_support, n_estimators=self.n_estimators,
+            random_state=self.random_state,
+        )
+        logits = partial(ClassLogits, C=self.C)
+        return {"trees": [trees], "linear": [logits], "both": [trees, logits]}[self.learner]
+
+    def margins(self, features: Features) -> np.ndarray:
+        """Return log-probabilities up to a constant (n_records, n_classes), before the temperature."""
+        check_is_fitted(self)
+        return sum(
+            weight * reader.margins(features) for weight, reader in zip(self.weights_, self.readers_, strict=True)
+        )
+
     def predict_proba(self, features: Features) -> np.ndarray:
         """Return probabilities (n_records, n_classes)."""
         check_is_fitted(self)
-        if self.trees_ is None:
+        if not self.readers_:
             return np.ones((len(features), 1))
-        return self.scaler_.transform(self.trees_.margins(self.columns_.transform(features)))
+        return self.scaler_.transform(self.margins(features))
 
 
 class OtherCodesClassifier(BaseEstimator):

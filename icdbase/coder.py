@@ -14,7 +14,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 from threadpoolctl import threadpool_limits
 
-from icdbase.classifiers import MainCodeClassifier, OtherCodesClassifier, stratified_folds
+from icdbase.classifiers import LEARNERS, MainCodeClassifier, OtherCodesClassifier, stratified_folds
 from icdbase.decoding import RULES, decode
 from icdbase.errors import DataError, Problem, UsageError, did_you_mean
 from icdbase.features import Counts, FeatureBuilder, count_records
@@ -58,6 +58,10 @@ class IcdCoder(BaseEstimator):
         need be; see :class:`icdbase.text.Tokenizer`.  The task's by default.
     engine : {"auto", "rjieba", "jieba"}
         Who does jieba's cutting; the result is the same.
+    main_learner : {"trees", "linear", "both"}
+        What decides on the main code: LightGBM, a linear model of all words
+        (better with many codes and little text), or the mean of both; see
+        :class:`icdbase.classifiers.MainCodeClassifier`.
     n_columns : int
         Features per code that its trees see, chosen by correlation.
     main_estimators : int
@@ -111,6 +115,7 @@ class IcdCoder(BaseEstimator):
         concept_tables=(),
         tokenizer=None,
         engine="auto",
+        main_learner="trees",
         n_columns=60,
         main_estimators=60,
         C=1.0,
@@ -132,6 +137,7 @@ class IcdCoder(BaseEstimator):
         self.concept_tables = concept_tables
         self.tokenizer = tokenizer
         self.engine = engine
+        self.main_learner = main_learner
         self.n_columns = n_columns
         self.main_estimators = main_estimators
         self.C = C
@@ -196,6 +202,7 @@ class IcdCoder(BaseEstimator):
 
     def _fit_single(self, target: Target, features, labels: pd.Series, folds) -> np.ndarray:
         model = MainCodeClassifier(
+            learner=self.main_learner,
             n_columns=self.n_columns,
             n_estimators=self.main_estimators,
             calibrate=self.calibrate,
@@ -329,6 +336,10 @@ class IcdCoder(BaseEstimator):
     def _check_parameters(self):
         if self.decoding not in RULES:
             raise UsageError(f"unknown decoding rule {self.decoding!r}{did_you_mean(str(self.decoding), RULES)}")
+        if self.main_learner not in LEARNERS:
+            raise UsageError(
+                f"unknown main_learner {self.main_learner!r}{did_you_mean(str(self.main_learner), LEARNERS)}"
+            )
         if self.C <= 0:
             raise UsageError(f"C must be positive, got {self.C}")
         if self.n_folds < 2:

@@ -11,7 +11,8 @@ import pandas as pd
 from icdbase.classifiers import MainCodeClassifier, OtherCodesClassifier
 from icdbase.coder import IcdCoder
 from icdbase.features import Features
-from icdbase.learners import MARGIN_LIMIT, BoostedTrees, CodeTrees
+from icdbase.learners import MARGIN_LIMIT, BoostedTrees, ClassTrees, CodeTrees
+from icdbase.linear import ClassLogits
 from icdbase.places import Key, feature_keys
 
 __all__ = ["Contributions"]
@@ -52,15 +53,25 @@ class Contributions:
         return self._multi(model, int(np.searchsorted(model.seen_, position)))
 
     def _single(self, model: MainCodeClassifier, position: int) -> tuple[float, dict[Key, float]]:
-        if model.trees_ is None:
+        if not model.readers_:
             return 0.0, {Key("bias", "the only code"): 0.0}
-        X, margins = self._seen(model)
-        shares = _shap(model.trees_, X).reshape(len(model.classes_), -1)
-        # The softmax does not see what all classes share.
-        shares = (shares - shares.mean(axis=0))[position] / model.scaler_.temperature_
-        margin = (margins[position] - margins.mean()) / model.scaler_.temperature_
-        keys = [self.keys[column] for column in model.columns_.union_]
-        return float(margin), _summed([*zip(keys, shares[:-1], strict=True), (_BIAS, shares[-1])])
+        told, margins = self._seen(model)
+        parts = [
+            # The softmax does not see what all classes share.
+            (key, weight * share / model.scaler_.temperature_)
+            for weight, (keys, shares) in zip(model.weights_, told, strict=True)
+            for key, share in zip([*keys, _BIAS], (shares - shares.mean(axis=0))[position], strict=True)
+        ]
+        return float((margins[position] - margins.mean()) / model.scaler_.temperature_), _summed(parts)
+
+    def _shares(self, reader: ClassTrees | ClassLogits) -> tuple[list[Key], np.ndarray]:
+        """Return the features a reader of classes hears, and what each adds to each class, the bias last."""
+        if isinstance(reader, ClassTrees):
+            shares = _shap(reader.trees_, reader.columns_.transform(self.features))
+            return [self.keys[column] for column in reader.columns_.union_], shares.reshape(reader.trees_.n_classes, -1)
+        row = self.features.sparse()
+        shares = np.column_stack([reader.coef_[:, row.indices] * row.data, reader.intercept_])
+        return [self.keys[column] for column in row.indices], shares
 
     def _multi(self, model: OtherCodesClassifier, position: int) -> tuple[float, dict[Key, float]]:
         read = self._read_by_trees if isinstance(model.reader_, CodeTrees) else self._read_by_weights
@@ -96,8 +107,8 @@ class Contributions:
         """Return what a model sees of the record, and its own margins; computed once."""
         if id(model) not in self._of_model:
             if isinstance(model, MainCodeClassifier):
-                X = model.columns_.transform(self.features)
-                margins = model.trees_.margins(X)[0]
+                X = [self._shares(reader) for reader in model.readers_]
+                margins = model.margins(self.features)[0]
             else:
                 reader = model.reader_
                 by_trees = isinstance(reader, CodeTrees)

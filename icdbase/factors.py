@@ -11,6 +11,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
+from icdbase.classifiers import LEARNERS
 from icdbase.coder import SETTINGS, IcdCoder
 from icdbase.decoding import RULES
 from icdbase.errors import DataError, Problem, UsageError, did_you_mean
@@ -130,13 +131,14 @@ def _blocks(coder: IcdCoder) -> dict:
 
 
 def _techniques(coder: IcdCoder) -> dict:
-    """Every switch of the signature turned over, every other decoding rule, every other setting."""
+    """Every switch of the signature turned over, every other learner, decoding rule and setting."""
     parameters = coder.get_params(deep=False)
     variants = {
         f"{name} {'off' if value else 'on'}": {name: not value}
         for name, value in parameters.items()
         if isinstance(value, bool)
     }
+    variants |= {f"main_learner {name}": {"main_learner": name} for name in LEARNERS if name != coder.main_learner}
     variants |= {f"decoding {rule}": {"decoding": rule} for rule in RULES if rule != coder.decoding}
     for name, changed in SETTINGS.items():
         if any(parameters[parameter] != value for parameter, value in changed.items()):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import lightgbm
 import numpy as np
 from scipy import sparse
@@ -13,7 +15,7 @@ from icdbase.boosters import load_booster
 from icdbase.errors import ModelError
 from icdbase.features import Features
 
-__all__ = ["BoostedTrees", "CodeLogits", "CodeTrees", "Deciders", "TellingColumns"]
+__all__ = ["BoostedTrees", "ClassTrees", "CodeLogits", "CodeTrees", "Deciders", "TellingColumns"]
 
 MARGIN_LIMIT = 8.0
 """Log-odds beyond this are certainty; more would only drown what else is heard."""
@@ -170,6 +172,44 @@ def _sparse_correlation(X: sparse.csr_matrix, Y: np.ndarray) -> np.ndarray:
 def _scale(spread: np.ndarray, Y: np.ndarray) -> np.ndarray:
     """Product of the spreads; a column that does not vary correlates with nothing."""
     return np.maximum(np.outer(spread, np.sqrt(((Y - Y.mean(axis=0)) ** 2).sum(axis=0))), 1e-6)
+
+
+class ClassTrees(BaseEstimator):
+    """One LightGBM model for one code of several, on the columns that go with any of them.
+
+    Parameters
+    ----------
+    n_columns, min_support : int
+        See :class:`TellingColumns`.
+    n_estimators : int
+        Trees per class.
+    random_state : int
+
+    Attributes
+    ----------
+    columns_ : TellingColumns
+    trees_ : BoostedTrees
+    """
+
+    def __init__(self, *, n_columns=60, min_support=5, n_estimators=60, random_state=0):
+        self.n_columns = n_columns
+        self.min_support = min_support
+        self.n_estimators = n_estimators
+        self.random_state = random_state
+
+    def fit(self, features: Features, labels: np.ndarray, classes: Sequence[str]) -> ClassTrees:
+        """Fit on features and the class number of each record (n_records,)."""
+        of_class = (labels[:, None] == np.arange(len(classes))).astype(float)
+        self.columns_ = TellingColumns(n_columns=self.n_columns, min_support=self.min_support).fit(features, of_class)
+        self.trees_ = BoostedTrees(
+            n_classes=len(classes), n_estimators=self.n_estimators, random_state=self.random_state
+        ).fit(self.columns_.transform(features), labels)
+        return self
+
+    def margins(self, features: Features) -> np.ndarray:
+        """Return log-probabilities up to a constant (n_records, n_classes)."""
+        check_is_fitted(self)
+        return self.trees_.margins(self.columns_.transform(features))
 
 
 class CodeTrees(BaseEstimator):

@@ -27,7 +27,8 @@ from icdbase.classifiers import MainCodeClassifier
 from icdbase.coder import IcdCoder
 from icdbase.errors import DataError, ModelError, VersionWarning
 from icdbase.files import atomic_write
-from icdbase.learners import CodeLogits
+from icdbase.learners import ClassTrees, CodeLogits
+from icdbase.linear import ClassLogits
 from icdbase.modelfile import check_model_file
 from icdbase.tasks import Target, Task
 
@@ -35,7 +36,7 @@ __all__ = ["fingerprint", "load", "read_card", "save"]
 
 CARD = "model.json"
 FORMAT = "icdbase-model"
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 
 LIBRARIES = ("scikit-learn", "lightgbm", "numpy", "scipy", "skops")
 _SAME_MAJOR = ("scikit-learn", "lightgbm")
@@ -57,10 +58,12 @@ _OWN_TYPES = frozenset(
         "icdbase.coder.IcdCoder",
         "icdbase.features.FeatureBuilder",
         "icdbase.learners.BoostedTrees",
+        "icdbase.learners.ClassTrees",
         "icdbase.learners.CodeLogits",
         "icdbase.learners.CodeTrees",
         "icdbase.learners.Deciders",
         "icdbase.learners.TellingColumns",
+        "icdbase.linear.ClassLogits",
         "icdbase.tasks.Target",
         "icdbase.tasks.Task",
         "sklearn.feature_extraction.text.TfidfTransformer",
@@ -227,7 +230,9 @@ def _try_out(coder: IcdCoder, card: Mapping) -> None:
 def _check_shapes(model, n_codes: int) -> None:
     """Check what arithmetic would stretch to fit: a number for each code, or none."""
     if isinstance(model, MainCodeClassifier):
-        fits = model.classes_.shape == (n_codes,) and n_codes == (model.trees_.n_classes if model.trees_ else 1)
+        fits = model.classes_.shape == (n_codes,) and len(model.weights_) == len(model.readers_)
+        fits = fits and all(_n_classes(reader) == n_codes for reader in model.readers_)
+        fits = fits and (n_codes == 1) == (not model.readers_)
     else:
         n_seen, deciders = len(model.seen_), model.deciders_
         fits = model.calibrator_.offsets_.shape == (n_seen,) and n_codes == model.n_codes_
@@ -237,6 +242,12 @@ def _check_shapes(model, n_codes: int) -> None:
             fits = fits and len(model.reader_.coef_) == n_seen and model.reader_.intercept_.shape == (n_seen,)
     if not fits:
         raise ModelError(_MISFIT)
+
+
+def _n_classes(reader: ClassTrees | ClassLogits) -> int:
+    if isinstance(reader, ClassTrees):
+        return reader.trees_.n_classes
+    return len(reader.coef_) if reader.intercept_.shape == (len(reader.coef_),) else 0
 
 
 def _model_name(folder: Path, card: Mapping) -> str:

@@ -27,7 +27,8 @@ __all__ = [
 ]
 
 ENGINES = ("auto", "rjieba", "jieba")
-TOKENIZERS = ("jieba", "characters", "ngrams", "regex")
+TOKENIZERS = ("jieba", "characters", "ngrams", "pairs", "regex")
+_JOIN = re.compile(rf"\+(?=(?:{'|'.join(TOKENIZERS)})(?:[:+]|$))")
 
 WORDS = r"[^\W\d_]+(?:[-'’][^\W\d_]+)*|\d+(?:[.,/]\d+)*"
 """What ``regex`` takes for a word unless told otherwise: letters, inner hyphens, or a number."""
@@ -209,8 +210,13 @@ class Tokenizer:
         characters, with ``<`` and ``>`` for where it begins and ends (the
         subwords of Bojanowski et al. 2017, "Enriching word vectors with
         subword information", TACL); for inflected languages and misspellings.
+        ``pairs`` or ``pairs:5-4``: each word cut to its first five characters,
+        and any two of these at most four words apart, in alphabetical order;
+        for what goes together in an inflected language ("боль ... спине").
         ``regex`` or ``regex:PATTERN``: what the pattern finds, one after the
         other; by default words and numbers.  The text is in lower case.
+        Several with ``+`` between them, ``ngrams:2-5+pairs`` say: the tokens of
+        one after those of the other.
     engine : {"auto", "rjieba", "jieba"}
         Who does jieba's cutting; the tokens are the same.  ``auto`` takes
         rjieba when it is installed.
@@ -228,6 +234,8 @@ class Tokenizer:
     ['胸', '胸闷', '闷', '闷3', '3', '3天', '天', '气', '气促', '促']
     >>> Tokenizer(kind="ngrams:4-4").cut("боли в")
     ['<боли>', '<бол', 'боли', 'оли>', '<в>']
+    >>> Tokenizer(kind="pairs:4-2").cut("боли в спине")
+    ['боли', 'в', 'спин', 'боли в', 'боли спин', 'в спин']
     >>> Tokenizer(kind="regex").cut("well-known asthma, 38.5 c")
     ['well-known', 'asthma', '38.5', 'c']
     """
@@ -238,43 +246,55 @@ class Tokenizer:
         self.words = tuple(words)
         self.kind = kind
         self.engine = engine
-        self._find = _finder(*check_tokenizer(kind))
+        self._finders = [_finder(name, argument) for name, argument in check_tokenizer(kind)]
 
     def cut(self, text: str) -> list[str]:
         """Return the tokens of a normalised text; jieba's, joined, are the text."""
-        if self._find is None:
-            return _cutter(self.engine, self.words)(text)
-        return [token.text for token in self._find(text)]
+        if self._finders == [None]:
+            return self._words(text)
+        return [token.text for token in self.places(text)]
 
     def places(self, text: str) -> list[Token]:
         """Return the tokens with their places in the text."""
-        if self._find is not None:
-            return self._find(text)
-        tokens, end = [], 0
-        for word in self.cut(text):
-            start, end = end, end + len(word)
-            tokens.append(Token(word, start, end))
-        return tokens
+        found = []
+        for find in self._finders:
+            found += _one_after_the_other(self._words(text)) if find is None else find(text)
+        return found
+
+    def _words(self, text: str) -> list[str]:
+        return _cutter(self.engine, self.words)(text)
 
 
-def check_tokenizer(kind: str) -> tuple[str, str]:
-    """Return name and argument of a tokenizer, ``ngrams:3-5`` say.
+def _one_after_the_other(words: Iterable[str]) -> list[Token]:
+    tokens, end = [], 0
+    for word in words:
+        start, end = end, end + len(word)
+        tokens.append(Token(word, start, end))
+    return tokens
+
+
+def check_tokenizer(kind: str) -> list[tuple[str, str]]:
+    """Return name and argument of each tokenizer in ``ngrams:3-5+pairs``, say.
 
     Raises
     ------
     UsageError
         If there is no such tokenizer, or its argument does not fit.
 
-    >>> check_tokenizer("regex:[a-z]+"), check_tokenizer("ngrams")
-    (('regex', '[a-z]+'), ('ngrams', '3-5'))
+    >>> check_tokenizer("ngrams+regex:[a-z]+")
+    [('ngrams', '3-5'), ('regex', '[a-z]+')]
     """
     if not isinstance(kind, str):
         raise UsageError(f"the tokenizer must be a text such as 'jieba' or 'ngrams:3-5', got {kind!r}")
+    return [_checked(part) for part in _JOIN.split(kind)]
+
+
+def _checked(kind: str) -> tuple[str, str]:
     name, _, argument = kind.partition(":")
     if name not in TOKENIZERS:
         raise UsageError(f"unknown tokenizer {name!r}{did_you_mean(name, TOKENIZERS)}")
     if not argument:
-        argument = {"jieba": "", "characters": "1-2", "ngrams": "3-5", "regex": WORDS}[name]
+        argument = {"jieba": "", "characters": "1-2", "ngrams": "3-5", "pairs": "5-4", "regex": WORDS}[name]
     elif name == "jieba":
         raise UsageError(f"tokenizer {kind!r}: jieba takes no argument; write 'jieba'")
     if name == "regex":
@@ -283,8 +303,10 @@ def check_tokenizer(kind: str) -> tuple[str, str]:
         except re.error as error:
             raise UsageError(f"tokenizer {kind!r}: not a regular expression ({error})") from None
     elif name != "jieba":
-        lengths = re.fullmatch(r"([1-9])-([1-9])", argument)
-        if not lengths or lengths[1] > lengths[2]:
+        numbers = re.fullmatch(r"([1-9])-([1-9])", argument)
+        if name == "pairs" and not numbers:
+            raise UsageError(f"tokenizer {kind!r}: write characters-distance, 1 to 9 each, such as pairs:5-4")
+        if name != "pairs" and (not numbers or numbers[1] > numbers[2]):
             raise UsageError(f"tokenizer {kind!r}: write the lengths as shortest-longest, 1 to 9, such as {name}:2-4")
     return name, argument
 
@@ -296,6 +318,8 @@ def _finder(name: str, argument: str):
     if name == "regex":
         return partial(_matches, re.compile(argument))
     low, high = map(int, argument.split("-"))
+    if name == "pairs":
+        return partial(_pairs, low, high)
     return partial(_pieces, _runs if name == "characters" else _subwords, low, high)
 
 
@@ -309,6 +333,17 @@ def _pieces(cut, low: int, high: int, text: str) -> list[Token]:
         for word in _WORD.finditer(text)
         for piece, start, end in cut(word[0], low, high)
     ]
+
+
+def _pairs(length: int, distance: int, text: str) -> list[Token]:
+    """Beginnings of words, then each two of them that stand near each other."""
+    stems = [Token(word[0][:length], word.start(), word.end()) for word in _WORD.finditer(text)]
+    pairs = [
+        Token(" ".join(sorted((first.text, second.text))), first.start, second.end)
+        for position, first in enumerate(stems)
+        for second in stems[position + 1 : position + 1 + distance]
+    ]
+    return stems + pairs
 
 
 @lru_cache(maxsize=50_000)

@@ -17,7 +17,7 @@ ORDER = [
     "filetext", "tables", "rows", "values", "findings", "records", "predictions", "submissions",
     "text", "taskfile", "matching", "assertion", "concepts",
     "analytes", "grades", "durations", "pressures", "vessels", "measurements", "diagnosis_list", "features",
-    "calibration", "boosters", "learners", "classifiers", "decoding", "coder",
+    "calibration", "boosters", "learners", "linear", "classifiers", "decoding", "coder",
     "statistics", "pairing", "scoring", "baselines", "modelfile", "store", "report",
     "folds", "runs", "experiments", "factors", "ablation", "curves", "plots", "exports", "runcard",
     "places", "contributions", "explain", "html_report",

@@ -113,7 +113,7 @@ def test_a_group_is_a_softmax_over_its_margins(coder, held_out):
 
 @pytest.mark.parametrize("changed", [
     {"boosted_features": False}, {"main_informs_others": False}, {"calibrate": False}, {"blocks": ("measurements",)},
-    {"fields": ("入院诊断", "诊疗经过")},
+    {"fields": ("入院诊断", "诊疗经过")}, {"main_learner": "linear"}, {"main_learner": "both"},
 ])
 def test_every_way_to_build_the_model_adds_up(changed, train, held_out):
     chosen = icdbase.IcdCoder(n_folds=2, main_estimators=5, n_columns=20).set_params(**changed).fit(train.iloc[:40])

@@ -91,7 +91,9 @@ def test_unknown_engine():
         Tokenizer(engine="rjeiba")
 
 
-@pytest.mark.parametrize("kind", ["jieba", "characters", "characters:2-4", "ngrams", "regex", "regex:[a-z]+"])
+@pytest.mark.parametrize(
+    "kind", ["jieba", "characters", "characters:2-4", "ngrams", "regex", "regex:[a-z]+", "ngrams:2-3+regex:[a-z]+|c+"]
+)
 def test_every_token_stands_where_it_says(kind):
     text = normalize("боли в груди 3天；胸闷、气促，BP 150/90mmHg, well-known asthma")
     tokens = Tokenizer(kind=kind).places(text)
@@ -106,6 +108,8 @@ def test_every_token_stands_where_it_says(kind):
         ("jiebba", "did you mean 'jieba'"),
         ("ngrams:2", "write the lengths as shortest-longest, 1 to 9, such as ngrams:2-4"),
         ("characters:3-2", "such as characters:2-4"),
+        ("pairs:5", "write characters-distance, 1 to 9 each, such as pairs:5-4"),
+        ("ngrams+regexx", "unknown tokenizer|write the lengths"),
         ("regex:[", "not a regular expression"),
         (3, "must be a text"),
     ],
@@ -113,3 +117,19 @@ def test_every_token_stands_where_it_says(kind):
 def test_a_tokenizer_that_cannot_be(kind, message):
     with pytest.raises(UsageError, match=message):
         Tokenizer(kind=kind)
+
+
+def test_pairs_of_words_stand_from_the_first_to_the_second():
+    text = "тянущие боли, ноющие боли"
+    tokens = Tokenizer(kind="pairs:3-2").places(text)
+    assert [token.text for token in tokens] == [
+        "тян", "бол", "ною", "бол", "бол тян", "ною тян", "бол ною", "бол бол", "бол ною",
+    ]
+    assert [text[token.start : token.end] for token in tokens[3:6]] == ["боли", "тянущие боли", "тянущие боли, ноющие"]
+
+
+def test_joined_tokenizers_follow_each_other():
+    text = "боль в груди 3 дня"
+    joined, parts = Tokenizer(kind="jieba+ngrams:2-3+pairs"), ("jieba", "ngrams:2-3", "pairs")
+    assert joined.places(text) == [token for kind in parts for token in Tokenizer(kind=kind).places(text)]
+    assert joined.cut(text) == [token.text for token in joined.places(text)]
