@@ -177,7 +177,8 @@ def explain(coder: IcdCoder, record, codes: Iterable[str] | None = None) -> Expl
     Notes
     -----
     Contributions add up to the margin.  A feature that stands at several places
-    gives each an equal part; features of one span are added.
+    gives each an equal part; features of one span are added, and a word inside
+    a term, a number or a listed diagnosis belongs to it.
 
     Examples
     --------
@@ -266,8 +267,9 @@ def _placed(contributions: Mapping[Key, float], places: Places, texts: Mapping[s
             continue
         total[key.finding] += value
         for span in spans:
-            at[span].append((key.kind, str(key), value / len(spans)))
-            findings[span].add(key.finding)
+            home = places.whole(span) if key.kind == "word" else span
+            at[home].append((key.kind, str(key), value / len(spans)))
+            findings[home].add(key.finding)
     evidence = [
         Evidence(*span, texts[span.field][span.start : span.end], sum(value for _, _, value in features),
                  sum(total[finding] for finding in sorted(findings[span])), places.status(span),

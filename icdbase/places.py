@@ -7,8 +7,10 @@ words that tell it, a listed diagnosis its item.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 from icdbase.assertion import STATUSES, assert_status
@@ -75,6 +77,21 @@ class Places:
             if mention.start <= span.start and span.end <= mention.end
         ]
         return min(covering)[1] if covering else ""
+
+    def whole(self, span: Span) -> Span:
+        """Return the smallest term, number or listed diagnosis that covers a span; else the span itself."""
+        covering = [longer for longer in self._finds[span.field] if longer.start <= span.start and span.end <= longer.end]
+        return min(covering, key=lambda longer: (longer.end - longer.start, longer.start), default=span)
+
+    @cached_property
+    def _finds(self) -> Mapping[str, set[Span]]:
+        """Places of everything but words, field by field."""
+        finds = defaultdict(set)
+        for key, spans in self.spans.items():
+            if key.kind != "word":
+                for span in spans:
+                    finds[span.field].add(span)
+        return finds
 
 
 def feature_keys(builder: FeatureBuilder, task: Task) -> tuple[list[Key], list[Key]]:
