@@ -28,10 +28,10 @@ class _Group(click.Group):
 
 
 @click.group(cls=_Group, epilog=examples(
-    "icdbase synth --n 1485 --seed 0 --out data",
-    "icdbase train --train data/ICD-Coding-train.json --model models/first",
-    "icdbase predict --model models/first --input data/ICD-Coding-test-input.json --out pred.json",
-    "icdbase score --gold data/ICD-Coding-test.json --pred pred.json",
+    "icdbase synth --out data",
+    "icdbase train --train data/train.json --model models/first",
+    "icdbase predict --model models/first --input data/test.json --out pred.json",
+    "icdbase score --gold data/test.json --pred pred.json",
 ))
 @click.version_option(__version__, prog_name="icdbase")
 def main():
@@ -40,7 +40,7 @@ def main():
 
 @main.command(epilog=examples(
     "icdbase train --train ICD-Coding-train.json --model models/first",
-    "icdbase train --train train.json --model models/two --fields 主诉,现病史,入院诊断 --seed 7",
+    "icdbase train --train train.csv --model models/two --fields 主诉,入院诊断",
     "icdbase train --task mytask.toml --train mine.csv --model models/mine",
 ))
 @task_option
@@ -74,7 +74,9 @@ def _chosen_fields(fields: str | None, task) -> tuple[str, ...] | None:
     return task.check_fields(part.strip() for part in fields.replace("，", ",").split(",") if part.strip())
 
 
-@main.command(epilog=examples("icdbase predict --model models/first --input ICD-Coding-test-A.json --out pred.json"))
+@main.command(epilog=examples(
+    "icdbase predict --model models/first --input test.json --out pred.json",
+))
 @click.option("--model", "model_folder", type=FOLDER, required=True, help="Model folder written by train.")
 @click.option("--input", "input_file", type=FILE, required=True, help="Records, with or without labels.")
 @click.option("--out", "out_file", type=FILE, required=True, help="Submission to write (official format).")
@@ -88,19 +90,21 @@ def predict(model_folder, input_file, out_file, n_jobs):
     with progress.bars():
         codes = coder.predict(records)
     write_submission(codes, out_file, coder.task)
-    click.echo(f"{len(codes):,} predictions: {out_file}")
+    click.echo(f"{len(codes):,} prediction{'s' * (len(codes) != 1)}: {out_file}")
 
 
 @main.command(epilog=examples(
     "icdbase score --gold ICD-Coding-test.json --pred pred.json",
     "icdbase score --gold ICD-Coding-test.json --pred pred.json --json",
+    "icdbase score --gold ICD-Coding-test.json --pred llm.json --missing-zero",
 ))
 @task_option
 @click.option("--gold", "gold_file", type=FILE, required=True, help="Labelled records.")
 @click.option("--pred", "pred_file", type=FILE, required=True, help="Submission, by any system.")
 @click.option("--per-code", is_flag=True, help="Also list support, precision, recall and F1 of every code.")
+@click.option("--missing-zero", is_flag=True, help="Give a record without prediction 0, instead of refusing the file.")
 @click.option("--json", "as_json", is_flag=True, help="Machine-readable result.")
-def score(task_name, gold_file, pred_file, per_code, as_json):
+def score(task_name, gold_file, pred_file, per_code, missing_zero, as_json):
     """Score a submission with the official metric."""
     from icdbase import get_task, per_code_table, read_records, read_submission
     from icdbase import score as official_score
@@ -109,8 +113,9 @@ def score(task_name, gold_file, pred_file, per_code, as_json):
     task = get_task(task_name)
     gold = read_records(gold_file, task, require_labels=True)
     predicted = read_submission(pred_file, task)
-    scores = official_score(gold, predicted, task)
-    codes = per_code_table(gold, predicted, task) if per_code else None
+    missing = "zero" if missing_zero else "raise"
+    scores = official_score(gold, predicted, task, missing=missing)
+    codes = per_code_table(gold, predicted, task, missing=missing) if per_code else None
     if as_json:
         result = scores.to_dict()
         if per_code:
@@ -118,6 +123,8 @@ def score(task_name, gold_file, pred_file, per_code, as_json):
         click.echo(json.dumps(result, ensure_ascii=False, indent=2))
         return
     click.echo(score_table({pred_file.name: scores}, title=f"{len(gold):,} records of {gold_file}"))
+    if scores.n_missing:
+        click.echo(f"without prediction, scored 0: {scores.n_missing:,}")
     if len(task.targets) > 2:
         click.echo("\n" + target_table(scores))
     if per_code:
@@ -158,7 +165,7 @@ def check(task_name, input_file, pred_file, as_json):
 @click.option("--out", "out_folder", type=FOLDER, help="Folder to write to.")
 @click.option("--describe", is_flag=True, help="Measure the corpus and print it beside the published figures.")
 def synth(task_name, n_records, seed, out_folder, describe):
-    """Write synthetic records: train, val and test in the official format."""
+    """Write synthetic train, val and test files in the official format."""
     from icdbase import progress, synthetic
 
     if out_folder is None and not describe:

@@ -14,8 +14,8 @@ AROUND = 6
 
 
 @click.command(epilog="\b\nExamples:\n"
-               "  icdbase explain --model models/first --input ICD-Coding-test-A.json --record ZY0000104729\n"
-               "  icdbase explain --model models/first --input test.json --record ZY0000104729 --code I48.x02 --json")
+               "  icdbase explain --model models/first --input a.json --record 7\n"
+               "  icdbase explain --model models/first --input a.json --record 7 --code E11.900")
 @click.option("--model", "model_folder", type=FOLDER, required=True, help="Model folder written by train.")
 @click.option("--input", "input_file", type=FILE, required=True, help="Records, with or without labels.")
 @click.option("--record", "record_id", required=True, help="Id of the record to explain.")
@@ -88,7 +88,7 @@ def _in_context(items, texts) -> str:
 
 
 @click.command(epilog="\b\nExamples:\n"
-               "  icdbase report --model models/first --gold ICD-Coding-test.json --pred pred.json --out report.html")
+               "  icdbase report --model models/first --gold a.json --pred b.json --out c.html")
 @click.option("--model", "model_folder", type=FOLDER, required=True, help="Model folder written by train.")
 @click.option("--gold", "gold_file", type=FILE, required=True, help="Labelled records.")
 @click.option("--pred", "pred_file", type=FILE, required=True, help="Submission that was scored.")

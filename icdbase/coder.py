@@ -362,7 +362,7 @@ def _checked_labels(counts: Counts, task) -> pd.DataFrame:
         for record in counts.labels.index[counts.labels[target.name].isna()]:
             problems.append(Problem("label missing", str(record), target.name, "add it or leave the record out"))
     if not problems and len(counts) < 2:
-        problems.append(Problem(f"{len(counts)} labelled records; training needs two at least", remedy="add records"))
+        problems.append(Problem(f"training needs two labelled records at least, got {len(counts)}", remedy="add records"))
     if problems:
         raise DataError("training records", problems)
     return counts.labels

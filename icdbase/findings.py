@@ -39,7 +39,9 @@ def missing_label(record: str, field: str) -> Problem:
 
 
 def absent_labels(columns: Collection[str], task: Task) -> list[Problem]:
-    """Return a problem for each target that has no column."""
+    """Return a problem for each target that has no column; of a submission, `column_problems` says what it is."""
+    if _is_submission(columns, task):
+        return []
     problems = []
     for target in task.targets:
         if not any(name in columns for name in target.spellings):
@@ -53,11 +55,18 @@ def column_problems(columns: Collection[str], task: Task, layout: str) -> list[P
     """Return a problem if no column is a text field of the task."""
     if any(name in columns for name in task.text_fields):
         return []
+    if _is_submission(columns, task):
+        rule = f"this is a submission, it has {task.prediction_field} and no text field"
+        return [Problem(rule, remedy="give the file of the records; are two files exchanged?")]
     near = [hint for name in task.text_fields if (hint := _near_column([name], columns, task))]
     remedy = near[0] if near else f"name the columns {', '.join(task.text_fields)}"
     if not near and not layout.startswith("JSON") and task.id_field not in columns:
         remedy += " in the first line"
     return [Problem("none of the text fields is there", remedy=remedy)]
+
+
+def _is_submission(columns: Collection[str], task: Task) -> bool:
+    return task.prediction_field in columns and not any(name in columns for name in task.text_fields)
 
 
 def _near_column(names: Collection[str], columns: Collection[str], task: Task) -> str:

@@ -160,7 +160,7 @@ def _is_missing(value) -> bool:
 
 def _missing_problem(wanted: pd.Index, given: pd.Index, absent: np.ndarray) -> Problem:
     rule = f"no prediction for {absent.sum()} of {len(wanted)} gold records: {_name_ids(wanted[absent])}"
-    remedy = "predict them too, or score them 0 with missing='zero'"
+    remedy = "predict them too, or score them 0 with missing='zero' (--missing-zero)"
     if absent.all() and len(given):
         remedy = (
             f"no id matches (gold has e.g. {wanted[0]!r}, predictions {given[0]!r}): "

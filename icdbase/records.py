@@ -231,12 +231,14 @@ def _build(rows: Rows, task: Task, problems: list[Problem], *, require_labels: b
         record = ids.read(row.get(task.id_field), number)
         for name in task.text_fields:
             data[name].append(_read_text(row.get(name), record, name, problems))
+        n_before = len(problems)
         found = {target: _read_label(row, target, codes, record, problems) for target in targets}
         settled = _settle_blanks(found)
         coded = _is_coded(settled)
         for target, label in settled.items():
             no_code = coded and target.is_single and target.may_be_empty
-            if label is None and require_labels and not no_code:
+            told = any(problem.field in target.spellings for problem in problems[n_before:])
+            if label is None and require_labels and not no_code and not told:
                 problems.append(missing_label(record, target.name))
             data[target.name].append(label)
     index = pd.Index(ids.names, dtype=object, name=task.id_field)

@@ -355,6 +355,14 @@ def test_a_folder_in_the_way(tmp_path, frame, write):
     assert [path.name for path in tmp_path.iterdir()] == ["out.json"]
 
 
+def test_a_bad_label_is_told_once(tmp_path):
+    path = tmp_path / "named.json"
+    path.write_text(as_json(record(**{MAIN: "高血压"})), encoding="utf-8")
+    with pytest.raises(DataError, match="is no ICD code") as caught:
+        read_records(path, require_labels=True)
+    assert "the label is missing" not in str(caught.value)
+
+
 def test_what_excel_cannot_hold(tmp_path, frame):
     long = frame.assign(现病史=NOTE * 5_000)
     with pytest.raises(DataError, match="35000 characters do not fit into an Excel cell, the limit is 32767"):

@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from rich.cells import cell_len
 
 from icdbase import read_records, read_submission, score, write_records
 from icdbase.cli import main
+from icdbase.scoring import record_scores
 
 ROOT = Path(__file__).parents[1]
 KEYS = ["acc", "main_accuracy", "other_f1", "acc_recall_variant", "micro_f1", "macro_f1", "acc_interval"]
@@ -44,9 +46,19 @@ def test_score_in_words_and_in_json(folder, held_out):
     assert len(json.loads(run(*arguments, "--per-code", "--json").stdout)["per_code"]) == 58
 
 
-def test_tables_fit_eighty_columns(folder):
-    from rich.cells import cell_len
+def test_a_skipped_record_is_refused_or_scored_zero(folder, held_out):
+    rows = json.loads((folder / "pred.json").read_text(encoding="utf-8"))
+    (folder / "skipped.json").write_text(json.dumps(rows[1:], ensure_ascii=False), encoding="utf-8")
+    arguments = ["score", "--gold", folder / "test.json", "--pred", folder / "skipped.json"]
+    assert "--missing-zero" in run(*arguments, code=1).stderr
+    figures = json.loads(run(*arguments, "--missing-zero", "--json").stdout)
+    of_first = record_scores(held_out, read_submission(folder / "pred.json"))["acc"].iloc[0]
+    whole = json.loads(run(*arguments[:-1], folder / "pred.json", "--json").stdout)["acc"]
+    assert figures["n_missing"] == 1 and figures["acc"] == pytest.approx(whole - of_first / len(held_out))
+    assert "without prediction, scored 0: 1" in run(*arguments, "--missing-zero", "--per-code").stdout
 
+
+def test_tables_fit_eighty_columns(folder):
     printed = run("score", "--gold", folder / "test.json", "--pred", folder / "pred.json", "--per-code").stdout
     assert max(cell_len(line) for line in printed.splitlines() if "records of" not in line) <= 80
 
@@ -89,7 +101,7 @@ def test_every_form_of_a_file_gives_the_same_predictions(folder, held_out):
 def test_the_papers_sample_record_is_read_predicted_and_scored(folder, tmp_path):
     sample = ROOT / "tests" / "data" / "sample_record.json"
     predicted = run("predict", "--model", folder / "model", "--input", sample, "--out", tmp_path / "p.json")
-    assert "1 predictions" in predicted.stdout and "J81.x00x002" in predicted.stderr
+    assert "1 prediction:" in predicted.stdout and "J81.x00x002" in predicted.stderr
     scored = run("score", "--gold", sample, "--pred", tmp_path / "p.json", "--json")
     assert 0 <= json.loads(scored.stdout)["other_f1"] <= 1 and json.loads(scored.stdout)["main_accuracy"] == 0
 
@@ -109,7 +121,7 @@ def test_synth_writes_the_official_files(tmp_path):
         (["train", "--train", "{folder}/train.json", "--model", "m", "--fields", "主述"], 2, "did you mean '主诉'"),
         (["train", "--train", "{folder}/train.json", "--model", "m", "--setting", "plane"], 2, "did you mean 'plain'"),
         (["predict", "--model", "nowhere", "--input", "{folder}/test.json", "--out", "o.json"], 1, "icdbase train"),
-        (["score", "--gold", "{folder}/pred.json", "--pred", "{folder}/pred.json"], 1, "pred.json"),
+        (["score", "--gold", "{folder}/pred.json", "--pred", "{folder}/test.json"], 1, "pred.json: this is a submission"),
         (["synth", "--n", "30"], 2, "--out"),
         (["trian"], 2, "No such command"),
         (["train"], 2, "Missing option"),
@@ -127,6 +139,7 @@ def test_misuse_is_explained_and_leaves_nothing(folder, tmp_path, monkeypatch, w
 def test_help_has_examples(verb):
     text = run(verb, "--help").stdout
     assert f"icdbase {verb} " in text and "Examples:" in text
+    assert max(cell_len(line) for line in text.splitlines()) <= 80
 
 
 def test_run_baseline_does_the_same_job(folder, tmp_path):
