@@ -153,11 +153,11 @@ _VALUE = re.compile(
     r"(?:\s?[-~–至]\s?(?P<upper>\d+(?:\.\d+)?))?\s?[↑↓hl]?\s?"
     # A bare word behind a blank is the next quantity and no unit: ldl-c2.21 tg1.62.
     r"(?P<unit>(?:[×*^μ%℃°/·]|(?<=\d)[a-z]|(?=[a-zμ]+/|x\s?10|mm|cm|bpm|[sg]\b)[a-z])"
-    r"[a-zμ%0-9^/·.*]*(?:\((?:feu|ddu)\))?|次/分钟?|次|度)?"
+    r"[a-zμ%0-9^/·.*]{0,19}(?:\((?:feu|ddu)\))?|次/分钟?|次|度)?"
 )
 _NEXT = re.compile(
-    r"\s?(?:→|-+>|~|升至|降至|升高至|降低至|上升至|下降至|,?复查(?:为|:)?)\s?(?P<number>\d+(?:\.\d+)?)"
-    r"\s?(?P<unit>[a-zμ%/]+)?"
+    r"\s?(?:→|-{1,5}>|~|升至|降至|升高至|降低至|上升至|下降至|,?复查(?:为|:)?)\s?(?P<number>\d+(?:\.\d+)?)"
+    r"\s?(?P<unit>[a-zμ%/]{1,20})?"
 )
 
 

@@ -20,6 +20,7 @@ from icdbase.errors import DataError, Problem, UsageError, did_you_mean
 from icdbase.features import Counts, FeatureBuilder, count_records
 from icdbase.records import check_frame
 from icdbase.tasks import CCL25, Target
+from icdbase.values import shown_id
 
 __all__ = ["SETTINGS", "IcdCoder"]
 
@@ -360,7 +361,7 @@ def _checked_labels(counts: Counts, task) -> pd.DataFrame:
         if target.is_single and target.may_be_empty:
             continue
         for record in counts.labels.index[counts.labels[target.name].isna()]:
-            problems.append(Problem("label missing", str(record), target.name, "add it or leave the record out"))
+            problems.append(Problem("label missing", shown_id(record), target.name, "add it or leave the record out"))
     if not problems and len(counts) < 2:
         problems.append(Problem(f"training needs two labelled records at least, got {len(counts)}", remedy="add records"))
     if problems:

@@ -27,6 +27,9 @@ __all__ = ["DiagnosisLinker", "Item", "Link", "is_diagnosis_list", "split_diagno
 MIN_SIMILARITY = 0.3
 """Below this, shared characters (性, 病, 功能) say nothing."""
 
+_LONGEST_KEPT = 200
+"""Longer items are no diagnoses that come again: they are not kept in memory."""
+
 _NUMBER = re.compile(
     r"(?<![\d.~/×*-])\(?(?P<number>\d{1,2})\s?(?P<stop>[.、)]|,(?=[^\d]))\s?(?!\d+(?:\.\d+)?(?:mm|cm|%|g))"
 )
@@ -171,7 +174,7 @@ class DiagnosisLinker:
         Scores lie in (0, 1]; a doubtful item (肺炎?) scores half.
         """
         items = split_diagnoses(text)
-        return [(index, link.code, link.score) for index, item in enumerate(items) for link in self._cached(item.text)]
+        return [(index, link.code, link.score) for index, item in enumerate(items) for link in self.explain(item.text)]
 
     def explain(self, item: str) -> tuple[Link, ...]:
         """Return the codes that one item may mean, best first, and what they were found by.
@@ -181,7 +184,7 @@ class DiagnosisLinker:
         >>> DiagnosisLinker(CCL25, load_concepts()).explain("阵发性房颤")[0]
         Link(code='I48.x02', score=1.0, method='concept')
         """
-        return self._cached(item)
+        return self._cached(item) if len(item) <= _LONGEST_KEPT else self._explain(item)
 
     def scores(self, text: str) -> tuple[list[int], list[float]]:
         """Return positions in :attr:`codes` and the best score of each over the items of a list."""
@@ -201,6 +204,10 @@ class DiagnosisLinker:
         names = [normalize(self.task.code_names[code]) for code in self.codes]
         vectoriser = TfidfVectorizer(analyzer="char", ngram_range=(1, 3), sublinear_tf=True, dtype=np.float32)
         return (vectoriser, vectoriser.fit_transform(names).T.tocsc()) if any(names) else (None, None)
+
+    @cached_property
+    def _longest_name(self) -> int:
+        return max(map(len, self.task.code_names.values()))
 
     @cached_property
     def _graded_codes(self) -> dict[str, dict[str, int]]:
@@ -258,8 +265,8 @@ class DiagnosisLinker:
 
     def _by_name(self, item: str) -> list[Link]:
         vectoriser, names = self._names
-        if vectoriser is None:
-            return []
+        if vectoriser is None or len(item) * MIN_SIMILARITY**2 > self._longest_name:
+            return []  # too long to be like any name
         likeness = (vectoriser.transform([item]) @ names).tocoo()
         links = []
         for column, score in zip(likeness.col, likeness.data, strict=True):

@@ -8,11 +8,13 @@ from __future__ import annotations
 import difflib
 from collections import Counter
 from collections.abc import Collection
+from itertools import count, islice
 
 import pandas as pd
 
 from icdbase.errors import Problem
 from icdbase.tasks import Target, Task
+from icdbase.values import shown_id
 
 __all__ = [
     "absent_labels",
@@ -25,6 +27,8 @@ __all__ = [
 ]
 
 _SHOWN = 10
+_COMPARED = 500
+"""Columns compared with the names that are missing; records have a few dozen."""
 
 
 def known_columns(task: Task) -> tuple[str, ...]:
@@ -75,7 +79,7 @@ def _near_column(names: Collection[str], columns: Collection[str], task: Task) -
     The column is named by its position: without a header, it is a note.
     """
     known = known_columns(task)
-    for position, column in enumerate(columns, 1):
+    for position, column in enumerate(islice(columns, _COMPARED), 1):
         if column in known:
             continue
         for name in names:
@@ -120,8 +124,12 @@ def main_repeated(frame: pd.DataFrame, task: Task) -> list[str]:
     for single, multi in zip(task.targets, task.targets[1:], strict=False):
         if not single.is_single or multi.is_single or not {single.name, multi.name} <= set(frame.columns):
             continue
-        pairs = zip(frame.index, frame[single.name], frame[multi.name], strict=True)
-        found = [record for record, main, others in pairs if main and others and main in others]
+        rows = zip(count(1), frame.index, frame[single.name], frame[multi.name], strict=False)
+        found = [
+            shown_id(record, number)
+            for number, record, main, others in rows
+            if main and others and main in others
+        ]
         if found:
             plural = "record repeats" if len(found) == 1 else "records repeat"
             findings.append(

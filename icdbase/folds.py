@@ -9,6 +9,7 @@ import pandas as pd
 
 from icdbase.errors import DataError, Problem, UsageError
 from icdbase.tasks import Task
+from icdbase.values import shown_id
 
 __all__ = ["check_groups", "deal_folds", "nested_order"]
 
@@ -84,7 +85,7 @@ def check_groups(groups: Sequence | None, records: pd.DataFrame) -> np.ndarray |
     blank = values.isna() | (values.map(str).str.strip() == "")
     if blank.any():
         remedy = "name its patient, or give a record that stands alone a name of its own"
-        raise DataError("groups", [Problem("no group", str(record), remedy=remedy) for record in values.index[blank]])
+        raise DataError("groups", [Problem("no group", shown_id(record), remedy=remedy) for record in values.index[blank]])
     return values.map(lambda value: str(value).strip()).to_numpy(dtype=str)
 
 

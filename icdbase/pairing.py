@@ -10,6 +10,7 @@ import pandas as pd
 
 from icdbase.errors import DataError, Problem, UsageError
 from icdbase.tasks import CCL25, Target, Task
+from icdbase.values import shown_id
 
 __all__ = ["Pairs", "align", "gold_labels"]
 
@@ -97,7 +98,7 @@ def _read_gold(gold: pd.DataFrame, task: Task, spelling: _Spelling) -> dict[str,
         raise DataError("gold", [Problem("no records", remedy="give at least one labelled record")])
     labels = {target.name: _read_column(gold, target, spelling, "gold") for target in task.targets}
     problems = [
-        Problem("no label", str(record), target.name, "label the record or leave it out")
+        Problem("no label", shown_id(record), target.name, "label the record or leave it out")
         for target in task.targets
         if not (target.is_single and target.min_codes == 0)
         for record, code in zip(gold.index, labels[target.name], strict=True)
@@ -131,7 +132,7 @@ def _read_column(table: pd.DataFrame, target: Target, spelling: _Spelling, sourc
         try:
             codes.append(read(value, spelling))
         except TypeError as error:
-            problems.append(Problem(str(error), str(record), target.name))
+            problems.append(Problem(str(error), shown_id(record), target.name))
     if problems:
         raise DataError(source, problems)
     return codes
@@ -163,12 +164,17 @@ def _missing_problem(wanted: pd.Index, given: pd.Index, absent: np.ndarray) -> P
     remedy = "predict them too, or score them 0 with missing='zero' (--missing-zero)"
     if absent.all() and len(given):
         remedy = (
-            f"no id matches (gold has e.g. {wanted[0]!r}, predictions {given[0]!r}): "
+            f"no id matches (gold has e.g. {_with_type(wanted[0])}, predictions {_with_type(given[0])}): "
             f"are both of the same file, and both text or both numbers? Else {remedy}"
         )
     return Problem(rule, remedy=remedy)
 
 
+def _with_type(record) -> str:
+    """Return '1' for a text and 1 for a number."""
+    return repr(record) if shown_id(record) == str(record) else shown_id(record)
+
+
 def _name_ids(ids: pd.Index) -> str:
-    named = ", ".join(str(record) for record in ids[:_MAX_IDS_NAMED])
+    named = ", ".join(map(shown_id, ids[:_MAX_IDS_NAMED]))
     return f"{named}, ..." if len(ids) > _MAX_IDS_NAMED else named

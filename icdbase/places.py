@@ -192,18 +192,20 @@ class _Original:
     def span(self, start: int, end: int) -> Span:
         first, last = self.offsets[start], self.offsets[end - 1]
         # One character may have become several (⑩ is "10."): its end is where the next source begins.
-        after = next((offset for offset in self.offsets[end:] if offset > last), last)
-        return Span(self.field, first, after)
+        while end + 1 < len(self.offsets) and self.offsets[end] == last:
+            end += 1
+        return Span(self.field, first, self.offsets[end])
 
 
 def _best_items(linker, text: str) -> dict[str, list]:
     """Return for each code the items of a list that fit it best."""
-    items, best = split_diagnoses(text), {}
+    items, scores, best = split_diagnoses(text), {}, {}
     for index, code, score in linker.link(text):
-        known, listed = best.get(code, (0.0, []))
-        if score >= known:
-            best[code] = (score, [*(listed if score == known else ()), items[index]])
-    return {code: listed for code, (_, listed) in best.items()}
+        if score > scores.get(code, 0.0):
+            scores[code], best[code] = score, []
+        if score == scores[code]:
+            best[code].append(items[index])
+    return best
 
 
 def _measured(found: Sequence[Found]) -> dict[str, list[Found]]:

@@ -24,7 +24,7 @@ from icdbase.findings import (
 )
 from icdbase.rows import Rows, is_table, read_rows, type_name, write_rows
 from icdbase.tasks import CCL25, Target, Task
-from icdbase.values import CodeReader, IdRegister, describe_label, plain, sanitize
+from icdbase.values import CodeReader, IdRegister, describe_label, plain, sanitize, shown_id
 
 __all__ = ["check_frame", "labels", "read_records", "write_records"]
 
@@ -181,7 +181,7 @@ def labels(frame: pd.DataFrame, target: Target) -> pd.Series:
         raise DataError(FRAME, [Problem("there is no such label column", field=target.name, remedy=remedy)])
     series = frame[target.name]
     absent = series.index[series.isna()] if not (target.is_single and target.may_be_empty) else ()
-    missing = [missing_label(str(record), target.name) for record in absent]
+    missing = [missing_label(shown_id(record), target.name) for record in absent]
     if missing:
         raise DataError(FRAME, missing)
     return series

@@ -8,6 +8,7 @@ may not, for the first line of a table without header is a patient's note.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -130,9 +131,9 @@ def _as_object(pairs: list[tuple[str, object]]) -> dict:
     row = {clean_name(key): value for key, value in pairs}
     if len(row) == len(pairs):
         return row
-    names = [clean_name(key) for key, _ in pairs]
+    counts = Counter(clean_name(key) for key, _ in pairs)
     row = _Doubled(row)
-    row.twice = tuple(dict.fromkeys(name for name in names if names.count(name) > 1))
+    row.twice = tuple(name for name, count in counts.items() if count > 1)
     return row
 
 

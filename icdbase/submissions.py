@@ -26,7 +26,7 @@ from icdbase.predictions import (
 from icdbase.records import check_frame
 from icdbase.rows import Rows, read_rows, write_rows
 from icdbase.tasks import CCL25, Task
-from icdbase.values import CodeReader, IdRegister, plain, presentable_id
+from icdbase.values import CodeReader, IdRegister, plain, shown_id
 
 __all__ = [
     "check_predictions",
@@ -231,5 +231,4 @@ def _id_problems(found: Collection[str], expected: Collection, task: Task) -> li
 
 
 def _listed(ids: list[str]) -> str:
-    shown = [presentable_id(name) or "(a text)" for name in ids[:_SHOWN]]
-    return ", ".join(shown) + (", ..." if len(ids) > _SHOWN else "")
+    return ", ".join(map(shown_id, ids[:_SHOWN])) + (", ..." if len(ids) > _SHOWN else "")

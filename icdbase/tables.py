@@ -12,7 +12,8 @@ import io
 import re
 import warnings
 import zipfile
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from itertools import zip_longest
 
 from icdbase.errors import DataError, Problem
 from icdbase.filetext import clean_name
@@ -31,6 +32,12 @@ Cells = list[tuple[str, list]]
 
 MAX_CELL = 32_767
 """Characters that an Excel cell can hold; openpyxl cuts longer ones silently."""
+
+MAX_UNPACKED = 2 << 30
+MAX_ROWS = 1_048_576
+MAX_COLUMNS = 4_096
+MAX_CELLS = 50_000_000
+"""A small workbook can unpack to a large table, so there is a limit in bytes, rows (Excel's own), columns and cells."""
 
 _ESCAPED = re.compile("_x([0-9A-Fa-f]{4})_")
 _TO_ESCAPE = re.compile("[\x00-\x08\x0b-\x1f\ufffe\uffff]|_(?=x[0-9A-Fa-f]{4}_)")
@@ -112,12 +119,12 @@ def read_workbook(data: bytes, path, known: Collection[str]) -> Cells:
     Returns
     -------
     list of (str, list)
-        Place (``row 1``) and cells, all rows of equal length.
+        Place (``row 1``) and cells; no row is shorter than the header.
 
     Raises
     ------
     DataError
-        If the bytes are no workbook, or a damaged one.
+        If the bytes are no workbook, a damaged one, or one too large to be records.
     """
     _refuse_other_archives(data, path)
     try:
@@ -125,12 +132,16 @@ def read_workbook(data: bytes, path, known: Collection[str]) -> Cells:
         if any(isinstance(cell, _Formula) for row in formulas for cell in row):
             values = _sheet_values(data, known, data_only=True)
             formulas = [
-                [_computed(*pair) for pair in zip(*rows, strict=True)] for rows in zip(formulas, values, strict=True)
+                [_computed(*pair) for pair in zip_longest(*rows, fillvalue="")]
+                for rows in zip(formulas, values, strict=True)
             ]
+    except _TooLargeError as error:
+        rule = f"the workbook has more than {error}"
+        raise DataError(path, [Problem(rule, remedy="save its records as JSON Lines or CSV")]) from None
     except Exception as error:  # openpyxl meets damage with whatever its zip and XML readers raise
         rule = f"the workbook cannot be opened ({type(error).__name__})"
         raise DataError(path, [Problem(rule, remedy="open it in Excel and save it again")]) from error
-    width = max((len(row) for row in formulas), default=0)
+    width = next((len(row) for row in formulas if row), 0)
     return [(f"row {number}", row + [""] * (width - len(row))) for number, row in enumerate(formulas, 1)]
 
 
@@ -138,6 +149,7 @@ def _refuse_other_archives(data: bytes, path) -> None:
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             names = archive.namelist()
+            unpacked = sum(member.file_size for member in archive.infolist())
     except Exception:  # zipfile meets damage with BadZipFile, NotImplementedError, struct.error and others
         rule = "a damaged workbook or zip archive"
         raise DataError(path, [Problem(rule, remedy="copy or export it again")]) from None
@@ -145,6 +157,13 @@ def _refuse_other_archives(data: bytes, path) -> None:
         kind = "a Word document" if any(name.startswith("word/") for name in names) else "a zip archive"
         remedy = "save its records as JSON, CSV or .xlsx"
         raise DataError(path, [Problem(f"this is {kind}, not a table", remedy=remedy)])
+    if unpacked > MAX_UNPACKED:
+        rule = f"the workbook unpacks to more than {MAX_UNPACKED:,} bytes"
+        raise DataError(path, [Problem(rule, remedy="save its records as JSON Lines or CSV")])
+
+
+class _TooLargeError(Exception):
+    """More rows or cells than records need; the text names the limit."""
 
 
 class _Formula(str):
@@ -170,9 +189,26 @@ def _sheet_values(data: bytes, known, *, data_only: bool) -> list[list]:
             for sheet in sheets:
                 sheet.reset_dimensions()  # some writers store a wrong size
             sheet = next((sheet for sheet in sheets if _has_known(sheet, known)), sheets[0])
-            return [[_cell_value(cell) for cell in row] for row in sheet.iter_rows()]
+            return list(_rows_of_values(sheet))
         finally:
             book.close()
+
+
+def _rows_of_values(sheet) -> Iterator[list]:
+    """Yield the rows without the empty cells behind the last filled one."""
+    n_cells = 0
+    for number, row in enumerate(sheet.iter_rows(), 1):
+        n_cells += len(row)
+        if number > MAX_ROWS:
+            raise _TooLargeError(f"{MAX_ROWS:,} rows")
+        if len(row) > MAX_COLUMNS:
+            raise _TooLargeError(f"{MAX_COLUMNS:,} columns")
+        if n_cells > MAX_CELLS:
+            raise _TooLargeError(f"{MAX_CELLS:,} cells")
+        values = [_cell_value(cell) for cell in row]
+        while values and values[-1] == "":
+            values.pop()
+        yield values
 
 
 def _has_known(sheet, known) -> bool:

@@ -17,7 +17,7 @@ from icdbase.errors import Problem
 from icdbase.rows import type_name
 from icdbase.tasks import Task, is_code_shaped
 
-__all__ = ["CodeReader", "IdRegister", "describe_label", "plain", "presentable_id", "sanitize"]
+__all__ = ["CodeReader", "IdRegister", "describe_label", "plain", "presentable_id", "sanitize", "shown_id"]
 
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _MISSING_WORDS = frozenset({"nan", "none", "null", "<na>", "nat"})
@@ -199,7 +199,7 @@ class IdRegister:
             return self._refuse("the id is missing", number, "give every record its own id")
         if _UNSTORABLE.search(name):
             return self._refuse("the id holds a broken character", number, "copy the id again")
-        shown = presentable_id(name) or f"number {number}"
+        shown = shown_id(name, number)
         if name in self._first:
             rule = f"the id occurs again, first in record number {self._first[name]}"
             place = f"{shown} (number {number})" if shown == name else shown
@@ -228,3 +228,12 @@ def presentable_id(name: str) -> str:
     """
     looks_like_text = len(name) > _LONGEST_ID_SHOWN or re.search(r"[\s，。；：、]", name)
     return "" if looks_like_text else name
+
+
+def shown_id(record, number: int | None = None) -> str:
+    """Return what messages call a record: its id, or its number in the file where that is a note.
+
+    >>> shown_id("ZY1", 3), shown_id("胸闷3天。", 3), shown_id("胸闷3天。")
+    ('ZY1', 'number 3', '(a text)')
+    """
+    return presentable_id(str(record)) or ("(a text)" if number is None else f"number {number}")

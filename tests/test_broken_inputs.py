@@ -379,3 +379,24 @@ def test_a_broken_frame_is_not_written(tmp_path, frame):
         write_records(frame.assign(**{MAIN: NOTE}), tmp_path / "out.json")
     check_message(caught.value, "DataFrame", ["3 problems"])
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_note_where_the_id_belongs_is_shown_by_nobody():
+    """In a shifted table the notes are ids; what is said later of the records does not show them."""
+    from icdbase import IcdCoder, score
+    from icdbase.findings import main_repeated
+
+    note = f"{NOTE}，{CANARY}。"
+    frame = pd.DataFrame({MAIN: ["I20.000"], OTHERS: [("I20.000",)]}, index=pd.Index([note], name=ID))
+    assert main_repeated(frame, CCL25) == [f"1 record repeats {MAIN} among {OTHERS}: number 1"]
+    unlabelled = frame.assign(**{MAIN: [None], "主诉": NOTE})
+    for refused in (
+        lambda: score(frame, frame.set_axis(["ZY1"]).rename_axis(ID)),
+        lambda: score(unlabelled, frame),
+        lambda: score(frame, frame.assign(**{MAIN: [7]})),
+        lambda: score(frame, pd.concat([frame, frame])),
+        lambda: IcdCoder().fit(unlabelled),
+    ):
+        with pytest.raises(DataError, match=r"\(a text\)") as caught:
+            refused()
+        assert CANARY not in str(caught.value)

@@ -1,0 +1,130 @@
+"""Is every pass over a text linear, whatever the text?
+
+    python benchmarks/linear_time.py [--repeats N] [--characters N] [--quick]
+
+First each phrase that icdbase looks for (triggers, concepts, words before a
+number) is repeated 3000 times: the slowest for their length are suspects.  Then
+the suspects and some patterns made for the purpose, N/2 and N times; then
+fields of one kind of text, N/2 and N characters long (the places of an
+explanation, which is made for one record, a tenth).  Ratios of CPU time in one
+process, the best of three tries each: 2 is linear, 4 is quadratic.  Times below
+20 ms are noise and give no ratio.  Exit code 1 if a ratio is above 3.
+"""
+
+import argparse
+import sys
+import time
+
+from icdbase.assertion import assert_status, load_rules
+from icdbase.concepts import load_concepts
+from icdbase.features import readers
+from icdbase.measurements import _matcher, find_measurements
+from icdbase.places import read_places
+from icdbase.tasks import CCL25
+from icdbase.text import Tokenizer, normalize, normalize_with_offsets, user_words
+
+FIELD = "入院诊断"
+NOISE = 0.02  # seconds
+TOO_MUCH = 3.0
+SCREENED = 3000
+FIELDS = ("患者反复胸闷、气促3天，否认高血压、糖尿病史，血钾3.1mmol/L。", "血", "1", "a", " ", "(", "*")
+
+PATTERNS = (
+    "血钾1", "bnp1", "bnp1ng", "ck-mb", "ef55%-60%", "血钾(", "血钾 (1", "→1", "血钾1→", "1,111", "1.1", "1/1", "120/80mmhg",
+    "血压180/100", "lad狭窄80%", "lad", "80%-", "timi", "timi2-", "2枚", "支架2枚", "高血压病(", "高血压3级(", "1级高血压",
+    "killip", "killip3级(", "心功能3-", "nyha", "结节", "结节1×", "8mm×", "吸烟,20支", "高血压10余", "76岁", "室早1", "男",
+    "1.高血压", "1.", "2.", "1、", "(1)", "(高血压)", "(", ")", ";", ",", "\n", "  ", "高血压,", "否认,高血压", "高血压?", "高血压或",
+    "颈动脉,斑块", "斑块颈动脉", "i-", "iii", "iii级", "三级", "***", "xxx", "××*", "* ", "Ⅲ", "Ａ", "①", "1", "a", "a1", "的", "血",
+    "\t", "\r", " \n", "。", "/", "1/", "_x000D_", "😀", "\u3000", "ﬁ", "½", "<", "父亲", "无", "待排",
+)  # fmt: skip
+
+
+def passes():
+    """Return what icdbase does with a text: name to function of an original text."""
+    spotter, linker = readers(CCL25)
+    tokenizer = Tokenizer(user_words(CCL25))
+    return {
+        "normalize": lambda raw, text: normalize(raw),
+        "offsets": lambda raw, text: normalize_with_offsets(raw),
+        "tokens": lambda raw, text: tokenizer.cut(text),
+        "concepts": lambda raw, text: assert_status(text, spotter.spot(text), FIELD),
+        "diagnosis list": lambda raw, text: linker.scores(text),
+        "measurements": lambda raw, text: find_measurements({FIELD: text}),
+        "places": lambda raw, text: read_places({FIELD: raw}, CCL25),
+    }
+
+
+def seconds(run, raw: str, text: str) -> float:
+    start = time.process_time()
+    run(raw, text)
+    return time.process_time() - start
+
+
+def ratio(run, small: str, large: str) -> float:
+    """Time of the large text over that of the small one, the best of some tries; 0 where it is noise."""
+    texts = [(raw, normalize(raw)) for raw in (small, large)]
+    times = [[], []]
+    for _ in range(3):
+        for listed, pair in zip(times, texts, strict=True):
+            listed.append(seconds(run, *pair))
+        first, second = map(min, times)
+        if second < NOISE:
+            return 0.0
+        if second / max(first, NOISE / 2) < 2.5:
+            break
+    return second / max(first, NOISE / 2)
+
+
+def phrases() -> list[str]:
+    forms = {form for concept in load_concepts() if concept.kind != "composite" for form in concept.forms}
+    return sorted({*load_rules(), *forms, *_matcher().phrases})
+
+
+def suspects(runs) -> list[str]:
+    """Return the phrases that take longest for their length, all passes together."""
+    known, run = phrases(), runs["places"]
+    found = []
+    for unit in known:
+        raw = unit * SCREENED
+        found.append((seconds(run, raw, "") / len(raw), unit))
+    found.sort(reverse=True)
+    middle = found[len(found) // 2][0]
+    print(f"{len(known):,} phrases, {SCREENED:,} times each: the slowest takes {found[0][0] / middle:.0f} times as long"
+          f" for its length as the middle one ({found[0][1]})", flush=True)
+    return [unit for _, unit in found[:20]]
+
+
+def doubled(runs, texts, what: str) -> float:
+    """Print the worst ratios over texts, told as name to whole text; return the worst."""
+    found = []
+    for unit, text in texts:
+        for name, run in runs.items():
+            large = text[: len(text) // 10] if name == "places" and what == "characters" else text
+            found.append((ratio(run, large[: len(large) // 2], large), name, unit))
+    told = sorted((item for item in found if item[0]), reverse=True)
+    print(f"doubling the {what}: {len(found)} ratios, {len(told)} above the noise, the worst:")
+    for times, name, unit in told[:5]:
+        print(f"  {times:.2f}  {name:<15} {unit!r}", flush=True)
+    return told[0][0] if told else 0.0
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--repeats", type=int, default=100_000, help="of a phrase")
+    parser.add_argument("--characters", type=int, default=10_000_000, help="of a field")
+    parser.add_argument("--quick", action="store_true", help="only the patterns made for the purpose")
+    args = parser.parse_args()
+    runs = passes()
+    for run in runs.values():
+        run("高血压", "高血压")  # tables are read once
+    units = dict.fromkeys([*PATTERNS, *(() if args.quick else suspects(runs))])
+    print(f"{len(units)} phrases and patterns {args.repeats:,} times, fields of {args.characters:,} characters")
+    worst = doubled(runs, ((unit, unit * args.repeats) for unit in units), "repetitions")
+    fields = ((unit, unit * (args.characters // len(unit))) for unit in FIELDS)
+    worst = max(worst, doubled(runs, fields, "characters"))
+    print(f"worst ratio of doubling: {worst:.2f}; {'linear' if worst <= TOO_MUCH else 'NOT LINEAR'}")
+    return worst > TOO_MUCH
+
+
+if __name__ == "__main__":
+    sys.exit(main())
