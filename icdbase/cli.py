@@ -49,14 +49,16 @@ def main():
 @click.option("--seed", type=int, default=0, show_default=True, help="Random seed.")
 @click.option("--setting", default="default", show_default=True, help="Named setting: default or plain.")
 @click.option("--fields", help="Text fields to use, separated by commas (default: all).")
+@click.option("--min-df", type=click.IntRange(min=1), default=2, show_default=True,
+              help="Forget words that fewer training records have: for privacy, see docs/security.md.")
 @click.option("--n-jobs", type=int, default=-1, show_default=True, help="Threads; -1 = all cores. Same result.")
-def train(task_name, train_file, model_folder, seed, setting, fields, n_jobs):
+def train(task_name, train_file, model_folder, seed, setting, fields, min_df, n_jobs):
     """Train a model on labelled records."""
     from icdbase import get_task, progress, read_records, save
     from icdbase.report import corpus_line
 
     task = get_task(task_name)
-    coder = new_coder(setting, seed, task=task, fields=_chosen_fields(fields, task), n_jobs=n_jobs)
+    coder = new_coder(setting, seed, task=task, fields=_chosen_fields(fields, task), min_df=min_df, n_jobs=n_jobs)
     records = read_records(train_file, task, require_labels=True)
     click.echo(corpus_line(str(train_file), records, coder.task))
     with progress.bars():

@@ -20,6 +20,7 @@ __all__ = [
     "IcdbaseError",
     "IcdbaseWarning",
     "ModelError",
+    "PrivacyWarning",
     "Problem",
     "UsageError",
     "VersionWarning",
@@ -42,6 +43,10 @@ class IcdbaseWarning(UserWarning):
 
 class VersionWarning(IcdbaseWarning):
     """A model made by another major version of a library it depends on."""
+
+
+class PrivacyWarning(IcdbaseWarning):
+    """A model that may hold what would identify a patient."""
 
 
 class DataWarning(IcdbaseWarning):

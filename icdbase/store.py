@@ -6,6 +6,7 @@ load) and that file's SHA-256.  Saving writes the estimator under a new name
 first and swaps the card last, so an interruption leaves the old model whole.
 Loading looks the file through, builds it, and lets the coder code an empty
 record: what does not fit together is refused then, not at the first patient.
+``docs/security.md`` says what is promised.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ import pandas as pd
 from icdbase import __version__
 from icdbase.classifiers import MainCodeClassifier
 from icdbase.coder import IcdCoder
-from icdbase.errors import DataError, ModelError, VersionWarning
+from icdbase.errors import DataError, ModelError, PrivacyWarning, VersionWarning
 from icdbase.files import atomic_write
 from icdbase.learners import ClassTrees, CodeLogits
 from icdbase.linear import ClassLogits
@@ -45,6 +46,7 @@ MAX_CARD_BYTES = 16 << 20
 MAX_MODEL_BYTES = 2 << 30
 """Larger files are not even read; a coder of 100,000 records takes a few megabytes."""
 
+_LONG_NUMBER = re.compile(r"\d{6}")
 _MISFIT = "damaged, its parts do not fit together"
 _MODEL_NAME = re.compile(r"model-[0-9a-f]{12}\.skops")
 
@@ -101,6 +103,11 @@ def save(coder: IcdCoder, folder, *, records: pd.DataFrame | None = None, scores
     -------
     Path
         The folder.
+
+    Warns
+    -----
+    PrivacyWarning
+        If words of the vocabulary hold numbers as long as a phone number.
     """
     import skops.io
 
@@ -119,6 +126,7 @@ def save(coder: IcdCoder, folder, *, records: pd.DataFrame | None = None, scores
         "seed": coder.random_state,
         "codes": {target: len(codes) for target, codes in coder.codes_.items()},
         "unseen_codes": coder.unseen_codes_,
+        "vocabulary": {"words": len(coder.features_.terms_), "with_long_numbers": long_numbers(coder)},
         "training_data": None if records is None else {"records": len(records), "sha256": fingerprint(records)},
         "scores": scores,
         "python": platform.python_version(),
@@ -132,7 +140,18 @@ def save(coder: IcdCoder, folder, *, records: pd.DataFrame | None = None, scores
     for old in folder.glob("model-*.skops"):
         if old.name != card["model"]:
             old.unlink()
+    if found := card["vocabulary"]["with_long_numbers"]:
+        warnings.warn(
+            f"{folder}: {found} of the model's words hold six digits or more, as the numbers of phones and ID cards "
+            "do; take them out of the records, or raise --min-df, before you give the model away",
+            PrivacyWarning,
+        )
     return folder
+
+
+def long_numbers(coder: IcdCoder) -> int:
+    """Count the words of a fitted coder's vocabulary that hold six digits or more in a row."""
+    return sum(_LONG_NUMBER.search(term) is not None for term in coder.features_.terms_.tolist())
 
 
 def _parameters(coder: IcdCoder) -> dict:

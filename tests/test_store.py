@@ -128,3 +128,21 @@ def test_the_same_versions_do_not_warn(folder):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         store.load(folder)
+
+
+def test_long_numbers_in_the_vocabulary_are_counted_and_not_shown(train, tmp_path):
+    from icdbase import IcdCoder
+    from icdbase.errors import PrivacyWarning
+
+    few = train.iloc[:30].copy()
+    few.iloc[:3, 0] += "，联系人tel13812345678，住院号zy0012345"
+    few.iloc[:1, 0] += "，身份证id110105194912310021"
+    fast = {"main_estimators": 2, "n_folds": 2, "n_columns": 8, "boosted_features": False}
+    coder = IcdCoder(**fast).fit(few)
+    with pytest.warns(PrivacyWarning, match="2 of the model's words hold six digits or more") as caught:
+        store.save(coder, tmp_path)
+    assert "138" not in str(caught[0].message)
+    card = (tmp_path / store.CARD).read_text(encoding="utf-8")
+    assert json.loads(card)["vocabulary"] == {"words": len(coder.features_.terms_), "with_long_numbers": 2}
+    assert "13812345678" not in card
+    assert store.long_numbers(IcdCoder(**fast, min_df=4).fit(few)) == 0
