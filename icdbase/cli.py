@@ -12,6 +12,7 @@ import click
 
 from icdbase import __version__
 from icdbase.cli_common import FILE, FOLDER, examples, new_coder, task_option
+from icdbase.cli_demo import demo
 from icdbase.cli_experiments import ablate, curve, cv
 from icdbase.cli_explain import explain, report
 from icdbase.errors import explained
@@ -182,5 +183,5 @@ def synth(task_name, n_records, seed, out_folder, describe):
             click.echo(synthetic.describe_text(n_records, seed))
 
 
-for command in (cv, ablate, curve, explain, report):
+for command in (cv, ablate, curve, explain, report, demo):
     main.add_command(command)

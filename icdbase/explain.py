@@ -15,6 +15,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+import numpy as np
 import pandas as pd
 from sklearn.utils.validation import check_is_fitted
 from threadpoolctl import threadpool_limits
@@ -152,7 +153,7 @@ class Explanation:
         return {"record": self.record, "codes": [code.to_dict() for code in self.codes]}
 
 
-def explain(coder: IcdCoder, record, codes: Iterable[str] | None = None) -> Explanation:
+def explain(coder: IcdCoder, record, codes: Iterable[str] | None = None, *, n_near: int = 0) -> Explanation:
     """Say for codes of one record what speaks for and against them.
 
     Parameters
@@ -163,6 +164,9 @@ def explain(coder: IcdCoder, record, codes: Iterable[str] | None = None) -> Expl
         As a row of :func:`icdbase.read_records`; labels are not read.
     codes : iterable of str, optional
         Codes to explain, in every target that has them; those predicted by default.
+    n_near : int
+        Explain so many codes of each target besides: the most probable of those
+        that could have been predicted and were not.
 
     Returns
     -------
@@ -196,6 +200,8 @@ def explain(coder: IcdCoder, record, codes: Iterable[str] | None = None) -> Expl
         probabilities = coder.predict_proba(counts)
         predicted = coder.decode(probabilities).iloc[0]
         wanted = _wanted(coder, predicted, codes)
+        if n_near > 0:
+            wanted = list(dict.fromkeys(wanted + _near(coder, predicted, probabilities, n_near)))
         features = coder.features_.transform(counts)
         texts = {name: frame.iloc[0][name] for name in coder.features_.fields_}
         places = read_places(
@@ -251,6 +257,18 @@ def _wanted(coder: IcdCoder, predicted: pd.Series, codes: Iterable[str] | None) 
             raise UsageError(f"unknown code {code!r}{did_you_mean(code, sorted(set().union(*known.values())))}")
         wanted += [(target, code) for target in targets]
     return wanted
+
+
+def _near(coder: IcdCoder, predicted: pd.Series, probabilities, n: int) -> list[tuple[str, str]]:
+    near = []
+    for target in coder.task.targets:
+        p = probabilities[target.name].iloc[0]
+        out = set(_as_set(predicted[target.name])) | set(coder.unseen_codes_[target.name])
+        if not target.is_single:
+            main = [np.array([predicted[single.name]]) for single in coder.task.targets if single.is_single]
+            out |= set(p.index[coder._forbidden(p.index, main, 1)[0]])
+        near += [(target.name, code) for code in p.sort_values(ascending=False, kind="stable").index if code not in out][:n]
+    return near
 
 
 def _placed(contributions: Mapping[Key, float], places: Places, texts: Mapping[str, str]):

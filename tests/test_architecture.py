@@ -21,7 +21,7 @@ ORDER = [
     "statistics", "pairing", "scoring", "baselines", "modelfile", "store", "report",
     "folds", "runs", "experiments", "factors", "ablation", "curves", "plots", "exports", "runcard",
     "places", "contributions", "explain", "html_report",
-    "synthetic", "cli_common", "cli_experiments", "cli_explain", "cli",
+    "synthetic", "demo", "cli_common", "cli_demo", "cli_experiments", "cli_explain", "cli",
 ]
 
 

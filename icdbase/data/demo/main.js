@@ -1,0 +1,242 @@
+// What happens: choose a record, ask for codes, switch fields, compare.
+
+import { WORDS } from "./words.js";
+import { announce, drawChooser, drawFields, drawPanels, drawSummary, drawWords, el, paint, scrollToSpan } from "./view.js";
+
+const $ = id => document.getElementById(id);
+const state = {
+  about: null, record: null, language: "en", comparing: false,
+  settings: [], // per panel: {model, off: Set of fields}
+  results: [null, null], // what the server said, per panel
+  base: null, // panel A's model with all fields on: what changes are told against
+  pinned: null, hovered: null, // {panel, target, code}
+};
+const asking = [null, null, null]; // a request under way, per panel, and for the base
+
+async function ask(what, body = {}, slot = null) {
+  if (slot !== null) {
+    asking[slot]?.abort();
+    asking[slot] = new AbortController();
+  }
+  let answer;
+  try {
+    answer = await fetch(`api/${what}`, {
+      method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body),
+      signal: slot === null ? undefined : asking[slot].signal,
+    });
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new Error(WORDS[state.language].failed);
+  }
+  const told = await answer.json();
+  if (!answer.ok) throw new Error(told.error);
+  return told;
+}
+
+function guard(job) {
+  return async (...given) => {
+    try {
+      $("problem").hidden = true;
+      await job(...given);
+    } catch (error) {
+      if (error.name === "AbortError") return;
+      $("problem").textContent = error.message;
+      $("problem").hidden = false;
+    }
+  };
+}
+
+const shown = () => (state.comparing ? [0, 1] : [0]);
+
+function request(setting, off) {
+  return { model: setting.model, record: state.record.texts, fields: state.about.fields.filter(field => !off.has(field)) };
+}
+
+async function predict(panels) {
+  document.body.dataset.busy = "1";
+  const first = state.settings[0];
+  const jobs = panels.map(async panel => {
+    state.results[panel] = await ask("predict", request(state.settings[panel], state.settings[panel].off), panel);
+  });
+  if (first.off.size && state.base?.model !== first.model) {
+    jobs.push(ask("predict", request(first, new Set()), 2).then(told => { state.base = { ...told, model: first.model }; }));
+  }
+  await Promise.all(jobs);
+  if (!first.off.size) state.base = { ...state.results[0], model: first.model };
+  pinSomething();
+  draw();
+  announce(state);
+  delete document.body.dataset.busy;
+}
+
+function pinSomething() {
+  const there = state.pinned && shown().includes(state.pinned.panel) && find(state.pinned);
+  if (there || state.unpinned) return;
+  const main = state.results[0].codes.find(code => code.predicted);
+  state.pinned = main ? { panel: 0, target: main.target, code: main.code } : null;
+}
+
+function find(key) {
+  return key && state.results[key.panel]?.codes.find(code => code.code === key.code && code.target === key.target);
+}
+
+function draw() {
+  drawPanels(state, actions);
+  drawFields(state, actions);
+  drawSummary(state);
+  paint(state, find(state.hovered) || find(state.pinned));
+}
+
+const actions = {
+  pin(key) {
+    const same = state.pinned && state.pinned.code === key.code && state.pinned.target === key.target && state.pinned.panel === key.panel;
+    state.pinned = same ? null : key;
+    state.unpinned = same;
+    state.hovered = null;
+    draw();
+  },
+  hover(key) {
+    state.hovered = key;
+    paint(state, find(key) || find(state.pinned));
+  },
+  toggle: guard(async (panel, field) => {
+    const off = state.settings[panel].off;
+    if (!off.delete(field)) off.add(field);
+    drawFields(state, actions);
+    paint(state, find(state.pinned));
+    await predict([panel]);
+  }),
+  model: guard(async (panel, model) => {
+    state.settings[panel].model = model;
+    await predict([panel]);
+  }),
+  goTo: (field, start) => scrollToSpan(field, start),
+};
+
+async function show(record) {
+  state.record = record;
+  state.base = state.pinned = state.hovered = null;
+  state.unpinned = false;
+  history.replaceState(null, "", record.number === undefined ? location.pathname : `#${record.number}`);
+  drawChooser(state);
+  await predict(shown());
+}
+
+const number = guard(async wanted => show(await ask("record", { number: wanted })));
+
+function random() {
+  number(Math.floor(Math.random() * state.about.n_records));
+}
+
+function allOn() {
+  state.settings.forEach(setting => setting.off.clear());
+  guard(predict)(shown());
+}
+
+function compare() {
+  state.comparing = !state.comparing;
+  document.body.classList.toggle("comparing", state.comparing);
+  $("compare").setAttribute("aria-pressed", state.comparing);
+  if (state.pinned?.panel === 1) state.pinned = null;
+  guard(predict)(shown());
+}
+
+// --- words, light and dark --------------------------------------------------------------
+
+function speak(language) {
+  state.language = language;
+  remember("language", language);
+  document.documentElement.lang = language === "zh" ? "zh-CN" : "en";
+  drawWords(state);
+  if (state.record) {
+    drawChooser(state);
+    draw();
+  }
+}
+
+function turnTheme() {
+  const dark = document.documentElement.dataset.theme
+    ? document.documentElement.dataset.theme === "dark"
+    : matchMedia("(prefers-color-scheme: dark)").matches;
+  document.documentElement.dataset.theme = dark ? "light" : "dark";
+  remember("theme", document.documentElement.dataset.theme);
+}
+
+function remember(name, value) {
+  try { localStorage.setItem(`icdbase-${name}`, value); } catch { /* a browser may forbid it */ }
+}
+
+function remembered(name) {
+  try { return localStorage.getItem(`icdbase-${name}`); } catch { return null; }
+}
+
+// --- a record of one's own --------------------------------------------------------------
+
+function chooseTab(chosen) {
+  for (const name of ["json", "fields"]) {
+    $(`tab-${name}`).setAttribute("aria-selected", name === chosen);
+    $(`tab-${name}`).tabIndex = name === chosen ? 0 : -1;
+    $(`pane-${name}`).hidden = name !== chosen;
+  }
+}
+
+async function readPasted() {
+  const written = Object.fromEntries(state.about.fields.map(field => [field, $(`write-${field}`).value]));
+  const body = $("tab-json").getAttribute("aria-selected") === "true" ? { json: $("json").value } : { record: written };
+  try {
+    const record = await ask("record", body);
+    $("dialog").close();
+    await guard(show)(record);
+  } catch (error) {
+    $("paste-problem").textContent = error.message;
+    $("paste-problem").hidden = false;
+  }
+}
+
+function forget() {
+  $("paste-form").reset();
+  $("paste-problem").hidden = true;
+}
+
+function listen() {
+  $("language").onclick = () => speak(state.language === "en" ? "zh" : "en");
+  $("theme").onclick = turnTheme;
+  $("random").onclick = random;
+  $("compare").onclick = compare;
+  $("all-on").onclick = allOn;
+  $("examples").onchange = event => number(Number(event.target.value));
+  $("open-paste").onclick = () => $("dialog").showModal();
+  $("read").onclick = readPasted;
+  $("dialog").onclose = forget;
+  for (const name of ["json", "fields"]) {
+    $(`tab-${name}`).onclick = () => chooseTab(name);
+    $(`tab-${name}`).onkeydown = event => {
+      if (!["ArrowLeft", "ArrowRight"].includes(event.key)) return;
+      chooseTab(name === "json" ? "fields" : "json");
+      $(name === "json" ? "tab-fields" : "tab-json").focus();
+    };
+  }
+  new IntersectionObserver(([seen]) => $("summary").classList.toggle("needed", !seen.isIntersecting)).observe($("codes"));
+  addEventListener("keydown", event => {
+    if (event.key === "Escape" && state.pinned && !$("dialog").open) actions.pin(state.pinned);
+  });
+}
+
+async function start() {
+  const theme = remembered("theme");
+  if (theme) document.documentElement.dataset.theme = theme;
+  state.language = remembered("language") || (navigator.language.startsWith("zh") ? "zh" : "en");
+  speak(state.language);
+  listen();
+  state.about = await ask("about");
+  const models = state.about.models.map(model => model.name);
+  state.settings = [models[0], models[1] ?? models[0]].map(model => ({ model, off: new Set() }));
+  $("pane-fields").replaceChildren(...state.about.fields.map(field => el("label", { class: "write" },
+    el("span", { lang: "zh-CN" }, field),
+    el("textarea", { id: `write-${field}`, rows: 2, spellcheck: "false", autocomplete: "off", lang: "zh-CN" }))));
+  const asked = Number(location.hash.slice(1) || state.about.examples[0].number);
+  await show(await ask("record", { number: Number.isInteger(asked) ? asked : 0 }));
+  document.body.dataset.ready = "1";
+}
+
+guard(start)();

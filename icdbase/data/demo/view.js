@@ -1,0 +1,323 @@
+// What is seen: codes with their confidence, fields with their evidence.
+
+import { ENGLISH, WORDS } from "./words.js";
+
+const $ = id => document.getElementById(id);
+const LEAST = 0.1; // spans weaker than this share of the strongest are not painted
+const N_FOR = 5, N_AGAINST = 3;
+const LETTERS = ["A", "B"];
+
+export function el(tag, attributes = {}, ...children) {
+  const node = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (name.startsWith("on")) node[name] = value;
+    else if (name.startsWith("--")) node.style.setProperty(name, value);
+    else if (value !== false && value !== null && value !== undefined) node.setAttribute(name, value === true ? "" : value);
+  }
+  node.append(...children.flat().filter(child => child !== null && child !== undefined && child !== ""));
+  return node;
+}
+
+const signed = value => (value < 0 ? "−" : "+") + Math.abs(value).toFixed(2);
+const percent = p => (p > 0.994 && p < 1 ? ">99 %" : p < 0.005 && p > 0 ? "<1 %" : `${Math.round(100 * p)} %`);
+const zh = (tag, text, more = {}) => el(tag, { lang: "zh-CN", ...more }, text);
+const reader = text => el("span", { class: "sr" }, text);
+
+export function drawWords(state) {
+  const words = WORDS[state.language];
+  document.querySelectorAll("[data-t]").forEach(node => { node.textContent = words[node.dataset.t]; });
+  document.querySelectorAll("[data-label]").forEach(node => node.setAttribute("aria-label", words[node.dataset.label]));
+  $("language").textContent = words.language;
+  $("language").lang = words.otherLanguage;
+  $("examples").setAttribute("aria-label", words.examples);
+}
+
+export function drawChooser(state) {
+  const { about, record } = state, words = WORDS[state.language];
+  const listed = about.examples.map(one => el("option", { value: one.number }, `${one.number + 1}. ${one.says}`));
+  const length = Object.values(record.texts).reduce((sum, text) => sum + Array.from(text).length, 0);
+  if (record.number === undefined) listed.unshift(el("option", { value: "", disabled: true }, words.pasted));
+  else if (!about.examples.some(one => one.number === record.number)) {
+    listed.unshift(el("option", { value: record.number }, `${record.number + 1}. ${record.texts[about.fields[0]]}`));
+  }
+  $("examples").replaceChildren(...listed);
+  $("examples").value = record.number ?? "";
+  $("version").textContent = `icdbase ${about.version}`;
+  const kind = record.number === undefined ? words.pasted : words.synthetic;
+  $("record-title").replaceChildren(kind, el("small", {}, [record.id, `${length.toLocaleString("en")} ${words.characters}`].filter(Boolean).join(" · ")));
+}
+
+// --- codes ------------------------------------------------------------------------------
+
+function keepFocus(draw) {
+  const key = document.activeElement?.dataset?.key;
+  draw();
+  if (key) document.querySelector(`[data-key="${CSS.escape(key)}"]`)?.focus({ preventScroll: true });
+}
+
+export function drawPanels(state, actions) {
+  const before = new Map();
+  document.querySelectorAll(".bar").forEach(bar => before.set(bar.dataset.bar, bar.style.getPropertyValue("--p")));
+  const panels = state.comparing ? [0, 1] : [0];
+  keepFocus(() => $("panels").replaceChildren(...panels.map(panel => drawPanel(state, actions, panel))));
+  const bars = [...document.querySelectorAll(".bar")].map(bar => [bar, bar.style.getPropertyValue("--p")]);
+  for (const [bar] of bars) if (before.has(bar.dataset.bar)) bar.style.setProperty("--p", before.get(bar.dataset.bar));
+  $("panels").getBoundingClientRect(); // lay the old lengths out, so that the new ones are reached in motion
+  for (const [bar, p] of bars) bar.style.setProperty("--p", p);
+}
+
+function differences(state, panel) {
+  const base = panel === 0 ? state.base : state.results[0];
+  const key = code => `${code.target} ${code.code}`;
+  const now = new Set(state.results[panel].codes.filter(code => code.predicted).map(key));
+  const then = new Set(base.codes.filter(code => code.predicted).map(key));
+  const added = new Set([...now].filter(code => !then.has(code)));
+  const removed = base.codes.filter(code => code.predicted && !now.has(key(code)));
+  return { added, removed, isAdded: code => added.has(key(code)), isRemoved: code => then.has(key(code)) && !now.has(key(code)) };
+}
+
+function drawPanel(state, actions, panel) {
+  const { about, settings, results } = state, words = WORDS[state.language];
+  const setting = settings[panel], result = results[panel], change = differences(state, panel);
+  const nOn = about.fields.length - setting.off.size;
+  const head = el("header", {},
+    state.comparing ? el("span", { class: `letter ${LETTERS[panel]}` }, LETTERS[panel]) : null,
+    modelChoice(state, actions, panel),
+    el("span", { class: "spent" }, words.milliseconds(Math.round(result.milliseconds))),
+  );
+  const against = panel === 0 ? words.against_all : words.against_A;
+  const [plus, minus] = [change.added.size, change.removed.length];
+  const changes = panel === 0 && !setting.off.size ? null : el("p", { class: `changes ${plus || minus ? "some" : ""}` },
+    el("b", {}, plus || minus ? `+${plus}  −${minus}` : "=", reader(plus || minus ? words.differs(plus, minus) : words.same)),
+    ` ${plus || minus ? "" : words.same + " · "}${against}`);
+  return el("article", { class: "panel", "aria-label": state.comparing ? `${words.setting} ${LETTERS[panel]}` : words.codes },
+    head, el("p", { class: "about" }, describe(state, setting, nOn)), changes,
+    about.targets.map(target => drawTarget(state, actions, panel, target, result, change)),
+    Object.keys(state.record.truth).length ? el("p", { class: "about key" }, el("span", { class: "tick" }, "✓"), ` ${words.right}`) : null);
+}
+
+function describe(state, setting, nOn) {
+  const { about } = state, words = WORDS[state.language];
+  const model = about.models.find(one => one.name === setting.model);
+  const said = [words[model.name], model.about && words.trained(model.about)].filter(part => typeof part === "string" && part);
+  return [...said, nOn === about.fields.length ? words.allFields : words.ofFields(nOn, about.fields.length)].join(" · ");
+}
+
+function modelChoice(state, actions, panel) {
+  const words = WORDS[state.language], label = `${words.model}${state.comparing ? " " + LETTERS[panel] : ""}`;
+  const chosen = state.settings[panel].model;
+  if (state.about.models.length === 1) return el("span", { class: "model" }, chosen);
+  return el("div", { class: "select small" }, el("select", {
+    "aria-label": label, "data-key": `model ${panel}`, onchange: event => actions.model(panel, event.target.value),
+  }, state.about.models.map(({ name }) => el("option", { value: name, selected: name === chosen }, name))));
+}
+
+function drawTarget(state, actions, panel, target, result, change) {
+  const words = WORDS[state.language];
+  const codes = result.codes.filter(code => code.target === target.name).sort((a, b) => b.probability - a.probability);
+  const truth = state.record.truth[target.name];
+  const row = code => drawRow(state, actions, panel, code, target, change, truth);
+  const chosen = codes.filter(code => code.predicted || change.isRemoved(code));
+  const known = new Set(codes.map(code => code.code));
+  const gone = change.removed.filter(code => code.target === target.name && !known.has(code.code)).map(code => ({ ...code, gone: true }));
+  const near = codes.filter(code => !code.predicted && !change.isRemoved(code));
+  const count = codes.filter(code => code.predicted).length;
+  const title = state.language === "en" && ENGLISH[target.name] ? [`${ENGLISH[target.name]} `, zh("small", target.name)] : [zh("span", target.name)];
+  return el("section", { class: target.single ? "target single" : "target" },
+    el("h3", {}, title, target.single ? null : el("span", { class: "count" }, String(count))),
+    el("ul", { class: "rows" }, [...chosen, ...gone].map(row)),
+    target.single
+      ? el("ul", { class: "rows near" }, near.map(row))
+      : near.length ? el("details", { class: "nearly", open: state.nearlyOpen?.[panel], ontoggle: event => { (state.nearlyOpen ??= {})[panel] = event.target.open; } },
+        el("summary", { "data-key": `nearly ${panel} ${target.name}` }, words.nearly, el("span", { class: "count" }, String(near.length)), missedMark(near, truth, words)),
+        el("ul", { class: "rows near" }, near.map(row))) : null);
+}
+
+function missedMark(near, truth, words) {
+  const missed = truth ? near.filter(code => truth.includes(code.code)).length : 0;
+  return missed ? el("span", { class: "missed" }, `✓ ${missed}`, reader(words.missed)) : null;
+}
+
+function drawRow(state, actions, panel, code, target, change, truth) {
+  const words = WORDS[state.language], key = { panel, target: code.target, code: code.code };
+  const is = one => one && one.panel === panel && one.code === code.code && one.target === code.target;
+  const pinned = is(state.pinned), removed = change.isRemoved(code), added = change.isAdded(code);
+  const sign = added ? ["+", panel === 1 ? words.only : words.added] : removed ? ["−", words.removed] : null;
+  const agreed = truth?.includes(code.code);
+  const tick = truth && (agreed || (code.predicted && !removed))
+    ? el("span", { class: agreed ? "tick" : "tick wrong", title: agreed ? (code.predicted ? words.right : words.missed) : words.wrong },
+      agreed ? "✓" : "·", reader(agreed ? (code.predicted ? words.right : words.missed) : words.wrong)) : null;
+  const inside = [
+    sign ? el("span", { class: "sign", "aria-hidden": "true" }, sign[0]) : null,
+    el("span", { class: "code" }, code.code), " ", zh(removed ? "del" : "span", code.name, { class: "name" }), " ",
+    sign ? reader(sign[1]) : null, tick,
+    code.gone ? null : el("span", { class: "p" }, percent(code.probability)),
+    code.gone ? null : el("span", { class: "bar", "data-bar": `${panel} ${code.target} ${code.code}`, "--p": code.probability, "aria-hidden": "true" }),
+  ];
+  const button = code.gone ? el("span", { class: "line" }, inside) : el("button", {
+    type: "button", class: "line", "aria-pressed": String(pinned), "aria-expanded": String(pinned), "data-key": `code ${panel} ${code.target} ${code.code}`,
+    onclick: () => actions.pin(key), onmouseenter: () => actions.hover(key), onmouseleave: () => actions.hover(null),
+    onfocus: () => actions.hover(key), onblur: () => actions.hover(null), onkeydown: step,
+  }, inside);
+  const kind = `row ${code.predicted && !code.gone ? "chosen" : ""} ${added ? "added" : ""} ${removed || code.gone ? "removed" : ""} ${pinned ? "pinned" : ""}`;
+  return el("li", { class: kind, "data-code": code.code }, button, pinned ? drawWhy(state, actions, code) : null);
+}
+
+function step(event) {
+  if (!["ArrowDown", "ArrowUp"].includes(event.key)) return;
+  const lines = [...document.querySelectorAll("button.line")].filter(line => line.offsetParent);
+  const next = lines[lines.indexOf(event.currentTarget) + (event.key === "ArrowDown" ? 1 : -1)];
+  if (next) {
+    event.preventDefault();
+    next.focus();
+  }
+}
+
+// --- why --------------------------------------------------------------------------------
+
+function drawWhy(state, actions, code) {
+  const words = WORDS[state.language], groups = grouped(state, code);
+  const most = Math.max(...groups.map(group => Math.abs(group.sum)), 1e-9);
+  const snippet = group => el("li", {}, el("button", {
+    type: "button", class: `snippet ${group.sum > 0 ? "for" : "against"}`, "--w": Math.abs(group.sum) / most,
+    "data-key": `snippet ${group.key}`, onclick: () => actions.goTo(group.field, group.start),
+  }, el("b", {}, signed(group.sum)), zh("span", group.field, { class: "where" }), zh(group.negated ? "del" : "span", group.text, { class: "words" }),
+  group.times > 1 ? words.times(group.times) : null));
+  const list = (title, chosen) => chosen.length ? [el("h4", {}, title), el("ul", {}, chosen.map(snippet))] : [];
+  const forIt = groups.filter(group => group.sum > LEAST * most).slice(0, N_FOR);
+  const against = groups.filter(group => group.sum < -LEAST * most).slice(0, N_AGAINST);
+  return el("div", { class: "why" },
+    forIt.length || against.length ? null : el("p", {}, words.nothing),
+    list(words.speaksFor, forIt), list(words.speaksAgainst, against), drawSum(words, code));
+}
+
+function grouped(state, code) {
+  const groups = new Map();
+  for (const [field, start, end, value, status] of code.spans) {
+    const text = characters(state, field).slice(start, end).join("");
+    const key = `${field} ${status === "negated"} ${text}`;
+    const group = groups.get(key) ?? { key, field, start, text: text.length > 26 ? `${text.slice(0, 24)}…` : text, negated: status === "negated", sum: 0, times: 0 };
+    group.sum += value;
+    group.times += 1;
+    group.start = Math.min(group.start, start);
+    groups.set(key, group);
+  }
+  return [...groups.values()].sort((a, b) => Math.abs(b.sum) - Math.abs(a.sum));
+}
+
+function drawSum(words, code) {
+  const text = code.spans.reduce((sum, span) => sum + span[3], code.rest);
+  const parts = [["text", text], ...["absent", "context", "limit", "bias"].map(kind => [kind, code.unplaced[kind]])];
+  const rows = parts.filter(([, value]) => value !== undefined);
+  const most = Math.max(...rows.map(([, value]) => Math.abs(value)), Math.abs(code.margin), 1e-9);
+  const line = ([kind, value]) => el("div", { class: kind }, el("dt", {}, words[kind]),
+    el("dd", { class: value < 0 ? "minus" : "plus", "--w": Math.abs(value) / most }, signed(value)));
+  return el("details", { class: "sum" }, el("summary", {}, words.sum), el("dl", {}, [...rows, ["total", code.margin]].map(line)));
+}
+
+// --- fields -----------------------------------------------------------------------------
+
+const cut = new WeakMap(); // texts as characters, once a record: Python counts code points, JavaScript halves of them
+
+function characters(state, field) {
+  if (!cut.has(state.record)) cut.set(state.record, {});
+  return (cut.get(state.record)[field] ??= Array.from(state.record.texts[field] ?? ""));
+}
+
+export function drawFields(state, actions) {
+  const panels = state.comparing ? [0, 1] : [0];
+  keepFocus(() => $("fields").replaceChildren(...state.about.fields.map(field => drawField(state, actions, panels, field))));
+  $("all-on").hidden = !panels.some(panel => state.settings[panel].off.size);
+}
+
+function drawField(state, actions, panels, field) {
+  const words = WORDS[state.language], text = state.record.texts[field];
+  const off = panels.every(panel => state.settings[panel].off.has(field));
+  const switches = panels.map(panel => {
+    const on = !state.settings[panel].off.has(field);
+    const letter = state.comparing ? LETTERS[panel] : "";
+    return el("button", {
+      type: "button", role: "switch", class: `switch ${letter}`, "aria-checked": String(on), "data-key": `switch ${panel} ${field}`,
+      "aria-label": `${words.useField}: ${field}${letter ? ` (${letter})` : ""}`, onclick: () => actions.toggle(panel, field),
+    }, el("span", { class: "knob", "aria-hidden": "true" }, letter));
+  });
+  return el("article", { class: `field${off ? " off" : ""}${text ? "" : " empty"}`, "data-field": field },
+    el("header", {}, el("h3", {}, zh("span", field), state.language === "en" && ENGLISH[field] ? el("small", {}, ENGLISH[field]) : null),
+      el("span", { class: "share" }), switches),
+    text ? zh("p", text, { class: "text" }) : el("p", { class: "text none" }, words.empty));
+}
+
+export function paint(state, code) {
+  const most = code ? Math.max(...segmentsOf(code.spans).map(part => Math.abs(part.value)), 1e-9) : 1;
+  document.querySelectorAll(".field").forEach(node => {
+    const field = node.dataset.field, letters = characters(state, field);
+    if (!letters.length) return;
+    const spans = code ? code.spans.filter(span => span[0] === field) : [];
+    const total = spans.reduce((sum, span) => sum + span[3], 0);
+    const share = node.querySelector(".share"), text = node.querySelector(".text");
+    share.textContent = spans.length && Math.abs(total) >= 0.005 ? signed(total) : "";
+    share.className = `share ${total < 0 ? "against" : "for"}`;
+    const parts = [];
+    let at = 0;
+    for (const part of segmentsOf(spans)) {
+      if (Math.abs(part.value) < LEAST * most) continue;
+      if (part.start > at) parts.push(letters.slice(at, part.start).join(""));
+      const words = letters.slice(part.start, part.end).join("");
+      parts.push(el("mark", {
+        class: part.value > 0 ? "for" : "against", "--w": Math.sqrt(Math.abs(part.value) / most), "data-start": part.start, title: signed(part.value),
+      }, part.negated ? el("del", {}, words) : words));
+      at = part.end;
+    }
+    text.replaceChildren(...parts, letters.slice(at).join(""));
+  });
+}
+
+function segmentsOf(spans) {
+  // Spans overlap (a disease's name holds words): each stretch of text carries what covers it.
+  const parts = [];
+  for (const field of new Set(spans.map(span => span[0]))) {
+    const here = spans.filter(span => span[0] === field);
+    const edges = [...new Set(here.flatMap(span => [span[1], span[2]]))].sort((a, b) => a - b);
+    for (let i = 0; i + 1 < edges.length; i++) {
+      const over = here.filter(span => span[1] <= edges[i] && span[2] >= edges[i + 1]);
+      if (!over.length) continue;
+      const value = over.reduce((sum, span) => sum + span[3], 0);
+      parts.push({ field, start: edges[i], end: edges[i + 1], value, negated: over.some(span => span[4] === "negated") });
+    }
+  }
+  return parts;
+}
+
+export function scrollToSpan(field, start) {
+  const node = document.querySelector(`.field[data-field="${CSS.escape(field)}"]`);
+  const marks = [...node.querySelectorAll("mark")];
+  const mark = marks.find(one => Number(one.dataset.start) >= start) ?? node;
+  mark.scrollIntoView({ block: "center", behavior: matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth" });
+  mark.classList.remove("flash");
+  mark.getBoundingClientRect(); // starts the animation anew
+  mark.classList.add("flash");
+}
+
+// --- in words ---------------------------------------------------------------------------
+
+export function announce(state) {
+  const words = WORDS[state.language];
+  const parts = (state.comparing ? [0, 1] : [0]).map(panel => {
+    const codes = state.results[panel].codes.filter(code => code.predicted);
+    const change = differences(state, panel), some = change.added.size || change.removed.length;
+    return `${state.comparing ? LETTERS[panel] + ": " : ""}${codes.map(code => `${code.code} ${code.name}`).join(", ")}. `
+      + (some ? words.differs(change.added.size, change.removed.length) : "");
+  });
+  $("live").textContent = parts.join(" ");
+}
+
+export function drawSummary(state) {
+  const result = state.results[0], change = differences(state, 0);
+  const singles = new Set(state.about.targets.filter(target => target.single).map(target => target.name));
+  const main = result.codes.find(code => code.predicted && singles.has(code.target));
+  const others = result.codes.filter(code => code.predicted && !singles.has(code.target)).length;
+  $("summary").replaceChildren(
+    ...(main ? [el("b", {}, main.code), zh("span", main.name), el("span", {}, percent(main.probability))] : []),
+    el("span", { class: "count" }, `+ ${others}`),
+    change.added.size || change.removed.length ? el("span", { class: "changes some" }, `+${change.added.size} −${change.removed.length}`) : "");
+}
