@@ -37,6 +37,7 @@ __all__ = ["SEED", "demo_app"]
 SEED = 2026
 """Of the synthetic records shown: another than the models' that the demo trains itself."""
 
+FIRST = 14  # shown first: many other codes, denied findings, nothing exotic
 N_LISTED = 24
 N_RECORDS = 100_000
 N_NEAR = 5
@@ -118,7 +119,7 @@ def demo_app(
         targets = [{"name": target.name, "single": target.is_single} for target in task.targets]
         examples = [_listed(simulate(number, SEED), number, task) for number in range(N_LISTED)]
         return jsonify(version=__version__, task=task.name, fields=task.text_fields, targets=targets,
-                       names=task.code_names, models=models, examples=examples, n_records=N_RECORDS)
+                       models=models, examples=examples, first=FIRST, n_records=N_RECORDS)
 
     @app.post("/api/record")
     def tell_record():

@@ -234,8 +234,8 @@ async function start() {
   $("pane-fields").replaceChildren(...state.about.fields.map(field => el("label", { class: "write" },
     el("span", { lang: "zh-CN" }, field),
     el("textarea", { id: `write-${field}`, rows: 2, spellcheck: "false", autocomplete: "off", lang: "zh-CN" }))));
-  const asked = Number(location.hash.slice(1) || state.about.examples[0].number);
-  await show(await ask("record", { number: Number.isInteger(asked) ? asked : 0 }));
+  const asked = /^#\d+$/.test(location.hash) ? Number(location.hash.slice(1)) : state.about.first;
+  await show(await ask("record", { number: asked }));
   document.body.dataset.ready = "1";
 }
 
