@@ -75,16 +75,11 @@ def _listening(host: str, port: int) -> socket.socket:
     from icdbase.errors import UsageError
 
     try:
-        family, kind, protocol, _, place = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        listener = socket.socket(family, kind, protocol)
-        if os.name == "posix":
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(place)
+        place = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        return socket.create_server(place[4][:2], family=place[0])
     except OSError as error:
         remedy = "--port 0 takes a free one, --host 127.0.0.1 is this machine"
         raise UsageError(f"cannot listen on {host}, port {port} ({error.strerror}); {remedy}") from None
-    listener.listen()
-    return listener
 
 
 def _address(host: str, port: int) -> str:

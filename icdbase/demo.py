@@ -26,7 +26,7 @@ from werkzeug.exceptions import HTTPException
 
 from icdbase import __version__
 from icdbase.coder import IcdCoder
-from icdbase.errors import IcdbaseError, UsageError, did_you_mean
+from icdbase.errors import DataError, IcdbaseError, UsageError, did_you_mean
 from icdbase.explain import CodeExplanation, explain
 from icdbase.records import check_frame
 from icdbase.synthetic import simulate
@@ -132,20 +132,18 @@ def demo_app(
     @app.post("/api/predict")
     def predict():
         asked = _asked()
-        coder = coders.get(asked.get("model"))
-        if coder is None:
-            raise UsageError(f"unknown model{did_you_mean(str(asked.get('model')), coders)}")
-        record = asked.get("record")
+        name, record = asked.get("model"), asked.get("record")
+        if name not in list(coders):
+            raise UsageError(f"unknown model{did_you_mean(str(name), coders)}")
         if not isinstance(record, dict):
             raise UsageError("the record must be an object of fields and texts")
-        fields = task.check_fields(asked.get("fields", task.text_fields)) if asked.get("fields") != [] else ()
+        fields = _fields(asked.get("fields"), task)
+        read = {field: record.get(field) if field in fields else "" for field in task.text_fields}
         with turn:
             started = perf_counter()
-            told = explain(coder, {name: record.get(name) if name in fields else "" for name in task.text_fields},
-                           n_near=N_NEAR)
+            told = explain(coders[name], read, n_near=N_NEAR)
             took = perf_counter() - started
-        codes = [_code(code) for code in told.codes]
-        return jsonify(codes=codes, milliseconds=round(1000 * took, 1))
+        return jsonify(codes=[_code(code) for code in told.codes], milliseconds=round(1000 * took, 1))
 
     return app
 
@@ -189,7 +187,7 @@ def refused(method: str, headers: Mapping[str, str], names: Collection[str]) -> 
 def _is_ours(host: str, names: Collection[str]) -> bool:
     """Whether a Host header names this machine by address, or by a name of ours."""
     try:
-        name = urlsplit(f"//{host}").hostname or ""
+        name = "" if "@" in host else urlsplit(f"//{host}").hostname or ""
     except ValueError:
         return False
     if name == "localhost" or name in {known.lower() for known in names}:
@@ -217,12 +215,21 @@ def _asked() -> dict:
     return asked
 
 
+def _fields(given, task: Task) -> tuple[str, ...]:
+    """Return the fields to be read: all by default, none where none is named."""
+    if given is None:
+        return task.text_fields
+    if not isinstance(given, list) or not all(isinstance(name, str) for name in given):
+        raise UsageError("fields must be a list of field names")
+    return task.check_fields(given) if given else ()
+
+
 def _listed(one, number: int, task: Task) -> dict:
     return {"number": number, "id": one.id, "says": one.texts.get(task.text_fields[0], "")}
 
 
 def _synthetic(number, task: Task) -> dict:
-    if not isinstance(number, int) or not 0 <= number < N_RECORDS:
+    if type(number) is not int or not 0 <= number < N_RECORDS:
         raise UsageError(f"the number of a synthetic record lies between 0 and {N_RECORDS - 1}")
     one = simulate(number, SEED)
     row = {task.id_field: one.id, **one.texts, task.main.name: one.main, task.others.name: list(one.others)}
@@ -248,10 +255,11 @@ def _given(record, task: Task) -> dict:
     """Check a record as a file's would be, and tell it with its labels, where it has them."""
     if not isinstance(record, dict):
         raise UsageError("this is no record; paste an object {\"" + task.text_fields[0] + "\": \"...\"}")
-    frame = pd.DataFrame([record], dtype=object)
-    if task.id_field not in frame:
-        frame.index = ["1"]
-    checked = check_frame(frame, task)
+    frame = pd.DataFrame([{**record, task.id_field: record.get(task.id_field) or "1"}], dtype=object)
+    try:
+        checked = check_frame(frame, task)
+    except DataError as error:
+        raise DataError("this record", error.problems) from None
     row = checked.iloc[0]
     texts = {name: row[name] for name in task.text_fields}
     if not any(text.strip() for text in texts.values()):
@@ -260,7 +268,7 @@ def _given(record, task: Task) -> dict:
         target.name: list(row[target.name]) if isinstance(row[target.name], tuple) else [row[target.name]]
         for target in task.targets if target.name in checked and row[target.name] is not None
     }
-    return {"id": str(checked.index[0]) if task.id_field in record else "", "texts": texts, "truth": truth}
+    return {"id": str(checked.index[0]) if record.get(task.id_field) else "", "texts": texts, "truth": truth}
 
 
 def _code(code: CodeExplanation) -> dict:
