@@ -175,10 +175,10 @@ def refused(method: str, headers: Mapping[str, str], names: Collection[str]) -> 
     if method not in ("GET", "HEAD", "POST"):
         return 405, "only GET and POST are answered"
     origin = headers.get("Origin")
-    if (origin and urlsplit(origin).netloc != host) or headers.get("Sec-Fetch-Site") in ("cross-site", "same-site"):
-        # A link from elsewhere may open the page; it holds nothing until the page itself asks.
-        if method == "POST" or headers.get("Sec-Fetch-Mode") != "navigate":
-            return 403, "requests from other sites are not answered"
+    elsewhere = (origin and urlsplit(origin).netloc != host) or headers.get("Sec-Fetch-Site") in ("cross-site", "same-site")
+    # A link from elsewhere may open the page; it holds nothing until the page itself asks.
+    if elsewhere and (method == "POST" or headers.get("Sec-Fetch-Mode") != "navigate"):
+        return 403, "requests from other sites are not answered"
     if method == "POST" and headers.get("Content-Type", "").split(";")[0].strip().lower() != "application/json":
         return 415, "send JSON, as application/json"
     return None

@@ -4,12 +4,10 @@ import json
 import subprocess
 import sys
 import urllib.request
-from threading import Thread
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from werkzeug.serving import WSGIRequestHandler, make_server
 
 import icdbase
 from icdbase import cli_demo
