@@ -146,13 +146,13 @@ ANALYTES = (
 
 # A bracket that holds the value, 血钾(4.22 mmol/l↓), or one that is skipped, and the words before a value.
 _VALUE = re.compile(
-    r"(?:\s?\((?=\d+(?:\.\d+)?\s?[×x*^a-zμ%/0-9·.]*\s?[↑↓]?\s?[),;])"
+    r"(?:\s?\((?=\d{1,9}(?:\.\d{1,9})?\s?[×x*^a-zμ%/0-9·.]{0,20}\s?[↑↓]?\s?[),;])"
     r"|(?:\s?\([^()。;]{0,14}\))?[\s:=是为约在达示值测定结果>-]{0,5}"
     r"(?:明显)?(?:高达|最高|升高|增高|降低|减低|下降|偏高|偏低|[↑↓])?(?:,(?=[为达至约]))?[\s:为至约达到<>≤≥]{0,3})"
     r"(?P<number>\d{1,3}(?:,\d{3})+(?![\d,])(?:\.\d+)?|\d+(?:\.\d+)?)(?![-./年]\d{1,2}[-./月]\d)"
     r"(?:\s?[-~–至]\s?(?P<upper>\d+(?:\.\d+)?))?\s?[↑↓hl]?\s?"
     # A bare word behind a blank is the next quantity and no unit: ldl-c2.21 tg1.62.
-    r"(?P<unit>(?:[×*^μ%℃°/·]|(?<=\d)[a-z]|(?=[a-zμ]+/|x\s?10|mm|cm|bpm|[sg]\b)[a-z])"
+    r"(?P<unit>(?:[×*^μ%℃°/·]|(?<=\d)[a-z]|(?=[a-zμ]{1,9}/|x\s?10|mm|cm|bpm|[sg]\b)[a-z])"
     r"[a-zμ%0-9^/·.*]{0,19}(?:\((?:feu|ddu)\))?|次/分钟?|次|度)?"
 )
 _NEXT = re.compile(
