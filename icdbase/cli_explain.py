@@ -15,7 +15,7 @@ AROUND = 6
 
 @click.command(epilog="\b\nExamples:\n"
                "  icdbase explain --model models/first --input a.json --record 7\n"
-               "  icdbase explain --model models/first --input a.json --record 7 --code E11.900")
+               "  icdbase explain --model models/first --input a.json --record 7 --json")
 @click.option("--model", "model_folder", type=FOLDER, required=True, help="Model folder written by train.")
 @click.option("--input", "input_file", type=FILE, required=True, help="Records, with or without labels.")
 @click.option("--record", "record_id", required=True, help="Id of the record to explain.")
