@@ -93,23 +93,43 @@ def _in_context(items, texts) -> str:
 @click.option("--gold", "gold_file", type=FILE, required=True, help="Labelled records.")
 @click.option("--pred", "pred_file", type=FILE, required=True, help="Submission that was scored.")
 @click.option("--out", "out_file", type=click.Path(path_type=Path, dir_okay=False), required=True, help="Page to write.")
+@click.option("--train", "train_file", type=FILE, help="Training records: their majority baseline stands beside.")
 @click.option("--with-text", is_flag=True, help="Quote the hardest records: the page is then patient data.")
 @click.option("--language", type=click.Choice(["en", "zh"]), default="en", show_default=True, help="Shown first.")
-def report(model_folder, gold_file, pred_file, out_file, with_text, language):
+def report(model_folder, gold_file, pred_file, out_file, train_file, with_text, language):
     """Write a scored run as one self-contained HTML page."""
-    from icdbase import load, read_records, read_submission
+    from icdbase import load, majority_predictions, read_records, read_submission, score
     from icdbase.html_report import write_report
     from icdbase.store import read_card
 
-    coder, card = load(model_folder), read_card(model_folder)
+    coder = load(model_folder)
     gold = read_records(gold_file, coder.task, require_labels=True)
+    baselines = {}
+    if train_file:
+        train = read_records(train_file, coder.task, require_labels=True)
+        baselines["majority baseline"] = score(gold, majority_predictions(train, gold, coder.task), coder.task)
     commands = (
-        f"icdbase train --train TRAIN.json --model {model_folder} --seed {card['seed']}",
+        _train_command(coder, train_file or "TRAIN.json", model_folder),
         f"icdbase predict --model {model_folder} --input {gold_file} --out {pred_file}",
         f"icdbase score --gold {gold_file} --pred {pred_file}",
         f"icdbase report --model {model_folder} --gold {gold_file} --pred {pred_file} --out {out_file}",
     )
-    write_report(out_file, coder, gold, read_submission(pred_file, coder.task), card=card, with_text=with_text,
-                 commands=commands, title=gold_file.name, language=language)
+    write_report(out_file, coder, gold, read_submission(pred_file, coder.task), baselines=baselines,
+                 card=read_card(model_folder), with_text=with_text, commands=commands, title=gold_file.name,
+                 language=language)
     quoted = "; quotes records: treat it as patient data" if with_text else ""
     click.echo(f"{len(gold):,} records: {out_file}{quoted}")
+
+
+def _train_command(coder, train_file, model_folder) -> str:
+    """Return the command line that trains such a model."""
+    from icdbase.coder import SETTINGS
+
+    parameters = coder.get_params(deep=False)
+    command = f"icdbase train --train {train_file} --model {model_folder} --seed {coder.random_state}"
+    for setting, chosen in SETTINGS.items():
+        if chosen and all(parameters[name] == value for name, value in chosen.items()):
+            command += f" --setting {setting}"
+    if coder.fields is not None:
+        command += f" --fields {','.join(coder.fields)}"
+    return command if coder.task.name == "ccl25" else f"{command} --task {coder.task.name}"

@@ -17,7 +17,8 @@ from icdbase.errors import UsageError
 from icdbase.explain import explain
 from icdbase.files import atomic_write
 from icdbase.pairing import Pairs, align
-from icdbase.scoring import confusion, per_code_table, record_scores, score
+from icdbase.scoring import Scores, confusion, per_code_table, record_scores, score
+from icdbase.tasks import CCL25
 
 __all__ = ["PUBLISHED", "coupled_errors", "reliability", "report_html", "write_report"]
 
@@ -36,12 +37,13 @@ N_BINS = 10
 N_COUPLED = 20
 MAX_CODES_EXPLAINED = 6
 MAX_SPANS = 5
+WEAKEST_SHOWN = 0.05  # of the strongest span; what is weaker explains nothing
 AROUND = 16
 
 
 def write_report(
-    path, coder: IcdCoder, gold: pd.DataFrame, predictions: pd.DataFrame, *, card: Mapping | None = None,
-    with_text: bool = False, commands: tuple[str, ...] = (), title: str = "", n_hardest: int = 12,
+    path, coder: IcdCoder, gold: pd.DataFrame, predictions: pd.DataFrame, *, baselines: Mapping[str, Scores] | None = None,
+    card: Mapping | None = None, with_text: bool = False, commands: tuple[str, ...] = (), title: str = "", n_hardest: int = 12,
     n_bootstrap: int = 1000, language: str = "en",
 ) -> Path:
     """Write the page of :func:`report_html` to a file, whole or not at all.
@@ -49,7 +51,7 @@ def write_report(
     Parameters
     ----------
     path : str or os.PathLike
-    coder, gold, predictions, card, with_text, commands, title, n_hardest, n_bootstrap, language
+    coder, gold, predictions, baselines, card, with_text, commands, title, n_hardest, n_bootstrap, language
         As for :func:`report_html`.
 
     Returns
@@ -57,7 +59,7 @@ def write_report(
     Path
     """
     page = report_html(
-        coder, gold, predictions, card=card, with_text=with_text, commands=commands, title=title,
+        coder, gold, predictions, baselines=baselines, card=card, with_text=with_text, commands=commands, title=title,
         n_hardest=n_hardest, n_bootstrap=n_bootstrap, language=language,
     )
     with atomic_write(path) as file:
@@ -66,8 +68,8 @@ def write_report(
 
 
 def report_html(
-    coder: IcdCoder, gold: pd.DataFrame, predictions: pd.DataFrame, *, card: Mapping | None = None,
-    with_text: bool = False, commands: tuple[str, ...] = (), title: str = "", n_hardest: int = 12,
+    coder: IcdCoder, gold: pd.DataFrame, predictions: pd.DataFrame, *, baselines: Mapping[str, Scores] | None = None,
+    card: Mapping | None = None, with_text: bool = False, commands: tuple[str, ...] = (), title: str = "", n_hardest: int = 12,
     n_bootstrap: int = 1000, language: str = "en",
 ) -> str:
     """Return a scored run as a page of HTML in English and Chinese.
@@ -80,6 +82,8 @@ def report_html(
         Labelled records with their text.
     predictions : pandas.DataFrame
         As :meth:`IcdCoder.predict` or :func:`icdbase.read_submission` return them.
+    baselines : mapping of name to Scores, optional
+        What else was scored on the same records.
     card : mapping, optional
         The model card; see :func:`icdbase.store.read_card`.
     with_text : bool
@@ -123,7 +127,7 @@ def report_html(
         title=title,
         with_text=with_text,
         scores=scores.to_dict(),
-        published=PUBLISHED,
+        standings=_standings(scores, baselines or {}, PUBLISHED if task.name == CCL25.name else ()),
         names=task.code_names,
         confusions=[(target.name, _confusion_rows(gold, predictions, task, target.name))
                     for target in task.targets if target.is_single],
@@ -131,7 +135,7 @@ def report_html(
         curves=[_curve(target, pairs, probabilities[target.name]) for target in task.targets],
         coupled=[(target.name, coupled_errors(pairs, target.name)[:N_COUPLED])
                  for target in task.targets if not target.is_single],
-        hardest=_hardest(coder, gold, predictions, pairs, n_hardest, with_text),
+        hardest=_hardest(coder, gold, predictions, pairs, probabilities, n_hardest, with_text),
         settings=_settings(coder, card),
         commands=commands,
     )
@@ -139,6 +143,21 @@ def report_html(
 
 def _figure(value: float | None, digits: int = 3) -> str:
     return "–" if value is None or value != value else f"{value:.{digits}f}"  # NaN differs from itself
+
+
+def _standings(scores: Scores, baselines: Mapping[str, Scores], published) -> list[tuple[str, list[dict]]]:
+    """Per metric this run, what was scored on the same records, and published figures; best first."""
+    tables = []
+    for metric, name in (("Acc", "acc"), ("recall variant", "acc_recall_variant")):
+        rows = [{"kind": "other", "en": en, "zh": zh, "data": data, "value": value, "interval": None}
+                for en, zh, data, of, value in published if of == metric]
+        for system, scored in {"": scores, **baselines}.items():
+            interval = scored.acc_interval if name == "acc" else None
+            kind = "same" if system else "run"
+            rows.append({"kind": kind, "en": system, "zh": system, "value": getattr(scored, name), "interval": interval})
+        known = [row for row in rows if row["value"] is not None]
+        tables.append((metric, sorted(known, key=lambda row: -row["value"])))
+    return tables
 
 
 def _confusion_rows(gold, predictions, task, target: str) -> dict:
@@ -150,12 +169,16 @@ def _confusion_rows(gold, predictions, task, target: str) -> dict:
     return {"columns": list(counts.columns), "rows": rows}
 
 
-def _code_rows(gold, predictions, task) -> list[tuple[str, list[dict]]]:
-    """Per target the codes that occur, most frequent first."""
+def _code_rows(gold, predictions, task) -> list[tuple[str, list[dict], int]]:
+    """Per target the codes that occur, most frequent first, and the length of the longest bar."""
     table = per_code_table(gold, predictions, task)
     table = table[(table["support"] > 0) | (table["predicted"] > 0)]
     table = table.sort_values(["support", "predicted"], ascending=False, kind="stable")
-    return [(target.name, table[table["target"] == target.name].to_dict("records")) for target in task.targets]
+    table["right"] = (table["recall"] * table["support"]).fillna(0).round().astype(int)
+    table["missed"], table["wrong"] = table["support"] - table["right"], table["predicted"] - table["right"]
+    longest = (table["support"] + table["wrong"]).groupby(table["target"]).max()
+    return [(target.name, table[table["target"] == target.name].to_dict("records"), int(longest.get(target.name, 1)))
+            for target in task.targets]
 
 
 def reliability(p: np.ndarray, truth: np.ndarray, n_bins: int = N_BINS) -> list[dict]:
@@ -214,21 +237,28 @@ def _curve(target, pairs: Pairs, p: pd.DataFrame) -> dict:
     return {"target": target.name, "single": target.is_single, "points": points, "error": error, "count": len(values)}
 
 
-def coupled_errors(pairs: Pairs, target: str) -> list[tuple[str, str, int]]:
+def coupled_errors(pairs: Pairs, target: str) -> list[tuple[str, str, int, float]]:
     """Count which code was predicted where which was missed, in the same record.
+
+    Frequent codes fail together by chance; so the count that independent errors
+    would give stands beside: records with the one times records with the other,
+    over all records.
 
     Returns
     -------
-    list of (missed, wrongly predicted, records)
-        Most frequent first.
+    list of (missed, wrongly predicted, records, records by chance)
+        Those furthest above chance first.
     """
-    counts: Counter = Counter()
+    together, missed, wrong = Counter(), Counter(), Counter()
     for truth, guess in zip(*pairs.codes[target], strict=True):
-        counts.update(product(truth - guess, guess - truth))
-    return [(*pair, count) for pair, count in sorted(counts.items(), key=lambda item: (-item[1], item[0]))]
+        missed.update(truth - guess)
+        wrong.update(guess - truth)
+        together.update(product(truth - guess, guess - truth))
+    rows = [(*pair, count, missed[pair[0]] * wrong[pair[1]] / len(pairs.index)) for pair, count in together.items()]
+    return sorted(rows, key=lambda row: (row[3] - row[2], row[:2]))
 
 
-def _hardest(coder, gold, predictions, pairs: Pairs, n: int, with_text: bool) -> list[dict]:
+def _hardest(coder, gold, predictions, pairs: Pairs, probabilities, n: int, with_text: bool) -> list[dict]:
     worst = record_scores(gold, predictions, coder.task)["acc"].nsmallest(n, keep="first")
     position = {record: place for place, record in enumerate(pairs.index)}
     listed = []
@@ -236,9 +266,10 @@ def _hardest(coder, gold, predictions, pairs: Pairs, n: int, with_text: bool) ->
         targets = []
         for target in coder.task.targets:
             truth, guess = (_as_set(side[position[record]]) for side in pairs.codes[target.name])
+            believed = probabilities[target.name].loc[record]
             targets.append({
-                "name": target.name, "right": sorted(truth & guess),
-                "missed": sorted(truth - guess), "wrong": sorted(guess - truth),
+                "name": target.name, "p": {code: float(believed.get(code, 0.0)) for code in truth | guess},
+                "right": sorted(truth & guess), "missed": sorted(truth - guess), "wrong": sorted(guess - truth),
             })
         evidence = _evidence(coder, gold.loc[[record]], targets) if with_text else []
         listed.append({"id": str(record), "acc": acc, "targets": targets, "evidence": evidence})
@@ -271,10 +302,12 @@ def _evidence(coder, record: pd.DataFrame, targets) -> list[dict]:
 def _in_context(code, texts) -> list[dict]:
     """Return the strongest spans of different words, each with a little text around it."""
     spans, seen = [], set()
-    for item in sorted(code.evidence, key=lambda item: -abs(item.strength)):
-        if (item.field, item.text) in seen or len(spans) == MAX_SPANS:
+    ranked = sorted(code.evidence, key=lambda item: -abs(item.strength))
+    for item in ranked:
+        weak = abs(item.strength) < WEAKEST_SHOWN * abs(ranked[0].strength)
+        if item.text in seen or weak or len(spans) == MAX_SPANS:
             continue
-        seen.add((item.field, item.text))
+        seen.add(item.text)
         text = texts[item.field]
         spans.append({
             "item": item, "before": text[max(item.start - AROUND, 0) : item.start],
@@ -283,20 +316,22 @@ def _in_context(code, texts) -> list[dict]:
     return spans
 
 
-def _settings(coder: IcdCoder, card: Mapping | None) -> list[tuple[str, str]]:
-    """Flatten a model card, or the parameters where there is none."""
+def _settings(coder: IcdCoder, card: Mapping | None) -> list[tuple[str, list[tuple[str, str]]]]:
+    """Group a model card, or the parameters where there is none."""
     if card is None:
-        return [(name, str(value)) for name, value in coder.get_params(deep=False).items() if name != "task"]
-    rows = []
+        card = {"parameters": {name: v for name, v in coder.get_params(deep=False).items() if name != "task"}}
+    groups: dict[str, list[tuple[str, str]]] = {"model": []}
     for name, value in card.items():
         if name in ("format", "format_version", "scores") or value is None:
             continue
         if isinstance(value, Mapping):
-            rows += [(f"{name}: {inner}", _plain(item)) for inner, item in value.items()]
+            groups[name] = [(inner, _plain(item)) for inner, item in value.items()]
         else:
-            rows.append((name, _plain(value)))
-    return rows
+            groups["model"].append((name, _plain(value)))
+    return [(name, rows) for name, rows in groups.items() if rows]
 
 
 def _plain(value) -> str:
+    if value is None or (isinstance(value, (list, tuple)) and not value):
+        return "–"
     return ", ".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)

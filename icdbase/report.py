@@ -106,8 +106,8 @@ def _figure(value: float | None) -> str:
     return "-" if value is None or value != value else f"{value:.3f}"  # NaN differs from itself
 
 
-def where_it_lies(paths: Mapping[str, Path], next_command: str = "") -> str:
+def where_it_lies(paths: Mapping[str, Path], *next_commands: str) -> str:
     """List what was written, and what to type next."""
     width = max(len(name) for name in paths)
     lines = [f"{name:<{width}}  {path}" for name, path in paths.items()]
-    return "\n".join(lines + (["", "next:", f"  {next_command}"] if next_command else []))
+    return "\n".join(lines + (["", "next:", *(f"  {command}" for command in next_commands)] if next_commands else []))

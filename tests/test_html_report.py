@@ -1,5 +1,6 @@
 """The page says what the scores say, stands alone, and keeps the records to itself."""
 
+import dataclasses
 import re
 from html.parser import HTMLParser
 
@@ -7,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from click.testing import CliRunner
+from sklearn.base import clone
 
 import icdbase
 from icdbase.cli import main
@@ -50,8 +52,10 @@ def predicted(coder, held_out):
 
 
 @pytest.fixture(scope="module")
-def page(coder, held_out, predicted):
-    return report_html(coder, held_out, predicted, n_bootstrap=200, title="held out", commands=("icdbase synth",))
+def page(coder, train, held_out, predicted):
+    majority = icdbase.score(held_out, icdbase.majority_predictions(train, held_out), n_bootstrap=50)
+    return report_html(coder, held_out, predicted, n_bootstrap=200, title="held out", commands=("icdbase synth",),
+                       baselines={"majority baseline": majority})
 
 
 @pytest.fixture(scope="module")
@@ -131,7 +135,43 @@ def test_coupled_errors_by_hand():
     index = ["1", "2", "3"]
     gold = pd.DataFrame({MAIN: ["I20.000"] * 3, OTHERS: [("A", "B"), ("A",), ("C",)]}, index)
     pred = pd.DataFrame({MAIN: ["I20.000"] * 3, OTHERS: [("X", "B"), ("X",), ()]}, index)
-    assert coupled_errors(align(gold, pred, CCL25, "raise"), OTHERS) == [("A", "X", 2)]
+    assert coupled_errors(align(gold, pred, CCL25, "raise"), OTHERS) == [("A", "X", 2, 4 / 3)]
+
+
+def test_pairs_above_chance_come_first():
+    # B and Y fail together twice of three; A fails in every record, so A with X is no news.
+    index = ["1", "2", "3"]
+    gold = pd.DataFrame({MAIN: ["I20.000"] * 3, OTHERS: [("A", "B"), ("A", "B"), ("A",)]}, index)
+    pred = pd.DataFrame({MAIN: ["I20.000"] * 3, OTHERS: [("Y",), ("Y",), ("X",)]}, index)
+    rows = coupled_errors(align(gold, pred, CCL25, "raise"), OTHERS)
+    assert rows[0] == ("B", "Y", 2, 4 / 3)
+    assert rows[1:] == [("A", "X", 1, 1.0), ("A", "Y", 2, 2.0)]
+
+
+def test_the_run_stands_among_the_others(page, held_out, predicted, coder):
+    acc = re.search(r"Official score \(Acc\); whisker.*?</table>", page, re.DOTALL).group()
+    figures = [float(value) for value in re.findall(r'<td class="n">([\d.]+)</td>', acc)]
+    assert figures == sorted(figures, reverse=True)
+    assert acc.count('<tr class="run">') == acc.count('<tr class="same">') == 1
+    assert acc.count('class="whisker"') == 2
+
+
+def test_published_figures_only_beside_their_task(coder, held_out, predicted):
+    renamed = clone(coder).set_params(task=dataclasses.replace(CCL25, name="mine"))
+    for name, value in vars(coder).items():
+        if name.endswith("_"):
+            setattr(renamed, name, value)
+    text = report_html(renamed, held_out, predicted, n_bootstrap=50)
+    assert "CCL25 test" not in text
+    assert "0.8672" not in text
+
+
+def test_bars_add_up(page, held_out, predicted):
+    for code, gold, guessed, counts in re.findall(
+        r'<th scope="row">([^<]+)</th>.*?<td class="n">(\d+)</td><td class="n">(\d+)</td>.*?class="sr">([\d, ]+)<', page
+    ):
+        right, missed, wrong = map(int, counts.split(", "))
+        assert (right + missed, right + wrong) == (int(gold), int(guessed)), code
 
 
 def test_nothing_wrong_nothing_listed(coder, held_out):
@@ -160,11 +200,12 @@ def test_command(coder, held_out, predicted, tmp_path):
     icdbase.write_submission(predicted, tmp_path / "pred.json")
     out = tmp_path / "report.html"
     arguments = ["report", f"--model={tmp_path / 'model'}", f"--gold={tmp_path / 'gold.json'}",
-                 f"--pred={tmp_path / 'pred.json'}", f"--out={out}"]
+                 f"--pred={tmp_path / 'pred.json'}", f"--out={out}", f"--train={tmp_path / 'gold.json'}"]
     result = CliRunner().invoke(main, arguments)
     assert result.exit_code == 0, result.output
     assert result.stdout == f"50 records: {out}\n"
     text = out.read_text(encoding="utf-8")
-    assert "training_data: sha256" in text
+    assert icdbase.store.fingerprint(held_out) in text
+    assert "majority baseline" in text
     assert f"icdbase score --gold {tmp_path / 'gold.json'}" in text
     assert out.stat().st_size < 500_000
