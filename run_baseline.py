@@ -2,6 +2,9 @@
 
 import argparse
 import json
+import os
+import shutil
+import sys
 from pathlib import Path
 
 from icdbase import IcdCoder, majority_predictions, progress, read_records, save, score, write_submission
@@ -39,10 +42,12 @@ def main():
         write_report(paths["report"], coder, test, codes, baselines={"majority baseline": majority},
                      card=read_card(paths["model"]), title=Path(args.test).name,
                      commands=(f"python run_baseline.py --train {args.train} --test {args.test} --out {args.out} --seed {args.seed}",))
+    # Without an activated environment "icdbase" alone would not be found.
+    icdbase = "icdbase" if shutil.which("icdbase") else os.path.relpath(Path(sys.executable).parent / "icdbase")
     print(where_it_lies(
         paths,
-        f"icdbase check --input {args.test} --pred {paths['predictions']}",
-        f"icdbase explain --model {paths['model']} --input {args.test} --record {test.index[0]}",
+        f"{icdbase} check --input {args.test} --pred {paths['predictions']}",
+        f"{icdbase} explain --model {paths['model']} --input {args.test} --record {test.index[0]}",
     ))
 
 

@@ -150,6 +150,8 @@ def test_run_baseline_does_the_same_job(folder, tmp_path):
     assert (tmp_path / "model" / "model.json").is_file()
     assert set(KEYS) <= set(json.loads((tmp_path / "scores.json").read_text(encoding="utf-8")))
     assert "majority baseline" in done.stdout and "icdbase check --input" in done.stdout
+    assert f"report       {tmp_path / 'report.html'}" in done.stdout
+    assert "majority baseline" in (tmp_path / "report.html").read_text(encoding="utf-8")
 
 
 def test_run_baseline_explains_a_bad_file(folder, tmp_path):
