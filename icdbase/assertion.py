@@ -58,7 +58,7 @@ _ITEM_ENDS = frozenset(",、。;及和或等史病与")
 _ITEM_JOINTS = frozenset(" 及和或与、")
 _DELIMITERS = {",": 1, ";": 2, "。": 3, "!": 3, "\n": 3, ":": _HEADING, " ": _BLANK}
 # What stands before and behind an answer: 高血压史:无。
-_ANSWER_STARTS, _ANSWER_ENDS = frozenset(":([ "), frozenset(",;。 \n)]")
+_ANSWER_STARTS, _ANSWER_ENDS = frozenset(":([ 史"), frozenset(",;。 \n)]")
 
 
 @dataclass(frozen=True)

@@ -8,14 +8,14 @@ of one scan.  :func:`find_measurements` tells every number with its place,
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from types import MappingProxyType
 from typing import NamedTuple
 
-from icdbase.analytes import ANALYTES, read_analyte, read_number
+from icdbase.analytes import ANALYTES, read_analyte
+from icdbase.cardiac import BEATS, LESIONS, read_beats, read_lesion
 from icdbase.durations import DISEASES, read_age, read_size, read_smoking, read_years
 from icdbase.grades import GRADE_WORDS, blood_pressure_grade, read_grade
 from icdbase.matching import PhraseMatcher, expand
@@ -97,6 +97,7 @@ def _measurements() -> Iterator[Measurement]:
     yield Measurement("stenosis_max", "%", 0, 100, "worst stenosis of all")
     yield Measurement("vessels_narrowed", "", 0, 4, "vessels with 50 % or more")
     yield Measurement("timi_min", "", 0, 3, "poorest TIMI flow")
+    yield Measurement("valve_lesion", "", 1, 4, "worst valve lesion: 1 trace, 2 mild, 3 moderate, 4 severe")
     yield Measurement("stents", "", 1, 10, "most stents told at one place")
     yield Measurement("pac_count", "/24h", 0, 200_000, "premature atrial beats")
     yield Measurement("pvc_count", "/24h", 0, 200_000, "premature ventricular beats")
@@ -113,15 +114,6 @@ MEASUREMENTS: tuple[Measurement, ...] = tuple(_measurements())
 
 _BY_NAME = {measurement.name: measurement for measurement in MEASUREMENTS}
 
-_BEATS = re.compile(
-    r"(?:总数|共|总计|数|有|计|为|:|,|\s|\(|约|达|总|个数|单发|搏动|发生|发作|出现){0,4}"
-    r"(?P<number>\d{1,3}(?:,\d{3})+|\d+)\s?(?:次|个|beats|阵)?"
-)
-_BEAT_WORDS = {
-    "pac_count": "房早|{房性/室上性}{早搏/期前收缩/期外收缩/异位搏动/搏动/逸搏}|室上早|pac{/s}|apc{/s}|apb{/s}|svpb|sve",
-    "pvc_count": "室早|室性{早搏/期前收缩/期外收缩/异位搏动/搏动}|pvc{/s}|vpc{/s}|vpb{/s}|pvb{/s}|ve",
-}
-
 Reader = Callable[[object, str, int, int], Iterable[tuple[str, float, int, int]]]
 
 
@@ -136,7 +128,7 @@ def _matcher() -> PhraseMatcher:
 
     for name, forms in DISEASES.items():
         add(forms, _read_disease, name)
-    for name, forms in _BEAT_WORDS.items():
+    for name, forms in BEATS.items():
         add(forms, _read_beats, name)
     for analyte in ANALYTES:
         add(analyte.forms, read_analyte, analyte)
@@ -146,6 +138,7 @@ def _matcher() -> PhraseMatcher:
         add(forms, _read_class, word)
     add("timi{/i/ii/iii}", _read_timi, None)
     add("枚", _read_stents, None)
+    add(LESIONS, _read_valve, None)
     add("{吸/抽/嗜}烟{史/}|烟龄", _read_smoking, None)
     add("{小/多发/}结节{影/灶/}|磨玻璃{影/结节/}", _read_nodule, None)
     add("岁", _read_age, None)
@@ -219,15 +212,18 @@ def _read_disease(name: str, text: str, start: int, end: int):
 
 
 def _read_beats(name: str, text: str, start: int, end: int):
-    match = _BEATS.match(text, end, end + 24)
-    if match and (match[0][-1] in "次个阵s" or "总" in match[0]):
-        return [(name, read_number(match["number"]), start, match.end())]
-    return []
+    read = read_beats(text, end)
+    return [(name, read[0], start, read[1])] if read else []
 
 
 def _read_timi(what, text: str, start: int, end: int):
     read = read_timi(text, start, end)
     return [("timi", float(read[0]), start, read[1])] if read else []
+
+
+def _read_valve(what, text: str, start: int, end: int):
+    read = read_lesion(text, start, end)
+    return [("valve_lesion", read[0], start, read[1])] if read else []
 
 
 def _read_stents(what, text: str, start: int, end: int):
@@ -274,7 +270,7 @@ def summarise(found: Iterable[Found]) -> dict[str, float]:
     for item in found:
         values.setdefault(item.name, []).append(item.value)
     summary = _summarise_analytes(values) | _summarise_pressures(values) | _summarise_vessels(values)
-    for name in (*_GRADES, "pac_count", "pvc_count", "nodule_mm", "stents", "smoking_years"):
+    for name in (*_GRADES, "pac_count", "pvc_count", "valve_lesion", "nodule_mm", "stents", "smoking_years"):
         if name in values:
             summary[name] = max(values[name])
     for name in DISEASES:

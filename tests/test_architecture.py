@@ -16,7 +16,7 @@ ORDER = [
     "errors", "progress", "files", "tasks",
     "filetext", "tables", "rows", "values", "findings", "records", "predictions", "submissions",
     "text", "taskfile", "matching", "assertion", "concepts",
-    "analytes", "grades", "durations", "pressures", "vessels", "measurements", "diagnosis_list", "features",
+    "analytes", "grades", "durations", "pressures", "vessels", "cardiac", "measurements", "diagnosis_list", "features",
     "calibration", "boosters", "learners", "linear", "classifiers", "decoding", "coder",
     "statistics", "pairing", "scoring", "baselines", "modelfile", "store", "report",
     "folds", "runs", "experiments", "factors", "ablation", "curves", "plots", "exports", "runcard",

@@ -99,6 +99,10 @@ def told(text, field="诊疗经过"):
         ("房早1,234次/24h", "pac_count", 1234),
         ("室性早搏共8652次", "pvc_count", 8652),
         ("室早总数12,345个", "pvc_count", 12345),
+        # valves
+        ("二尖瓣、三尖瓣中度反流", "valve_lesion", 3),
+        ("二尖瓣少量反流，主动脉瓣狭窄（中-重度）", "valve_lesion", 3.5),
+        ("三尖瓣轻微反流", "valve_lesion", 1),
         # classes as written
         ("高血压病3级（很高危）", "hypertension_grade", 3),
         ("高血压病3级（很高危）", "hypertension_stratum", 4),
@@ -160,6 +164,7 @@ def test_by_hand(text, name, value):
         ("心功能代偿期", "nyha"),
         ("CA125 35U/ml", "creatinine"),
         ("前降支血流通畅", "stenosis_lad"),
+        ("大隐静脉瓣重度反流，前降支重度狭窄", "valve_lesion"),
         ("男科门诊", "male"),
     ],
 )

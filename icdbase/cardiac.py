@@ -1,0 +1,71 @@
+"""What Holter and ultrasound tell of the heart: ectopic beats, and how far a valve fails.
+
+Trace and slight regurgitation are found in most old hearts and are no disease;
+a coder thinks of a valve disease from the moderate grade on (ASE recommendations
+for native valvular regurgitation 2017; ESC/EACTS guidelines for valvular heart disease
+2021).
+"""
+
+from __future__ import annotations
+
+import re
+
+from icdbase.analytes import read_number
+
+__all__ = ["BEATS", "LESIONS", "read_beats", "read_lesion"]
+
+BEATS = {
+    "pac_count": "房早|{房性/室上性}{早搏/期前收缩/期外收缩/异位搏动/搏动/逸搏}|室上早|pac{/s}|apc{/s}|apb{/s}|svpb|sve",
+    "pvc_count": "室早|室性{早搏/期前收缩/期外收缩/异位搏动/搏动}|pvc{/s}|vpc{/s}|vpb{/s}|pvb{/s}|ve",
+}
+"""Ectopic beats that are counted, with their words."""
+
+LESIONS = "{反/返}流|关闭不全|关闭欠佳|狭窄|脱垂"
+"""Words for what a valve suffers from; a vessel's 狭窄 is told apart by what stands before."""
+
+_BEAT_COUNT = re.compile(
+    r"(?:总数|共|总计|数|有|计|为|:|,|\s|\(|约|达|总|个数|单发|搏动|发生|发作|出现){0,4}"
+    r"(?P<number>\d{1,3}(?:,\d{3})+|\d+)\s?(?:次|个|beats|阵)?"
+)
+_GRADES = {"微": 1.0, "少": 1.0, "轻": 2.0, "中": 3.0, "重": 4.0, "大": 4.0}
+_DEGREE = "(?P<degree>轻微|中等|[微少轻中重大](?:[-~至到、]?[少中重大])?)[度量]?"
+_BEFORE = re.compile(rf"{_DEGREE}的?$")
+_VALVE = re.compile(r"瓣[^,;。]{0,14}$")
+_BEHIND = re.compile(rf"[\s(:为,]{{0,2}}{_DEGREE}(?:\)|(?=[,;。、\s)]|$))")
+_LEG = re.compile(r"静脉[^,;。]{0,14}$")
+
+
+def read_beats(text: str, end: int) -> tuple[float, int] | None:
+    """Return the count told behind the word for a beat, and its end.
+
+    >>> read_beats("室早总数12,345个", 2), read_beats("室早,二联律", 2)
+    ((12345.0, 11), None)
+    """
+    match = _BEAT_COUNT.match(text, end, end + 24)
+    if match and (match[0][-1] in "次个阵s" or "总" in match[0]):
+        return read_number(match["number"]), match.end()
+    return None
+
+
+def read_lesion(text: str, start: int, end: int) -> tuple[float, int] | None:
+    """Return the grade (1 trace, 2 mild, 3 moderate, 4 severe) and the end of its text.
+
+    >>> read_lesion("二尖瓣中-重度关闭不全", 7, 11), read_lesion("三尖瓣反流(轻度)", 3, 5)
+    ((3.5, 11), (2.0, 9))
+    >>> read_lesion("大隐静脉瓣重度反流", 7, 9), read_lesion("前降支重度狭窄", 5, 7)
+    (None, None)
+    """
+    before = text[max(start - 20, 0) : start]
+    if not _VALVE.search(before) or _LEG.search(before):
+        return None
+    if match := _BEFORE.search(before):
+        return _grade(match), end
+    if match := _BEHIND.match(text, end, end + 10):
+        return _grade(match), match.end()
+    return None
+
+
+def _grade(match: re.Match) -> float:
+    """Read a degree; of a range (轻-中度) the middle."""
+    grades = [_GRADES[char] for char in match["degree"] if char in _GRADES]
+    return 1.0 if match["degree"] == "轻微" else sum(grades) / len(grades)
