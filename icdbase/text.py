@@ -50,7 +50,7 @@ _MASK = re.compile(r"(?:\*|x{3,}|×{2,})+")
 _MASKS = ("**", "xxx", "××")
 _WORD = re.compile(r"[^\W_]+")
 # A full stop typed in Latin: 颈动脉斑块.2023-05-01腹部彩超.  What follows is no decimal.
-_STOP = re.compile(r"(?<=[\u4e00-\u9fff)])\.(?!\d{1,2}(?![\d.年月-]))")
+_STOP = re.compile(r"\.(?<=[\u4e00-\u9fff)]\.)(?!\d{1,2}(?![\d.年月-]))")
 _BLANKS = re.compile(r"\s{2,}|[\t\r\f\v]")
 
 
@@ -108,7 +108,9 @@ def normalize(text: str) -> str:
     if "  " in text or not text.isprintable():
         text = _BLANKS.sub(_fold_blanks, text)
     text = _NUMERAL.sub(_fold_numeral, text)
-    return _MASK.sub(_fold_mask, text) if any(mask in text for mask in _MASKS) else text
+    if any(mask in text for mask in _MASKS):
+        text = _MASK.sub(_fold_mask, text)
+    return _STOP.sub("。", text)
 
 
 def normalize_with_offsets(text: str) -> tuple[str, list[int]]:
