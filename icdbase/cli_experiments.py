@@ -23,6 +23,9 @@ def _shared_options(command):
         click.option("--setting", default="default", show_default=True, help="Named setting: default or plain."),
         click.option("--json", "as_json", is_flag=True, help="Machine-readable result."),
         click.option("--n-jobs", type=int, default=-1, show_default=True, help="Processes; -1 = all cores. Same result."),
+        click.option("--backend", default="local", show_default=True,
+                     help="local, or dask: a cluster that is already there (docs/several-machines.md). Same result."),
+        click.option("--scheduler", help="Address of the Dask cluster's scheduler, tcp://10.0.0.1:8786 say."),
     )):
         command = option(command)
     return task_option(command)
@@ -35,16 +38,18 @@ def _shared_options(command):
 @click.option("--train", "train_file", type=FILE, required=True, help="Labelled records.")
 @click.option("--out", "out_folder", type=FOLDER, help="Folder for results; an interrupted run goes on there.")
 @_shared_options
-def cv(train_file, out_folder, task_name, folds, repeats, seed, group, setting, as_json, n_jobs):
+def cv(train_file, out_folder, task_name, folds, repeats, seed, group, setting, as_json, n_jobs, backend,
+       scheduler):
     """Score by cross-validation on labelled records."""
     from icdbase import progress
+    from icdbase.backends import use_backend
     from icdbase.experiments import cross_validate
     from icdbase.exports import cv_text, write_cv
 
     coder, options = _coder(setting, seed, task_name), _options(folds, repeats, seed, group, task_name)
     records = _read(train_file, coder.task)
     _write_card("cv", train_file, records, coder, options, out_folder)
-    with progress.bars():
+    with progress.bars(), use_backend(backend, scheduler):
         result = cross_validate(
             coder, records, **_arguments(options, train_file, records, coder.task), n_jobs=n_jobs, folder=out_folder
         )
@@ -68,10 +73,11 @@ def cv(train_file, out_folder, task_name, folds, repeats, seed, group, setting, 
               help="Compute a run again from its run.json, and say whether the figures are the same.")
 @_shared_options
 def ablate(train_file, out_folder, factors, inner_folds, rerun_file, task_name, folds, repeats, seed, group, setting,
-           as_json, n_jobs):
+           as_json, n_jobs, backend, scheduler):
     """Measure what each field, block of features or technique is worth."""
     from icdbase import IcdCoder, get_task, progress
     from icdbase.ablation import ablate as run_ablation
+    from icdbase.backends import use_backend
     from icdbase.exports import ablation_text, write_ablation
     from icdbase.factors import PRESETS, expand, read_factors
     from icdbase.runcard import RunCard, changed_parameters
@@ -95,7 +101,7 @@ def ablate(train_file, out_folder, factors, inner_folds, rerun_file, task_name, 
         _check_rerun(card, records, train_file)
     variants = options["variants"]
     _write_card("ablate", train_file, records, coder, options, out_folder)
-    with progress.bars():
+    with progress.bars(), use_backend(backend, scheduler):
         result = run_ablation(
             coder, records, variants, **_arguments(options, train_file, records, coder.task), n_jobs=n_jobs, folder=out_folder
         )
@@ -112,9 +118,11 @@ def ablate(train_file, out_folder, factors, inner_folds, rerun_file, task_name, 
               help="Folder for results; an interrupted run goes on there.")
 @click.option("--sizes", help="Numbers of training records, commas between them (default: all, half, quarter, ...).")
 @_shared_options
-def curve(train_file, out_folder, sizes, task_name, folds, repeats, seed, group, setting, as_json, n_jobs):
+def curve(train_file, out_folder, sizes, task_name, folds, repeats, seed, group, setting, as_json, n_jobs, backend,
+       scheduler):
     """Score against the number of training records."""
     from icdbase import progress
+    from icdbase.backends import use_backend
     from icdbase.curves import learning_curve
     from icdbase.exports import curve_text, write_curve
 
@@ -122,7 +130,7 @@ def curve(train_file, out_folder, sizes, task_name, folds, repeats, seed, group,
     options["sizes"] = _whole_numbers(sizes)
     records = _read(train_file, coder.task)
     _write_card("curve", train_file, records, coder, options, out_folder)
-    with progress.bars():
+    with progress.bars(), use_backend(backend, scheduler):
         result = learning_curve(
             coder, records, sizes=options["sizes"], **_arguments(options, train_file, records, coder.task), n_jobs=n_jobs,
             folder=out_folder,

@@ -12,7 +12,8 @@ import hashlib
 import json
 import pickle
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, is_dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -20,7 +21,8 @@ from uuid import uuid4
 
 import numpy as np
 import pandas as pd
-from joblib import Parallel, delayed, effective_n_jobs
+from joblib import Parallel, delayed, effective_n_jobs, parallel_config
+from joblib.parallel import get_active_backend
 from sklearn.base import clone
 
 from icdbase import __version__, progress
@@ -185,8 +187,15 @@ def _compute(coder: IcdCoder, records: pd.DataFrame, cells: Mapping[str, Cell], 
         member = next(iter(next(job[1] for job in jobs if job[0] == counting).values()))
         counts = clone(coder).set_params(**member.parameters).count(records)
         counted[counting] = _Shared(counts) if n_jobs > 1 else counts
-    run = Parallel(n_jobs=n_jobs, return_as="generator_unordered", batch_size=1)
+    with _spread(counted.values()):
+        run = Parallel(n_jobs=n_jobs, return_as="generator_unordered", batch_size=1)
     yield from run(delayed(_run_job)(coder, counted[counting], members) for counting, members in jobs)
+
+
+def _spread(shared: Iterable) -> AbstractContextManager:
+    """On a Dask cluster, lay the counts on every worker: one that dies takes none of them away."""
+    client = getattr(get_active_backend()[0], "client", None)
+    return nullcontext() if client is None else parallel_config(backend="dask", client=client, scatter=list(shared))
 
 
 def _jobs(coder: IcdCoder, cells: Mapping[str, Cell]) -> list[tuple[str, dict[str, Cell]]]:
@@ -228,8 +237,8 @@ def _run_job(coder: IcdCoder, counts, cells: Mapping[str, Cell]) -> list[tuple[s
     first = next(iter(cells.values()))
     held_out = counts.take(first.test)
     held_out = replace(held_out, labels=held_out.labels.iloc[:, :0])  # predict must not see them
-    # A coder of one thread; its own steps are no news to who watches the cells.
-    with progress.bars(enabled=False):
+    # A coder of one thread; its own steps are no news to who watches the cells, nor work for a cluster.
+    with progress.bars(enabled=False), parallel_config(backend="threading"):
         fitted = clone(coder).set_params(**first.parameters, n_jobs=1).fit(counts.take(first.train))
         results = []
         for key, cell in cells.items():

@@ -19,7 +19,7 @@ ORDER = [
     "analytes", "grades", "durations", "pressures", "vessels", "cardiac", "measurements", "diagnosis_list", "features",
     "calibration", "boosters", "learners", "linear", "classifiers", "decoding", "coder",
     "statistics", "pairing", "scoring", "baselines", "modelfile", "store", "report",
-    "folds", "runs", "experiments", "factors", "ablation", "curves", "plots", "exports", "runcard",
+    "folds", "runs", "backends", "experiments", "factors", "ablation", "curves", "plots", "exports", "runcard",
     "places", "contributions", "explain", "html_report",
     "synthetic", "demo", "cli_common", "cli_demo", "cli_experiments", "cli_explain", "cli",
 ]

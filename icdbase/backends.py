@@ -1,0 +1,86 @@
+"""Where cells are computed: on this machine, or on a Dask cluster that is already there.
+
+All that runs in parallel goes through joblib, which asks its backend; results
+do not depend on it.  See ``docs/several-machines.md``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from joblib import parallel_config
+
+from icdbase.errors import UsageError, did_you_mean
+from icdbase.runs import code_version
+
+__all__ = ["BACKENDS", "use_backend"]
+
+BACKENDS = ("local", "dask")
+WAIT = 20
+"""Seconds to wait for a scheduler to answer, and for its first worker."""
+
+
+@contextmanager
+def use_backend(name: str = "local", scheduler: str | None = None) -> Iterator[None]:
+    """Let experiments inside the block run on a backend.
+
+    Parameters
+    ----------
+    name : {"local", "dask"}
+        ``local``: processes of this machine.  ``dask``: the workers of a Dask
+        cluster; each needs this version of icdbase.
+    scheduler : str, optional
+        Address of the cluster's scheduler, ``tcp://10.0.0.1:8786`` say.
+
+    Raises
+    ------
+    UsageError
+        If there is no such backend, Dask is not installed, the scheduler does
+        not answer, or a worker has another icdbase.
+
+    Examples
+    --------
+    >>> with use_backend("local"):
+    ...     pass
+    """
+    if name not in BACKENDS:
+        raise UsageError(f"unknown backend {name!r}{did_you_mean(name, BACKENDS)}")
+    if (name == "dask") != bool(scheduler):
+        raise UsageError("a Dask cluster needs both: backend dask and the address of its scheduler")
+    if name == "local":
+        yield
+        return
+    with _client(scheduler) as client:
+        _check_workers(client, scheduler)
+        with parallel_config(backend="dask", client=client):
+            yield
+
+
+def _client(scheduler: str):
+    try:
+        from distributed import Client
+    except ImportError:
+        raise UsageError("Dask is not installed; pip install 'icdbase[dask]'") from None
+    try:
+        return Client(scheduler, timeout=WAIT, set_as_default=False)
+    except (OSError, ValueError) as error:
+        raise UsageError(
+            f"no scheduler answers at {scheduler} ({type(error).__name__}); start one with 'dask scheduler', "
+            "and check address and firewall"
+        ) from None
+
+
+def _check_workers(client, scheduler: str) -> None:
+    """Check that there is a worker, and that all have this code: other code, other results."""
+    try:
+        client.wait_for_workers(1, timeout=WAIT)
+    except TimeoutError:
+        raise UsageError(f"{scheduler} has no worker; start some with 'dask worker {scheduler}'") from None
+    try:
+        found = client.run(code_version)
+    except ImportError:  # ModuleNotFoundError comes back from the worker as itself
+        raise UsageError("a worker has no icdbase; install this version there") from None
+    for worker, its_version in found.items():
+        if its_version != code_version():
+            raise UsageError(f"worker {worker} has icdbase {its_version}, here is {code_version()}; install the same")
