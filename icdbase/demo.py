@@ -29,8 +29,9 @@ from icdbase.coder import IcdCoder
 from icdbase.errors import DataError, IcdbaseError, UsageError, did_you_mean
 from icdbase.explain import CodeExplanation, explain
 from icdbase.records import check_frame
-from icdbase.synthetic import simulate
-from icdbase.tasks import Task
+from icdbase.synthetic import iter_records
+from icdbase.synthetic.wards import iter_ward_records
+from icdbase.tasks import CCL25, CCL26, Task
 
 __all__ = ["SEED", "demo_app"]
 
@@ -117,7 +118,10 @@ def demo_app(
             for name, coder in coders.items()
         ]
         targets = [{"name": target.name, "single": target.is_single} for target in task.targets]
-        examples = [_listed(simulate(number, SEED), number, task) for number in range(N_LISTED)]
+        examples = [
+            {"number": number, "says": _synthetic(number, task)["texts"][task.text_fields[0]]}
+            for number in range(N_LISTED if _has_synthetic(task) else 0)
+        ]
         return jsonify(version=__version__, task=task.name, fields=task.text_fields, targets=targets,
                        models=models, examples=examples, first=FIRST, n_records=N_RECORDS)
 
@@ -224,16 +228,16 @@ def _fields(given, task: Task) -> tuple[str, ...]:
     return task.check_fields(given) if given else ()
 
 
-def _listed(one, number: int, task: Task) -> dict:
-    return {"number": number, "id": one.id, "says": one.texts.get(task.text_fields[0], "")}
+def _has_synthetic(task: Task) -> bool:
+    """Whether the simulated departments write what the task reads."""
+    return set(task.text_fields) <= set(CCL26.text_fields)
 
 
 def _synthetic(number, task: Task) -> dict:
     if type(number) is not int or not 0 <= number < N_RECORDS:
         raise UsageError(f"the number of a synthetic record lies between 0 and {N_RECORDS - 1}")
-    one = simulate(number, SEED)
-    row = {task.id_field: one.id, **one.texts, task.main.name: one.main, task.others.name: list(one.others)}
-    return _given(row, task) | {"number": number}
+    write = iter_records if set(task.text_fields) <= set(CCL25.text_fields) else iter_ward_records
+    return _given(next(write(1, SEED, start=number)), task) | {"number": number}
 
 
 def _parsed(text) -> object:

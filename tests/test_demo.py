@@ -14,7 +14,7 @@ from icdbase import cli_demo
 from icdbase.demo import N_SPANS, SEED, demo_app, refused
 from icdbase.errors import UsageError
 from icdbase.synthetic import simulate
-from icdbase.tasks import CCL25
+from icdbase.tasks import CCL25, CCL26
 
 MAIN, OTHERS = CCL25.main.name, CCL25.others.name
 SECRET = "张三丰住在武当山"
@@ -193,6 +193,20 @@ def test_the_rules_hold_for_every_address(app, ask):
 def test_models_of_one_task(coder):
     with pytest.raises(UsageError, match="no model to show"):
         demo_app({})
+    with pytest.raises(UsageError, match="code different tasks"):
+        demo_app({"a": coder, "b": icdbase.IcdCoder(task=CCL26)})
+
+
+def test_another_task_brings_its_own_fields(train):
+    wards = icdbase.make_records(40, task="ccl26")
+    coder = icdbase.IcdCoder(task=CCL26, n_folds=2, main_estimators=2, n_columns=5, boosted_features=False).fit(wards)
+    client = demo_app({"wards": coder}).test_client()
+    about = client.post("/api/about", json={}).get_json()
+    assert about["fields"] == list(CCL26.text_fields)
+    record = client.post("/api/record", json={"number": 2}).get_json()
+    assert set(record["truth"]) <= {target.name for target in CCL26.targets}
+    told = client.post("/api/predict", json={"model": "wards", "record": record["texts"]}).get_json()["codes"]
+    assert {code["target"] for code in told if code["predicted"]} == {target.name for target in CCL26.targets}
 
 
 # --- the verb --------------------------------------------------------------------------

@@ -72,7 +72,7 @@ async function predict(panels) {
 function pinSomething() {
   const there = state.pinned && shown().includes(state.pinned.panel) && find(state.pinned);
   if (there || state.unpinned) return;
-  const main = state.results[0].codes.find(code => code.predicted);
+  const main = state.results[0].codes.find(code => code.predicted && code.code);
   state.pinned = main ? { panel: 0, target: main.target, code: main.code } : null;
 }
 
@@ -135,6 +135,7 @@ function allOn() {
 
 function compare() {
   state.comparing = !state.comparing;
+  if (!state.record) return;
   document.body.classList.toggle("comparing", state.comparing);
   $("compare").setAttribute("aria-pressed", state.comparing);
   if (state.pinned?.panel === 1) state.pinned = null;
@@ -148,7 +149,7 @@ function speak(language) {
   remember("language", language);
   document.documentElement.lang = language === "zh" ? "zh-CN" : "en";
   drawWords(state);
-  if (state.record) {
+  if (state.results[0]) {
     drawChooser(state);
     draw();
   }
@@ -235,7 +236,8 @@ async function start() {
     el("span", { lang: "zh-CN" }, field),
     el("textarea", { id: `write-${field}`, rows: 2, spellcheck: "false", autocomplete: "off", lang: "zh-CN" }))));
   const asked = /^#\d+$/.test(location.hash) ? Number(location.hash.slice(1)) : state.about.first;
-  await show(await ask("record", { number: asked }));
+  if (state.about.examples.length) await show(await ask("record", { number: asked }));
+  else $("dialog").showModal(); // a task of one's own: nothing synthetic fits
   document.body.dataset.ready = "1";
 }
 

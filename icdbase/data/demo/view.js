@@ -149,7 +149,7 @@ function drawRow(state, actions, panel, code, target, change, truth) {
       agreed ? "✓" : "·", reader(agreed ? (code.predicted ? words.right : words.missed) : words.wrong)) : null;
   const inside = [
     sign ? el("span", { class: "sign", "aria-hidden": "true" }, sign[0]) : null,
-    el("span", { class: "code" }, code.code), " ", zh(removed ? "del" : "span", code.name, { class: "name" }), " ",
+    el("span", { class: "code" }, code.code || words.noCodes), " ", zh(removed ? "del" : "span", code.name, { class: "name" }), " ",
     sign ? reader(sign[1]) : null, tick,
     code.gone ? null : el("span", { class: "p" }, percent(code.probability)),
     code.gone ? null : el("span", { class: "bar", "data-bar": `${panel} ${code.target} ${code.code}`, "--p": code.probability, "aria-hidden": "true" }),
