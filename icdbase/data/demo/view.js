@@ -125,7 +125,7 @@ function drawTarget(state, actions, panel, target, result, change) {
   const title = state.language === "en" && ENGLISH[target.name] ? [`${ENGLISH[target.name]} `, zh("small", target.name)] : [zh("span", target.name)];
   return el("section", { class: target.single ? "target single" : "target" },
     el("h3", {}, title, target.single ? null : el("span", { class: "count" }, String(count))),
-    el("ul", { class: "rows" }, [...chosen, ...gone].map(row)),
+    chosen.length || gone.length ? el("ul", { class: "rows" }, [...chosen, ...gone].map(row)) : el("p", { class: "about" }, words.noCodes),
     target.single
       ? el("ul", { class: "rows near" }, near.map(row))
       : near.length ? el("details", { class: "nearly", open: state.nearlyOpen?.[panel], ontoggle: event => { (state.nearlyOpen ??= {})[panel] = event.target.open; } },
