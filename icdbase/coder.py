@@ -8,6 +8,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator
@@ -18,6 +20,7 @@ from icdbase.classifiers import LEARNERS, MainCodeClassifier, OtherCodesClassifi
 from icdbase.decoding import RULES, decode
 from icdbase.errors import DataError, Problem, UsageError, did_you_mean
 from icdbase.features import Counts, FeatureBuilder, count_records
+from icdbase.listed_codes import ListedCodes
 from icdbase.records import check_frame
 from icdbase.tasks import CCL25, Target
 from icdbase.values import shown_id
@@ -50,6 +53,11 @@ class IcdCoder(BaseEstimator):
         Text fields to read; all by default.
     blocks : sequence of str, optional
         Feature blocks; see :class:`icdbase.features.FeatureBuilder`.  The task's by default.
+    min_records : int
+        Codes of an open set that fewer training records carry are not learned.
+    listed_codes : bool
+        Predict a code of an open set that was not learned where a listed
+        diagnosis fits its name; see :class:`icdbase.listed_codes.ListedCodes`.
     min_df : int
         Words and concepts in fewer training records are dropped.
     concept_tables : sequence of paths
@@ -91,6 +99,9 @@ class IcdCoder(BaseEstimator):
     ----------
     features_ : FeatureBuilder
     models_ : dict of target name to fitted classifier
+        None for a multi target without any code in training.
+    listed_ : dict of target name to ListedCodes
+        For open sets with known names.
     codes_ : dict of target name to array of str
         The codes that can be predicted, columns of :meth:`predict_proba`; the
         empty text stands for "no code" of a single target that may be empty.
@@ -112,6 +123,8 @@ class IcdCoder(BaseEstimator):
         task=CCL25,
         fields=None,
         blocks=None,
+        min_records=3,
+        listed_codes=True,
         min_df=2,
         concept_tables=(),
         tokenizer=None,
@@ -134,6 +147,8 @@ class IcdCoder(BaseEstimator):
         self.task = task
         self.fields = fields
         self.blocks = blocks
+        self.min_records = min_records
+        self.listed_codes = listed_codes
         self.min_df = min_df
         self.concept_tables = concept_tables
         self.tokenizer = tokenizer
@@ -188,13 +203,14 @@ class IcdCoder(BaseEstimator):
             self.features_ = FeatureBuilder(fields=self.fields, blocks=self.blocks, min_df=self.min_df)
             features = self.features_.fit_transform(counts)
             folds = stratified_folds(labels.iloc[:, 0].map(str), min(self.n_folds, len(labels)), self.random_state)
-            self.codes_, self.unseen_codes_, self.models_ = {}, {}, {}
+            self.codes_, self.unseen_codes_, self.models_, self.listed_ = {}, {}, {}, {}
             context = []
             for target in self._targets_in_order():
                 if target.is_single:
                     context.append(self._fit_single(target, features, labels[target.name], folds))
                 else:
                     self._fit_multi(target, features, labels[target.name], folds, self._context(context))
+                    self._fit_listed(target, counts)
         return self
 
     def _targets_in_order(self) -> list[Target]:
@@ -226,7 +242,11 @@ class IcdCoder(BaseEstimator):
         return context
 
     def _fit_multi(self, target: Target, features, labels: pd.Series, folds, context):
-        codes = list(target.codes) or sorted({code for listed in labels for code in listed})
+        codes = list(target.codes) or self._frequent(labels)
+        if not codes:
+            self.models_[target.name] = None
+            self._remember_codes(target, ())
+            return
         column = {code: position for position, code in enumerate(codes)}
         truth = np.zeros((len(labels), len(codes)), dtype=bool)
         for row, listed in enumerate(labels):
@@ -243,6 +263,17 @@ class IcdCoder(BaseEstimator):
         model.fit(features, truth, folds, context)
         self.models_[target.name] = model
         self._remember_codes(target, np.array(codes)[model.seen_], codes)
+
+    def _frequent(self, labels: pd.Series) -> list[str]:
+        """Codes of an open set that are worth a model; all of them where none is frequent."""
+        records = Counter(code for listed in labels for code in listed)
+        return sorted(code for code, n in records.items() if n >= self.min_records) or sorted(records)
+
+    def _fit_listed(self, target: Target, counts: Counts):
+        named = tuple(code for code in self.task.known_codes.get(target.name, ()) if code in self.task.code_names)
+        if self.listed_codes and named and not target.codes:
+            listed = ListedCodes(codes=named, fields=self.features_.fields_)
+            self.listed_[target.name] = listed.fit(counts, counts.labels[target.name])
 
     def _remember_codes(self, target: Target, seen, codes=None):
         self.codes_[target.name] = np.array(seen if codes is None else codes, dtype=str)
@@ -264,7 +295,9 @@ class IcdCoder(BaseEstimator):
         -------
         dict of target name to pandas.DataFrame
             Index of record ids, a column per code.  A candidate code without a
-            training record has probability zero; see ``unseen_codes_``.
+            training record has probability zero; see ``unseen_codes_``.  Codes
+            of an open set that were not learned but are listed by name in one
+            of the records stand behind the others.
         """
         check_is_fitted(self)
         counts = records if isinstance(records, Counts) else self.count(records)
@@ -277,10 +310,22 @@ class IcdCoder(BaseEstimator):
                 if target.is_single:
                     p = model.predict_proba(features)
                     single.append(p)
+                elif model is None:
+                    p = np.zeros((len(index), 0))
                 else:
                     p = model.predict_proba(features, self._context(single))
-                probabilities[target.name] = pd.DataFrame(p, index, self.codes_[target.name])
+                table = pd.DataFrame(p, index, self.codes_[target.name])
+                probabilities[target.name] = self._with_listed(target, table, counts)
         return {target.name: probabilities[target.name] for target in self.task.targets}
+
+    def _with_listed(self, target: Target, learned: pd.DataFrame, counts: Counts) -> pd.DataFrame:
+        """Add the codes that no model knows and a record lists by name."""
+        if target.name not in self.listed_:
+            return learned
+        listed = self.listed_[target.name]
+        p = listed.transform(counts)
+        new = p.any(axis=0) & ~np.isin(listed.codes, learned.columns.to_numpy(dtype=str))
+        return learned.join(pd.DataFrame(p[:, new], learned.index, np.array(listed.codes)[new])) if new.any() else learned
 
     def predict(self, records) -> pd.DataFrame:
         """Return the codes of each record.
@@ -301,6 +346,9 @@ class IcdCoder(BaseEstimator):
             p = probabilities[target.name]
             if target.is_single:
                 chosen[target.name] = p.columns.to_numpy()[p.to_numpy().argmax(axis=1)]
+                continue
+            if not p.shape[1]:
+                chosen[target.name] = [()] * len(p)
                 continue
             taken = [chosen[single.name] for single in self.task.targets if single.is_single]
             sets = decode(
@@ -347,6 +395,8 @@ class IcdCoder(BaseEstimator):
             raise UsageError(f"n_folds must be at least 2, got {self.n_folds}")
         if not 0 <= self.threshold <= 1:
             raise UsageError(f"threshold must lie in [0, 1], got {self.threshold}")
+        if self.min_records < 1:
+            raise UsageError(f"min_records must be at least 1, got {self.min_records}")
         if self.top_k < 1:
             raise UsageError(f"top_k must be at least 1, got {self.top_k}")
 

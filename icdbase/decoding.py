@@ -19,6 +19,7 @@ all factors are positive, so nothing cancels.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 
@@ -27,6 +28,9 @@ from icdbase.errors import UsageError, did_you_mean
 __all__ = ["RULES", "decode", "expected_f1"]
 
 RULES = ("expected_f1", "threshold", "top_k")
+
+MANY_CODES = 64
+"""Of an open set of hundreds, only so many of a record's most probable codes are weighed."""
 
 
 def decode(
@@ -84,6 +88,8 @@ def decode(
     p = _checked(probabilities)
     if forbidden is not None:
         p = np.where(forbidden, 0.0, p)
+    if rule == "expected_f1" and p.shape[1] > MANY_CODES:
+        return _decode_likely(p, groups, min_codes)
     allowed = _best_of_each_group(p, groups) & (p > 0)
     if rule == "expected_f1":
         gains = _gains(p, groups)
@@ -92,6 +98,18 @@ def decode(
     ranked = np.where(allowed, p, -1.0)
     chosen = ranked >= threshold if rule == "threshold" else _first(ranked, top_k)
     return chosen | _first(ranked, min_codes)
+
+
+def _decode_likely(p: np.ndarray, groups, min_codes: int) -> np.ndarray:
+    """Choose for each record among its most probable codes; the cost would grow with the square of all codes."""
+    chosen = np.zeros(p.shape, dtype=bool)
+    likely = np.sort(np.argsort(-p, axis=1, kind="stable")[:, :MANY_CODES], axis=1)
+    for row, columns in enumerate(likely):
+        columns = columns[p[row, columns] > 0]
+        theirs = None if groups is None else [groups[column] for column in columns]
+        if len(columns):
+            chosen[row, columns] = decode(p[[row]][:, columns], groups=theirs, min_codes=min_codes)[0]
+    return chosen
 
 
 def expected_f1(probabilities, chosen, *, groups: Sequence[str | None] | None = None) -> np.ndarray:
@@ -178,13 +196,18 @@ def _gains(p: np.ndarray, groups) -> np.ndarray:
     n_codes = p.shape[1]
     q, unit_of = _units(p, groups)
     # tᵏ times a polynomial of degree n_units - 1: nodes enough for degree 2 n_codes.
-    nodes, weights = np.polynomial.legendre.leggauss(n_codes + 1)
+    nodes, weights = _quadrature(n_codes + 1)
     t, weights = (nodes + 1) / 2, weights / 2
     factors = 1 - q[:, :, None] * (1 - t)
     product = np.exp(np.log(factors).sum(axis=1))
     powers = 2 * weights[:, None] * t[:, None] ** np.arange(1, n_codes + 1)
     others_true = product[:, None, :] / factors
     return p[:, :, None] * (others_true @ powers)[:, unit_of, :]
+
+
+@lru_cache(maxsize=128)
+def _quadrature(n_nodes: int) -> tuple[np.ndarray, np.ndarray]:
+    return np.polynomial.legendre.leggauss(n_nodes)
 
 
 def _empty_value(p: np.ndarray, groups) -> np.ndarray:

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
+from scipy.special import logit
 from sklearn.utils.validation import check_is_fitted
 from threadpoolctl import threadpool_limits
 
@@ -199,7 +200,7 @@ def explain(coder: IcdCoder, record, codes: Iterable[str] | None = None, *, n_ne
     with threadpool_limits(1):
         probabilities = coder.predict_proba(counts)
         predicted = coder.decode(probabilities).iloc[0]
-        wanted = _wanted(coder, predicted, codes)
+        wanted = _wanted(coder, predicted, codes, probabilities)
         if n_near > 0:
             wanted = list(dict.fromkeys(wanted + _near(coder, predicted, probabilities, n_near)))
         features = coder.features_.transform(counts)
@@ -210,7 +211,12 @@ def explain(coder: IcdCoder, record, codes: Iterable[str] | None = None, *, n_ne
         parts = Contributions(coder, features, probabilities)
         told = []
         for target, code in wanted:
-            margin, contributions = parts.of(target, code)
+            if code in coder.codes_[target]:
+                margin, contributions = parts.of(target, code)
+            else:  # known by name only
+                margin = float(logit(probabilities[target].iloc[0][code]))
+                keys = [key for key in places.spans if key.kind == "listed diagnosis" and key.name == code]
+                contributions = {key: margin / len(keys) for key in keys}
             evidence, unplaced = _placed(contributions, places, texts)
             told.append(CodeExplanation(
                 target, code, coder.task.code_names.get(code, ""),
@@ -244,10 +250,12 @@ def _as_set(value) -> tuple:
     return value if isinstance(value, tuple) else (value or NO_CODE,)
 
 
-def _wanted(coder: IcdCoder, predicted: pd.Series, codes: Iterable[str] | None) -> list[tuple[str, str]]:
+def _wanted(
+    coder: IcdCoder, predicted: pd.Series, codes: Iterable[str] | None, probabilities: Mapping[str, pd.DataFrame]
+) -> list[tuple[str, str]]:
     if codes is None:
         return [(target.name, code) for target in coder.task.targets for code in _as_set(predicted[target.name])]
-    known = {target: set(listed.tolist()) - set(coder.unseen_codes_[target]) for target, listed in coder.codes_.items()}
+    known = {target: set(p.columns) - set(coder.unseen_codes_[target]) for target, p in probabilities.items()}
     wanted = []
     for code in dict.fromkeys(coder.task.canonical_code(code) for code in codes):
         targets = [target.name for target in coder.task.targets if code in known[target.name]]

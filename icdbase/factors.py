@@ -136,7 +136,7 @@ def _techniques(coder: IcdCoder) -> dict:
     variants = {
         f"{name} {'off' if value else 'on'}": {name: not value}
         for name, value in parameters.items()
-        if isinstance(value, bool)
+        if isinstance(value, bool) and (name != "listed_codes" or coder.task.known_codes)  # needs an open set
     }
     variants |= {f"main_learner {name}": {"main_learner": name} for name in LEARNERS if name != coder.main_learner}
     variants |= {f"decoding {rule}": {"decoding": rule} for rule in RULES if rule != coder.decoding}

@@ -66,6 +66,7 @@ _OWN_TYPES = frozenset(
         "icdbase.learners.Deciders",
         "icdbase.learners.TellingColumns",
         "icdbase.linear.ClassLogits",
+        "icdbase.listed_codes.ListedCodes",
         "icdbase.tasks.Target",
         "icdbase.tasks.Task",
         "sklearn.feature_extraction.text.TfidfTransformer",
@@ -239,6 +240,8 @@ def _try_out(coder: IcdCoder, card: Mapping) -> None:
         if card.get(name) != value:
             raise ModelError(f"the card's {name} are another model's")
     for target, model in coder.models_.items():
+        if model is None and not len(coder.codes_[target]):
+            continue  # a set of codes that was empty in every training record
         _check_shapes(model, len(coder.codes_[target]))
     if coder.features_.tfidf_.idf_.shape != coder.features_.terms_.shape:
         raise ModelError(_MISFIT)

@@ -119,7 +119,9 @@ def test_blocks_and_techniques_come_from_the_coder_itself():
     assert {f"without {block}" for block in coder.task.blocks} <= set(expand(coder, "blocks"))
     techniques = expand(coder, "techniques")
     switches = {name for name, value in coder.get_params().items() if isinstance(value, bool)}
-    assert {name for each in techniques.values() if len(each) == 1 for name in each} == switches | {"decoding", "main_learner"}
+    changed = {name for each in techniques.values() if len(each) == 1 for name in each}
+    assert changed == (switches | {"decoding", "main_learner"}) - {"listed_codes"}
+    assert "listed_codes off" in expand(IcdCoder(task=CCL26), "techniques")
     assert {f"decoding {rule}" for rule in RULES[1:]} | {"calibrate off", "setting plain"} <= set(techniques)
     assert techniques["setting plain"] == SETTINGS["plain"]
     plain = expand(IcdCoder(**SETTINGS["plain"]), "techniques")

@@ -17,7 +17,7 @@ ORDER = [
     "filetext", "tables", "rows", "values", "findings", "records", "predictions", "submissions",
     "text", "taskfile", "matching", "assertion", "concepts",
     "analytes", "grades", "durations", "pressures", "vessels", "cardiac", "measurements", "diagnosis_list", "features",
-    "calibration", "boosters", "learners", "linear", "classifiers", "decoding", "coder",
+    "listed_codes", "calibration", "boosters", "learners", "linear", "classifiers", "decoding", "coder",
     "statistics", "pairing", "scoring", "baselines", "modelfile", "store", "report",
     "folds", "runs", "backends", "experiments", "factors", "ablation", "curves", "plots", "exports", "runcard",
     "places", "contributions", "explain", "html_report",
