@@ -15,6 +15,7 @@ from icdbase.cli_common import FILE, FOLDER, examples, new_coder, task_option
 from icdbase.cli_demo import demo
 from icdbase.cli_experiments import ablate, curve, cv
 from icdbase.cli_explain import explain, report
+from icdbase.cli_tasks import init_task
 from icdbase.errors import explained
 
 # Everything heavier than click is imported where it is used: --help must not wait for scikit-learn.
@@ -79,21 +80,41 @@ def _chosen_fields(fields: str | None, task) -> tuple[str, ...] | None:
 
 @main.command(epilog=examples(
     "icdbase predict --model models/first --input test.json --out pred.json",
+    "icdbase predict --model models/first --input test.json --top 3 --out top.jsonl",
 ))
 @click.option("--model", "model_folder", type=FOLDER, required=True, help="Model folder written by train.")
 @click.option("--input", "input_file", type=FILE, required=True, help="Records, with or without labels.")
 @click.option("--out", "out_file", type=FILE, required=True, help="Submission to write (official format).")
+@click.option("--top", "top_k", type=click.IntRange(min=1),
+              help="Instead, write the K most probable codes of each target with probabilities: JSON Lines, "
+                   ".csv or .xlsx; --out - prints a table.")
 @click.option("--n-jobs", type=int, default=-1, show_default=True, help="Threads; -1 = all cores. Same result.")
-def predict(model_folder, input_file, out_file, n_jobs):
+def predict(model_folder, input_file, out_file, top_k, n_jobs):
     """Predict codes and write a submission."""
     from icdbase import load, progress, read_records, write_submission
 
+    if top_k is None and str(out_file) == "-":
+        raise click.UsageError("--out needs a file; only --top prints a table")
     coder = load(model_folder).set_params(n_jobs=n_jobs)
     records = read_records(input_file, coder.task)
     with progress.bars():
-        codes = coder.predict(records)
+        codes = coder.predict(records) if top_k is None else coder.predict_top(records, top_k)
+    if top_k is not None:
+        _show_top(codes, out_file, coder.task)
+        return
     write_submission(codes, out_file, coder.task)
     click.echo(f"{len(codes):,} prediction{'s' * (len(codes) != 1)}: {out_file}")
+
+
+def _show_top(top, out_file, task) -> None:
+    from icdbase.report import top_table
+    from icdbase.toplists import top_rows, write_top
+
+    if str(out_file) == "-":
+        click.echo(top_table(top_rows(top, task), task))
+        return
+    write_top(top, out_file, task)
+    click.echo(f"{len(top):,} records: {out_file}")
 
 
 @main.command(epilog=examples(
@@ -183,5 +204,5 @@ def synth(task_name, n_records, seed, out_folder, describe):
             click.echo(synthetic.describe_text(n_records, seed))
 
 
-for command in (cv, ablate, curve, explain, report, demo):
+for command in (cv, ablate, curve, explain, report, demo, init_task):
     main.add_command(command)

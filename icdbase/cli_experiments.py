@@ -193,7 +193,7 @@ def _refuse_beside_rerun(*names: str) -> None:
     source = click.get_current_context().get_parameter_source
     for name in names:
         if source(name) is click.core.ParameterSource.COMMANDLINE:
-            option = name.replace("_", "-")
+            option = name.removesuffix("_name").replace("_", "-")
             raise click.UsageError(f"--{option} does not go with --rerun, which repeats a run as it was; leave it out")
 
 

@@ -339,6 +339,41 @@ class IcdCoder(BaseEstimator):
         """
         return self.decode(self.predict_proba(records))
 
+    def predict_top(self, records, k: int = 5) -> pd.DataFrame:
+        """Return the most probable codes of each target, with their probabilities.
+
+        Parameters
+        ----------
+        records : pandas.DataFrame or Counts
+        k : int
+            How many a record and target; fewer where there are not so many.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Index of record ids; a column of tuples ``((code, probability), ...)``
+            for each target, most probable first.  The probabilities of a single
+            target are of the codes that exclude each other (the empty text is
+            "no code"), those of a multi target each of its own.
+
+        Raises
+        ------
+        UsageError
+            If ``k`` is below one.
+        """
+        if k < 1:
+            raise UsageError(f"k must be at least 1, got {k}")
+        tops = {}
+        for name, table in self.predict_proba(records).items():
+            codes, p = table.columns.to_numpy(dtype=object), table.to_numpy()
+            order = np.argsort(-p, axis=1, kind="stable")[:, :k]
+            listed = [
+                tuple((codes[column], float(p[row, column])) for column in columns if p[row, column] > 0)
+                for row, columns in enumerate(order)
+            ]
+            tops[name] = pd.Series(listed, table.index, dtype=object)
+        return pd.DataFrame(tops)
+
     def decode(self, probabilities: dict[str, pd.DataFrame]) -> pd.DataFrame:
         """Choose codes from what :meth:`predict_proba` returned."""
         chosen = {}

@@ -273,7 +273,7 @@ def _near(coder: IcdCoder, predicted: pd.Series, probabilities, n: int) -> list[
         p = probabilities[target.name].iloc[0]
         out = set(_as_set(predicted[target.name])) | set(coder.unseen_codes_[target.name])
         if not target.is_single:
-            main = [np.array([predicted[single.name]]) for single in coder.task.targets if single.is_single]
+            main = [np.array([predicted[single.name] or NO_CODE]) for single in coder.task.targets if single.is_single]
             out |= set(p.index[coder._forbidden(p.index, main, 1)[0]])
         near += [(target.name, code) for code in p.sort_values(ascending=False, kind="stable").index if code not in out][:n]
     return near

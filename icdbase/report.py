@@ -11,7 +11,7 @@ import pandas as pd
 from icdbase.scoring import Scores
 from icdbase.tasks import Task
 
-__all__ = ["corpus_line", "per_code_text", "score_table", "table", "target_table", "where_it_lies"]
+__all__ = ["corpus_line", "per_code_text", "score_table", "table", "target_table", "top_table", "where_it_lies"]
 
 WIDTH = 80
 
@@ -89,6 +89,17 @@ def target_table(scores: Scores) -> str:
         share = measures["weight"] * measures[kind]
         rows.append([name, kind.capitalize(), f"{measures['weight']:g}", _figure(measures[kind]), _figure(share)])
     return table(["target", "measure", "weight", "value", "adds"], rows)
+
+
+def top_table(rows: Sequence[Mapping], task: Task) -> str:
+    """Lay out what :func:`icdbase.toplists.top_rows` returned, a record and target once."""
+    laid, before = [], None
+    for row in rows:
+        place = (row[task.id_field], row["target"])
+        head = ["", ""] if place == before else list(place)
+        before = place
+        laid.append([*head, row["code"] or "(no code)", f"{row['probability']:.3f}", row["name"]])
+    return table([task.id_field, "target", "code", "p", "name"], laid)
 
 
 def per_code_text(codes: pd.DataFrame) -> str:

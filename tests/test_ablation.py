@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 from test_experiments import FIELDS, MAIN, OTHERS, lean, small_records
 
-from icdbase import CCL25, SETTINGS, IcdCoder, write_records
+from icdbase import CCL25, CCL26, SETTINGS, IcdCoder, write_records
 from icdbase.ablation import REFERENCE, ablate
 from icdbase.cli_experiments import ablate as ablate_command
 from icdbase.cli_experiments import curve as curve_command

@@ -1,0 +1,159 @@
+"""A table of one's own on the command line: init-task, --task on the verbs, --top."""
+
+import json
+
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+
+from icdbase import IcdCoder, get_task, load, read_records
+from icdbase.cli import main
+from icdbase.errors import DataError, UsageError
+from icdbase.proposals import propose_task
+
+COMPLAINTS = {"fever and cough since monday": ("red", "J11.1, R05"), "crushing chest pain": ("green", "I21.9"),
+              "short of breath, swollen legs": ("red", "I50.9, I10"), "sore throat and hoarse voice": ("green", "")}
+
+
+def run(*words, code=0):
+    result = CliRunner().invoke(main, [str(word) for word in words])
+    assert result.exit_code == code, result.output + result.stderr
+    return result
+
+
+def rows(n=24):
+    texts = list(COMPLAINTS.items())
+    return [
+        {"visit": f"v{number}", "complaint": f"{text}, day {number % 3}", "age": 20 + number % 7, "sex": "mf"[number % 2],
+         "triage code": triage, "diagnoses": diagnoses}
+        for number, (text, (triage, diagnoses)) in enumerate(texts[number % 4] for number in range(n))
+    ]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A table, its proposed task, a model and a submission, made by the verbs."""
+    folder = tmp_path_factory.mktemp("own")
+    pd.DataFrame(rows()).to_csv(folder / "visits.csv", index=False, sep=";")
+    said = run("init-task", folder / "visits.csv", "--out", folder / "mine.toml")
+    assert f"icdbase train --task {folder / 'mine.toml'}" in said.stdout
+    task = ["--task", folder / "mine.toml"]
+    run("train", *task, "--train", folder / "visits.csv", "--model", folder / "m", "--setting", "plain")
+    run("predict", "--model", folder / "m", "--input", folder / "visits.csv", "--out", folder / "pred.json")
+    return folder
+
+
+def test_the_proposed_task(folder):
+    task = get_task(folder / "mine.toml")
+    assert (task.id_field, task.text_fields, task.tokenizer) == ("visit", ("complaint",), "regex")
+    assert [(target.name, target.kind, target.min_codes) for target in task.targets] == [
+        ("diagnoses", "multi", 0), ("triage code", "single", 1)]
+    assert '"age", "sex"' in (folder / "mine.toml").read_text(encoding="utf-8")
+
+
+def test_every_verb_takes_the_task(folder):
+    task = ["--task", folder / "mine.toml"]
+    run("check", *task, "--input", folder / "visits.csv", "--pred", folder / "pred.json")
+    scored = json.loads(run(
+        "score", *task, "--gold", folder / "visits.csv", "--pred", folder / "pred.json", "--json").stdout)
+    assert scored["other_f1"] > 0.7
+    run("cv", *task, "--train", folder / "visits.csv", "--folds", 2, "--setting", "plain", "--n-jobs", 1)
+    out = folder / "runs"
+    words = ["--folds", 2, "--setting", "plain", "--n-jobs", 1]
+    run("ablate", *task, "--train", folder / "visits.csv", "--out", out, "--factors", "techniques", *words)
+    assert json.loads((out / "run.json").read_text(encoding="utf-8"))["options"]["task"] == str(folder / "mine.toml")
+    again = run("ablate", "--rerun", out / "run.json", "--n-jobs", 1)
+    assert "same figures" in again.stderr
+    refused = run("ablate", *task, "--rerun", out / "run.json", code=2)
+    assert "--task does not go with --rerun" in refused.stderr
+    unknown = run("train", "--task", "ccl27", "--train", "x", "--model", "m", code=2)
+    assert "did you mean 'ccl2" in unknown.stderr
+
+
+def test_the_most_probable_codes_as_lines_table_and_text(folder):
+    words = ["predict", "--model", folder / "m", "--input", folder / "visits.csv", "--top", "2", "--out"]
+    run(*words, folder / "top.jsonl")
+    first = json.loads((folder / "top.jsonl").read_text(encoding="utf-8").splitlines()[0])
+    assert list(first) == ["visit", "diagnoses", "triage code"] and len(first["diagnoses"]) == 2
+    assert sum(item["probability"] for item in first["triage code"]) == pytest.approx(1, abs=1e-5)
+    run(*words, folder / "top.csv")
+    table = pd.read_csv(folder / "top.csv")
+    assert table.columns.tolist() == ["visit", "target", "rank", "code", "name", "probability"]
+    assert len(table) == 24 * 4 and set(table["rank"]) == {1, 2}
+    shown = run(*words, "-").stdout
+    assert "triage code" in shown and "v23" in shown
+    refused = run("predict", "--model", folder / "m", "--input", folder / "visits.csv", "--out", "-", code=2)
+    assert "only --top prints a table" in refused.stderr
+
+
+def test_predict_top_agrees_with_predict_proba(folder):
+    coder = load(folder / "m")
+    records = read_records(folder / "visits.csv", coder.task)
+    top, p = coder.predict_top(records, 1), coder.predict_proba(records)
+    assert [listed[0][0] for listed in top["triage code"]] == p["triage code"].idxmax(axis=1).tolist()
+    assert [listed[0][1] for listed in top["diagnoses"]] == p["diagnoses"].max(axis=1).tolist()
+    with pytest.raises(UsageError, match="k must be at least 1"):
+        coder.predict_top(records, 0)
+
+
+def test_what_init_task_says_of_known_and_hopeless_files(folder, tmp_path, records):
+    from icdbase import write_records
+
+    write_records(records[:3], tmp_path / "official.json")
+    assert 'base = "ccl25"' in propose_task(tmp_path / "official.json")
+    assert "is there already" in run("init-task", folder / "visits.csv", "--out", folder / "mine.toml", code=2).stderr
+    assert "must end in .toml" in run("init-task", folder / "visits.csv", "--out", folder / "mine.txt", code=2).stderr
+    for text, message in [
+        ("v1,fever since monday\nv2,cough\nJ11.1,x\n", None),
+        ("1,fever,J11.1\n2,cough,R05\n", "looks like no header"),
+        ("name,note\na,fever\na,fever\n", "no column has another value in each record"),
+        ("id,age\n1,30\n2,40\n", "no column looks like text"),
+    ]:
+        (tmp_path / "t.csv").write_text(text, encoding="utf-8")
+        if message:
+            with pytest.raises(DataError, match=message):
+                propose_task(tmp_path / "t.csv")
+
+
+def test_free_labels_that_hold_their_own_commas(tmp_path):
+    table = [{"id": n, "note": f"a long enough note number {n} of someone", "disease": ["Angina, stable", "Flu"][n % 2]}
+             for n in range(20)]
+    pd.DataFrame(table).to_excel(tmp_path / "t.xlsx", index=False)
+    (tmp_path / "t.toml").write_text(propose_task(tmp_path / "t.xlsx"), encoding="utf-8")
+    task = get_task(tmp_path / "t.toml")
+    assert task.code_system == "free" and task.targets[0].kind == "single"
+    assert set(read_records(tmp_path / "t.xlsx", task)["disease"]) == {"Angina, stable", "Flu"}
+
+
+def test_codes_never_seen_are_found_by_name_and_rare_ones_left_out(tmp_path):
+    text = ('id_field = "id"\ntext_fields = ["入院诊断"]\ncode_table = "c.csv"\n'
+            '[[targets]]\nname = "codes"\nkind = "multi"\nmin_codes = 0\nopen = true\n')
+    (tmp_path / "t.toml").write_text(text, encoding="utf-8")
+    names = {"K76.000": "脂肪肝", "E78.500": "高脂血症", "M10.900": "痛风", "H40.900": "青光眼"}
+    listed = "\n".join(f"codes,{code},{name}" for code, name in names.items())
+    (tmp_path / "c.csv").write_text("target,code,name\n" + listed, encoding="utf-8")
+    task = get_task(tmp_path / "t.toml")
+    train = pd.DataFrame([
+        {"id": n, "入院诊断": "1.脂肪肝 2.高脂血症" if n % 2 else "痛风" if n == 4 else "心悸",
+         "codes": ["K76.000", "E78.500"] if n % 2 else ["M10.900"] if n == 4 else []} for n in range(16)])
+    new = pd.DataFrame({"id": ["a", "b"], "入院诊断": ["1.青光眼 2.脂肪肝", "心悸"]})
+    coder = IcdCoder(task=task, n_folds=2, boosted_features=False).fit(train)
+    assert coder.codes_["codes"].tolist() == ["E78.500", "K76.000"]
+    codes = coder.predict(new)["codes"]
+    assert "H40.900" in codes["a"] and codes["b"] == ()
+    assert coder.predict_proba(new[1:])["codes"].columns.tolist() == ["E78.500", "K76.000"]
+    without = IcdCoder(task=task, n_folds=2, boosted_features=False, listed_codes=False, min_records=1).fit(train)
+    assert "M10.900" in without.codes_["codes"] and "H40.900" not in without.predict(new)["codes"]["a"]
+
+
+def test_an_open_set_that_is_always_empty(tmp_path):
+    text = ('id_field = "id"\ntext_fields = ["note"]\n[[targets]]\nname = "main"\nkind = "single"\n'
+            '[[targets]]\nname = "others"\nkind = "multi"\nmin_codes = 0\n')
+    (tmp_path / "t.toml").write_text(text, encoding="utf-8")
+    from icdbase import save
+
+    table = pd.DataFrame([{"id": n, "note": "胸痛" if n % 2 else "咳嗽", "main": "I20.000" if n % 2 else "J18.900",
+                           "others": ""} for n in range(12)])
+    coder = IcdCoder(task=get_task(tmp_path / "t.toml"), n_folds=2).fit(table)
+    save(coder, tmp_path / "m")
+    assert load(tmp_path / "m").predict(table)["others"].tolist() == [()] * 12
