@@ -1,4 +1,5 @@
 # make run    set up .venv and run the main job on the embedded synthetic data
+# make run-ccl26   the same for the 2026 edition: ten departments, operations
 # make test   set up .venv and run the tests
 # make bench  set up .venv-peers too and measure icdbase beside its peers (half an hour)
 PYTHON ?= python3
@@ -6,11 +7,15 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 OUT    := runs/demo
 
-.PHONY: run test lint bench clean
+.PHONY: run run-ccl26 test lint bench clean
 
 run: $(VENV)/.ready
 	@$(BIN)/icdbase synth --n 1485 --seed 0 --out $(OUT)/data
 	@$(BIN)/python run_baseline.py --train $(OUT)/data/ICD-Coding-train.json --test $(OUT)/data/ICD-Coding-test.json --out $(OUT)
+
+run-ccl26: $(VENV)/.ready
+	@$(BIN)/icdbase synth --task ccl26 --n 1485 --seed 0 --out runs/ccl26/data
+	@$(BIN)/python run_baseline.py --task ccl26 --train runs/ccl26/data/ICD-Coding-train.json --test runs/ccl26/data/ICD-Coding-test.json --out runs/ccl26
 
 test: $(VENV)/.ready
 	$(BIN)/python -m pytest

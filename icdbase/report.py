@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import io
+import os
+import shutil
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -11,7 +14,9 @@ import pandas as pd
 from icdbase.scoring import Scores
 from icdbase.tasks import Task
 
-__all__ = ["corpus_line", "per_code_text", "score_table", "table", "target_table", "top_table", "where_it_lies"]
+__all__ = [
+    "corpus_line", "next_lines", "per_code_text", "score_table", "table", "target_table", "top_table", "where_it_lies",
+]
 
 WIDTH = 80
 
@@ -115,6 +120,17 @@ def per_code_text(codes: pd.DataFrame) -> str:
 
 def _figure(value: float | None) -> str:
     return "-" if value is None or value != value else f"{value:.3f}"  # NaN differs from itself
+
+
+def next_lines(paths: Mapping[str, Path], test_file, task: str, record: str) -> tuple[str, ...]:
+    """What to type next: check the submission, ask why a record got its codes."""
+    # Without an activated environment "icdbase" alone would not be found.
+    icdbase = "icdbase" if shutil.which("icdbase") else os.path.relpath(Path(sys.executable).parent / "icdbase")
+    option = "" if task == "ccl25" else f" --task {task}"
+    return (
+        f"{icdbase} check{option} --input {test_file} --pred {paths['predictions']}",
+        f"{icdbase} explain --model {paths['model']} --input {test_file} --record {record}",
+    )
 
 
 def where_it_lies(paths: Mapping[str, Path], *next_commands: str) -> str:
