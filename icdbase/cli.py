@@ -80,7 +80,7 @@ def _chosen_fields(fields: str | None, task) -> tuple[str, ...] | None:
 
 @main.command(epilog=examples(
     "icdbase predict --model models/first --input test.json --out pred.json",
-    "icdbase predict --model models/first --input test.json --top 3 --out top.jsonl",
+    "icdbase predict --model models/first --input a.json --top 3 --out top.jsonl",
 ))
 @click.option("--model", "model_folder", type=FOLDER, required=True, help="Model folder written by train.")
 @click.option("--input", "input_file", type=FILE, required=True, help="Records, with or without labels.")
