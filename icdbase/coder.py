@@ -301,21 +301,22 @@ class IcdCoder(BaseEstimator):
         """
         check_is_fitted(self)
         counts = records if isinstance(records, Counts) else self.count(records)
-        index = counts.labels.index
         with threadpool_limits(1):
-            features = self.features_.transform(counts)
-            single, probabilities = [], {}
-            for target in self._targets_in_order():
-                model = self.models_[target.name]
-                if target.is_single:
-                    p = model.predict_proba(features)
-                    single.append(p)
-                elif model is None:
-                    p = np.zeros((len(index), 0))
-                else:
-                    p = model.predict_proba(features, self._context(single))
-                table = pd.DataFrame(p, index, self.codes_[target.name])
-                probabilities[target.name] = self._with_listed(target, table, counts)
+            return self._probabilities(self.features_.transform(counts), counts)
+
+    def _probabilities(self, features: Features, counts: Counts) -> dict[str, pd.DataFrame]:
+        index, single, probabilities = counts.labels.index, [], {}
+        for target in self._targets_in_order():
+            model = self.models_[target.name]
+            if target.is_single:
+                p = model.predict_proba(features)
+                single.append(p)
+            elif model is None:
+                p = np.zeros((len(index), 0))
+            else:
+                p = model.predict_proba(features, self._context(single))
+            table = pd.DataFrame(p, index, self.codes_[target.name])
+            probabilities[target.name] = self._with_listed(target, table, counts)
         return {target.name: probabilities[target.name] for target in self.task.targets}
 
     def _with_listed(self, target: Target, learned: pd.DataFrame, counts: Counts) -> pd.DataFrame:

@@ -198,12 +198,12 @@ def explain(coder: IcdCoder, record, codes: Iterable[str] | None = None, *, n_ne
     frame = _one_row(record, coder.task)
     counts = coder.count(frame)
     with threadpool_limits(1):
-        probabilities = coder.predict_proba(counts)
+        features = coder.features_.transform(counts)
+        probabilities = coder._probabilities(features, counts)
         predicted = coder.decode(probabilities).iloc[0]
         wanted = _wanted(coder, predicted, codes, probabilities)
         if n_near > 0:
             wanted = list(dict.fromkeys(wanted + _near(coder, predicted, probabilities, n_near)))
-        features = coder.features_.transform(counts)
         texts = {name: frame.iloc[0][name] for name in coder.features_.fields_}
         places = read_places(
             texts, coder.task, engine=coder.engine, concept_tables=coder.concept_tables, tokenizer=coder.tokenizer

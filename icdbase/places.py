@@ -71,6 +71,11 @@ class Places:
 
     def status(self, span: Span) -> str:
         """Return the status of the mention that covers a span; empty if there is none."""
+        if span not in self._known_status:
+            self._known_status[span] = self._status(span)
+        return self._known_status[span]
+
+    def _status(self, span: Span) -> str:
         covering = [
             (mention.end - mention.start, status)
             for mention, status in self.mentions.get(span.field, ())
@@ -80,8 +85,22 @@ class Places:
 
     def whole(self, span: Span) -> Span:
         """Return the smallest term, number or listed diagnosis that covers a span; else the span itself."""
+        if span not in self._known_whole:
+            self._known_whole[span] = self._whole(span)
+        return self._known_whole[span]
+
+    def _whole(self, span: Span) -> Span:
         covering = [longer for longer in self._finds[span.field] if longer.start <= span.start and span.end <= longer.end]
         return min(covering, key=lambda longer: (longer.end - longer.start, longer.start), default=span)
+
+    @cached_property
+    def _known_status(self) -> dict[Span, str]:
+        """Told once a record: its codes share their evidence."""
+        return {}
+
+    @cached_property
+    def _known_whole(self) -> dict[Span, Span]:
+        return {}
 
     @cached_property
     def _finds(self) -> Mapping[str, set[Span]]:

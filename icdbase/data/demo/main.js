@@ -33,8 +33,11 @@ async function ask(what, body = {}, slot = null) {
   return told;
 }
 
+let busy = 0;
+
 function guard(job) {
   return async (...given) => {
+    document.body.dataset.busy = ++busy;
     try {
       $("problem").hidden = true;
       await job(...given);
@@ -42,6 +45,8 @@ function guard(job) {
       if (error.name === "AbortError") return;
       $("problem").textContent = error.message;
       $("problem").hidden = false;
+    } finally {
+      if (--busy === 0) delete document.body.dataset.busy;
     }
   };
 }
@@ -53,7 +58,6 @@ function request(setting, off) {
 }
 
 async function predict(panels) {
-  document.body.dataset.busy = "1";
   const first = state.settings[0];
   const jobs = panels.map(async panel => {
     state.results[panel] = await ask("predict", request(state.settings[panel], state.settings[panel].off), panel);
@@ -66,7 +70,6 @@ async function predict(panels) {
   pinSomething();
   draw();
   announce(state);
-  delete document.body.dataset.busy;
 }
 
 function pinSomething() {
@@ -236,6 +239,7 @@ async function start() {
     el("span", { lang: "zh-CN" }, field),
     el("textarea", { id: `write-${field}`, rows: 2, spellcheck: "false", autocomplete: "off", lang: "zh-CN" }))));
   const asked = /^#\d+$/.test(location.hash) ? Number(location.hash.slice(1)) : state.about.first;
+  addEventListener("hashchange", () => { if (/^#\d+$/.test(location.hash)) number(Number(location.hash.slice(1))); });
   if (state.about.examples.length) await show(await ask("record", { number: asked }));
   else $("dialog").showModal(); // a task of one's own: nothing synthetic fits
   document.body.dataset.ready = "1";
