@@ -22,6 +22,7 @@ _PUBLIC = {
     "make_records": "synthetic",
     "official_scorer": "scoring",
     "per_code_table": "scoring",
+    "predict_file": "bulk",
     "read_records": "records",
     "read_submission": "submissions",
     "save": "store",

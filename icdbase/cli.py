@@ -80,6 +80,7 @@ def _chosen_fields(fields: str | None, task) -> tuple[str, ...] | None:
 
 @main.command(epilog=examples(
     "icdbase predict --model models/first --input test.json --out pred.json",
+    "icdbase predict --model models/first --input million.jsonl --out pred.json",
     "icdbase predict --model models/first --input a.json --top 3 --out top.jsonl",
 ))
 @click.option("--model", "model_folder", type=FOLDER, required=True, help="Model folder written by train.")
@@ -88,22 +89,29 @@ def _chosen_fields(fields: str | None, task) -> tuple[str, ...] | None:
 @click.option("--top", "top_k", type=click.IntRange(min=1),
               help="Instead, write the K most probable codes of each target with probabilities: JSON Lines, "
                    ".csv or .xlsx; --out - prints a table.")
-@click.option("--n-jobs", type=int, default=-1, show_default=True, help="Threads; -1 = all cores. Same result.")
-def predict(model_folder, input_file, out_file, top_k, n_jobs):
-    """Predict codes and write a submission."""
-    from icdbase import load, progress, read_records, write_submission
+@click.option("--n-jobs", type=int, default=-1, show_default=True, help="Processes; -1 = all cores. Same result.")
+@click.option("--batch-size", type=click.IntRange(min=1), default=500, show_default=True,
+              help="Records in work at a time. Same result.")
+def predict(model_folder, input_file, out_file, top_k, n_jobs, batch_size):
+    """Predict codes and write a submission.
+
+    A run that was stopped leaves OUT.part; the same command again goes on
+    where it stopped.
+    """
+    from icdbase import load, predict_file, progress, read_records
 
     if top_k is None and str(out_file) == "-":
         raise click.UsageError("--out needs a file; only --top prints a table")
-    coder = load(model_folder).set_params(n_jobs=n_jobs)
-    records = read_records(input_file, coder.task)
-    with progress.bars():
-        codes = coder.predict(records) if top_k is None else coder.predict_top(records, top_k)
     if top_k is not None:
-        _show_top(codes, out_file, coder.task)
+        coder = load(model_folder).set_params(n_jobs=n_jobs)
+        records = read_records(input_file, coder.task)
+        with progress.bars():
+            top = coder.predict_top(records, top_k)
+        _show_top(top, out_file, coder.task)
         return
-    write_submission(codes, out_file, coder.task)
-    click.echo(f"{len(codes):,} prediction{'s' * (len(codes) != 1)}: {out_file}")
+    with progress.bars():
+        n_records = predict_file(model_folder, input_file, out_file, batch_size=batch_size, n_jobs=n_jobs)
+    click.echo(f"{n_records:,} prediction{'s' * (n_records != 1)}: {out_file}")
 
 
 def _show_top(top, out_file, task) -> None:

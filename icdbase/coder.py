@@ -19,7 +19,7 @@ from threadpoolctl import threadpool_limits
 from icdbase.classifiers import LEARNERS, MainCodeClassifier, OtherCodesClassifier, stratified_folds
 from icdbase.decoding import RULES, decode
 from icdbase.errors import DataError, Problem, UsageError, did_you_mean
-from icdbase.features import Counts, FeatureBuilder, count_records
+from icdbase.features import Counts, FeatureBuilder, Features, count_records
 from icdbase.listed_codes import ListedCodes
 from icdbase.records import check_frame
 from icdbase.tasks import CCL25, Target

@@ -345,7 +345,10 @@ class Deciders(BaseEstimator):
         """Return log-odds (n_records, n_codes)."""
         check_is_fitted(self)
         decided = margins * self.coef_[:, 0] + self.intercept_
-        return decided if context is None else decided + context @ self.coef_[:, 1:].T
+        # Column by column: a matrix product rounds differently for one record and for many.
+        for column in range(0 if context is None else context.shape[1]):
+            decided += context[:, [column]] * self.coef_[:, 1 + column]
+        return decided
 
 
 def _beside(margins: np.ndarray, context: np.ndarray | None) -> np.ndarray:

@@ -26,7 +26,7 @@ from icdbase.rows import Rows, is_table, read_rows, type_name, write_rows
 from icdbase.tasks import CCL25, Target, Task
 from icdbase.values import CodeReader, IdRegister, describe_label, plain, sanitize, shown_id
 
-__all__ = ["check_frame", "labels", "read_records", "write_records"]
+__all__ = ["build_frame", "check_frame", "labels", "read_records", "write_records"]
 
 FRAME = "DataFrame"
 """What messages call a frame that came from no file."""
@@ -83,7 +83,7 @@ def read_records(path, task: Task = CCL25, *, require_labels: bool = False) -> p
     problems = list(rows.problems)
     if rows.records:
         problems += column_problems(rows.columns, task, rows.layout)
-    frame = _build(rows, task, problems, require_labels=require_labels)
+    frame = build_frame(rows, task, problems, require_labels=require_labels)
     if problems:
         raise DataError(path, problems)
     _warn(frame, rows, task)
@@ -123,7 +123,7 @@ def check_frame(frame: pd.DataFrame, task: Task = CCL25, *, require_labels: bool
     """
     rows = rows_of_frame(frame, task)
     problems = list(rows.problems) + column_problems(rows.columns, task, rows.layout)
-    checked = _build(rows, task, problems, require_labels=require_labels)
+    checked = build_frame(rows, task, problems, require_labels=require_labels)
     if problems:
         raise DataError(FRAME, problems)
     return checked
@@ -220,12 +220,18 @@ def rows_of_frame(frame: pd.DataFrame, task: Task) -> Rows:
     return rows
 
 
-def _build(rows: Rows, task: Task, problems: list[Problem], *, require_labels: bool) -> pd.DataFrame:
-    """Check every row; problems are added to the list, the good rows returned."""
+def build_frame(
+    rows: Rows, task: Task, problems: list[Problem], *, require_labels: bool = False, ids: IdRegister | None = None
+) -> pd.DataFrame:
+    """Check every row; problems are added to the list, the good rows returned.
+
+    A register of ids that is handed in notices repetitions across several calls.
+    """
     targets = [t for t in task.targets if any(name in rows.columns for name in t.spellings)]
     if require_labels:
         problems += absent_labels(rows.columns, task)
-    ids, codes = IdRegister(task.id_field, problems), CodeReader(task)
+    ids, codes = ids or IdRegister(task.id_field, problems), CodeReader(task)
+    before = len(ids.names)
     data = {name: [] for name in (*task.text_fields, *(target.name for target in targets))}
     for number, row in rows.records:
         record = ids.read(row.get(task.id_field), number)
@@ -241,7 +247,7 @@ def _build(rows: Rows, task: Task, problems: list[Problem], *, require_labels: b
             if label is None and require_labels and not no_code and not told:
                 problems.append(missing_label(record, target.name))
             data[target.name].append(label)
-    index = pd.Index(ids.names, dtype=object, name=task.id_field)
+    index = pd.Index(ids.names[before:], dtype=object, name=task.id_field)
     return pd.DataFrame({name: pd.Series(values, index, dtype=object) for name, values in data.items()})
 
 

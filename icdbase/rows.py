@@ -25,9 +25,20 @@ from icdbase.tables import (
     write_workbook,
 )
 
-__all__ = ["Rows", "is_table", "read_rows", "type_name", "write_rows"]
+__all__ = [
+    "JSON_LINES_ENDINGS",
+    "Rows",
+    "fill_from_objects",
+    "is_table",
+    "json_decoder",
+    "json_problem",
+    "read_rows",
+    "try_parse",
+    "type_name",
+    "write_rows",
+]
 
-_JSON_LINES_ENDINGS = (".jsonl", ".ndjson")
+JSON_LINES_ENDINGS = (".jsonl", ".ndjson")
 _TYPE_NAMES = {list: "a list", dict: "an object", str: "a text", type(None): "null"}
 
 
@@ -100,7 +111,7 @@ def _read_text(text: str, encoding: str, path, known) -> Rows:
         _read_array(rows, text, known)
     elif start == "{":
         _read_objects(rows, text, ending, known)
-    elif ending in (".json", *_JSON_LINES_ENDINGS):
+    elif ending in (".json", *JSON_LINES_ENDINGS):
         remedy = "write an array of records, or name the file .csv if it is a table"
         raise DataError(path, [Problem("no JSON: the file starts with neither [ nor {", remedy=remedy)])
     else:
@@ -146,7 +157,7 @@ def _constant(name: str) -> str | None:
     return None if name == "NaN" else name
 
 
-def _decoder(*, strict: bool) -> json.JSONDecoder:
+def json_decoder(*, strict: bool) -> json.JSONDecoder:
     return json.JSONDecoder(
         object_pairs_hook=_as_object,
         parse_float=_number_text,
@@ -159,14 +170,14 @@ def _decoder(*, strict: bool) -> json.JSONDecoder:
 def _parse(text: str):
     """Parse JSON; raw line breaks and tabs inside strings are forgiven."""
     try:
-        return _decoder(strict=True).decode(text)
+        return json_decoder(strict=True).decode(text)
     except json.JSONDecodeError as error:
         if not error.msg.startswith("Invalid control character"):
             raise
-        return _decoder(strict=False).decode(text)
+        return json_decoder(strict=False).decode(text)
 
 
-def _try_parse(text: str, problem: Callable[[json.JSONDecodeError], Problem]):
+def try_parse(text: str, problem: Callable[[json.JSONDecodeError], Problem]):
     """Return the parsed value and no problem, or no value and the problem."""
     try:
         return _parse(text), None
@@ -176,7 +187,7 @@ def _try_parse(text: str, problem: Callable[[json.JSONDecodeError], Problem]):
         return None, Problem("JSON nested too deeply to be records", remedy="write an array of flat objects")
 
 
-def _json_problem(error: json.JSONDecodeError, line: int, record: str) -> Problem:
+def json_problem(error: json.JSONDecodeError, line: int, record: str) -> Problem:
     cut_off = not error.doc[error.pos :].strip() or error.msg.startswith("Unterminated string")
     rule = f"malformed JSON at line {line} column {error.colno} ({error.msg})"
     if cut_off:
@@ -187,17 +198,17 @@ def _json_problem(error: json.JSONDecodeError, line: int, record: str) -> Proble
 
 
 def _read_array(rows: Rows, text: str, known) -> None:
-    items, problem = _try_parse(
-        text, lambda error: _json_problem(error, error.lineno, f"number {_items_before(text, error.pos) + 1}")
+    items, problem = try_parse(
+        text, lambda error: json_problem(error, error.lineno, f"number {_items_before(text, error.pos) + 1}")
     )
     if problem:
         raise DataError(rows.path, [problem])
-    _fill_from_objects(rows, list(enumerate(items, 1)), known)
+    fill_from_objects(rows, list(enumerate(items, 1)), known)
 
 
 def _items_before(text: str, stop: int) -> int:
     """Count the whole items of a broken array, to name the record that broke it."""
-    decoder, count = _decoder(strict=False), 0
+    decoder, count = json_decoder(strict=False), 0
     position = text.index("[") + 1
     while True:
         while position < stop and text[position] in " \t\r\n,":
@@ -214,9 +225,9 @@ def _items_before(text: str, stop: int) -> int:
 def _read_objects(rows: Rows, text: str, ending: str, known) -> None:
     """Read a text that starts with ``{``: JSON Lines, or an object by mistake."""
     lines = [(number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
-    whole, problem = _try_parse(text, lambda error: _json_problem(error, error.lineno, ""))
+    whole, problem = try_parse(text, lambda error: json_problem(error, error.lineno, ""))
     one_record = problem is None and len(lines) == 1 and ending != ".json"
-    several = problem is not None and (ending in _JSON_LINES_ENDINGS or any(_is_object(line) for _, line in lines[:2]))
+    several = problem is not None and (ending in JSON_LINES_ENDINGS or any(_is_object(line) for _, line in lines[:2]))
     if problem and not several:
         raise DataError(rows.path, [problem])
     if not problem and not one_record:
@@ -229,23 +240,23 @@ def _read_objects(rows: Rows, text: str, ending: str, known) -> None:
 
 
 def _is_object(line: str) -> bool:
-    value, problem = _try_parse(line, lambda error: Problem(error.msg))
+    value, problem = try_parse(line, lambda error: Problem(error.msg))
     return problem is None and isinstance(value, dict)
 
 
 def _read_lines(rows: Rows, lines: Iterable[tuple[int, str]], known) -> None:
     items = []
     for number, (line_number, line) in enumerate(lines, 1):
-        where = partial(_json_problem, line=line_number, record=f"number {number}")
-        value, problem = _try_parse(line, where)
+        where = partial(json_problem, line=line_number, record=f"number {number}")
+        value, problem = try_parse(line, where)
         if problem:
             rows.problems.append(problem)
         else:
             items.append((number, value))
-    _fill_from_objects(rows, items, known)
+    fill_from_objects(rows, items, known)
 
 
-def _fill_from_objects(rows: Rows, items: Iterable[tuple[int, object]], known) -> None:
+def fill_from_objects(rows: Rows, items: Iterable[tuple[int, object]], known) -> None:
     columns: dict[str, None] = {}
     for number, item in items:
         if not isinstance(item, dict):
@@ -296,12 +307,12 @@ def _is_filled(cell) -> bool:
 # --- writing --------------------------------------------------------------------------
 
 
-def write_rows(rows: Sequence[dict], path, columns: Sequence[str]) -> None:
-    """Write rows atomically, in the format that the ending names.
+def write_rows(rows: Iterable[dict], path, columns: Sequence[str]) -> None:
+    """Write rows atomically, in the format that the ending names; only a workbook needs them all at once.
 
     Parameters
     ----------
-    rows : sequence of dict
+    rows : iterable of dict
         Column to text; in JSON a value may be None or a list, too.
     path : str or os.PathLike
         ``.jsonl``, ``.csv``, ``.tsv`` and ``.xlsx`` are understood, anything
@@ -317,6 +328,7 @@ def write_rows(rows: Sequence[dict], path, columns: Sequence[str]) -> None:
     if ending == ".xls":
         raise DataError(path, [Problem("old Excel files cannot be written", remedy="name the file .xlsx")])
     if ending == ".xlsx":
+        rows = list(rows)
         refuse_long_cells(rows, path, columns)
     try:
         with atomic_write(path, binary=ending == ".xlsx") as file:
@@ -332,14 +344,23 @@ def is_table(path) -> bool:
     return Path(path).suffix.lower() in (".csv", ".tsv", ".xlsx")
 
 
-def _write(file, ending: str, rows: Sequence[dict], columns: Sequence[str]) -> None:
+def _write(file, ending: str, rows: Iterable[dict], columns: Sequence[str]) -> None:
     if ending == ".xlsx":
         write_workbook(file, columns, rows)
     elif ending in (".csv", ".tsv"):
         file.write("\ufeff")  # without the mark, Excel in China takes the file for GBK
         write_delimited(file, columns, rows, "," if ending == ".csv" else "\t")
-    elif ending in _JSON_LINES_ENDINGS:
+    elif ending in JSON_LINES_ENDINGS:
         file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
     else:
-        json.dump(list(rows), file, ensure_ascii=False, indent=1)
-        file.write("\n")
+        _write_array(file, rows)
+
+
+def _write_array(file, rows: Iterable[dict]) -> None:
+    """Write what ``json.dump(rows, file, indent=1)`` does, row by row."""
+    mark = "[\n"
+    for row in rows:
+        # Line ends inside a text are escaped: those that are left are the layout's.
+        file.write(mark + " " + json.dumps(row, ensure_ascii=False, indent=1).replace("\n", "\n "))
+        mark = ",\n"
+    file.write("\n]\n" if mark == ",\n" else "[]\n")

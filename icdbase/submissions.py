@@ -34,6 +34,7 @@ __all__ = [
     "format_prediction",
     "parse_prediction",
     "read_submission",
+    "submission_rows",
     "write_submission",
 ]
 
@@ -60,12 +61,16 @@ def write_submission(predictions: pd.DataFrame, path, task: Task = CCL25) -> Non
     DataError
         If the predictions have problems or the file cannot be written.
     """
-    predictions = check_predictions(predictions, task)
-    rows = [
+    rows = submission_rows(check_predictions(predictions, task), task)
+    write_rows(rows, path, [task.id_field, task.prediction_field])
+
+
+def submission_rows(predictions: pd.DataFrame, task: Task = CCL25) -> list[dict[str, str]]:
+    """Return the rows of a submission: id and prediction in the official form."""
+    return [
         {task.id_field: record, task.prediction_field: format_prediction(row, task)}
         for record, row in zip(predictions.index, predictions.to_dict("records"), strict=True)
     ]
-    write_rows(rows, path, [task.id_field, task.prediction_field])
 
 
 def read_submission(path, task: Task = CCL25) -> pd.DataFrame:

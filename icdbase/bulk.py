@@ -1,0 +1,175 @@
+"""Predict a file of any length: in batches, over processes, and on from where it stopped.
+
+What is done goes to a part file beside the output, a line a record, flushed to
+disk batch by batch.  A run that was killed leaves it; the same command again
+goes on behind its last whole line.  When all is done the output takes its name
+in one step and the part file goes.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+from collections.abc import Iterator
+from functools import lru_cache
+from pathlib import Path
+
+import pandas as pd
+from joblib import Parallel, delayed, effective_n_jobs
+
+from icdbase import __version__, progress
+from icdbase.batches import RecordBatches
+from icdbase.coder import IcdCoder
+from icdbase.errors import DataError, Problem, UsageError
+from icdbase.rows import write_rows
+from icdbase.store import load, read_card
+from icdbase.submissions import submission_rows
+
+__all__ = ["BATCH_SIZE", "predict_file"]
+
+BATCH_SIZE = 500
+"""Records that are in work at a time, in each process."""
+
+WORTH_PROCESSES = 4000
+"""Fewer records are done before a second process has read its dictionaries."""
+
+
+def predict_file(model_folder, input_file, out_file, *, batch_size: int = BATCH_SIZE, n_jobs: int | None = -1) -> int:
+    """Predict a file of records and write the submission.
+
+    Parameters
+    ----------
+    model_folder : str or os.PathLike
+    input_file : str or os.PathLike
+        Read in parts if it is long and JSON; see :class:`icdbase.batches.RecordBatches`.
+    out_file : str or os.PathLike
+        See :func:`icdbase.write_submission`.
+    batch_size : int
+        Records at a time; the output does not depend on it.
+    n_jobs : int or None
+        Processes, for long files; -1 is one a core.  The output does not depend on it.
+
+    Returns
+    -------
+    int
+        Number of records predicted, those of an earlier run included.
+
+    Raises
+    ------
+    DataError
+        If the input has problems: then nothing is predicted.
+    ModelError
+        If the model cannot be used.
+    UsageError
+        If ``batch_size`` is below one.
+    """
+    if batch_size < 1:
+        raise UsageError(f"batch_size must be at least 1, got {batch_size}")
+    coder = load(model_folder)
+    batches = RecordBatches(input_file, coder.task)
+    identity = {"icdbase-part": __version__, "model": read_card(model_folder)["sha256"], "input": batches.digest}
+    fields = [coder.task.id_field, coder.task.prediction_field]
+    with _PartFile(out_file, identity) as part:
+        done = part.n_rows
+        progress.report("predicting", done, batches.n_records)
+        for rows in _predicted(coder, batches.frames(batch_size, done), batches.n_records - done, n_jobs):
+            part.append(rows)
+            done += len(rows)
+            progress.report("predicting", done, batches.n_records)
+        write_rows(part.rows(), out_file, fields)
+        part.remove()
+    return done
+
+
+def _predicted(coder: IcdCoder, frames: Iterator[pd.DataFrame], n_records: int, n_jobs) -> Iterator[list[dict]]:
+    """Yield the rows of each frame, in order."""
+    if effective_n_jobs(n_jobs) == 1 or n_records < WORTH_PROCESSES:
+        coder.set_params(n_jobs=1)
+        for frame in frames:
+            yield submission_rows(coder.predict(frame), coder.task)
+        return
+    content = pickle.dumps(coder.set_params(n_jobs=1))
+    run = Parallel(n_jobs=n_jobs, return_as="generator", batch_size=1)
+    yield from run(delayed(_predict_with)(content, frame) for frame in frames)
+
+
+def _predict_with(content: bytes, frame: pd.DataFrame) -> list[dict]:
+    coder = _unpacked(content)
+    return submission_rows(coder.predict(frame), coder.task)
+
+
+@lru_cache(maxsize=1)
+def _unpacked(content: bytes) -> IcdCoder:
+    """Unpack the coder that the parent process sent: once a process, not once a batch."""
+    return pickle.loads(content)
+
+
+class _PartFile:
+    """Predictions on their way: a line that says of what, then a line a record.
+
+    Parameters
+    ----------
+    out_file : str or os.PathLike
+        The output; the part file stands beside it.
+    identity : dict
+        Another model, input or version starts anew.
+
+    Attributes
+    ----------
+    n_rows : int
+        Whole rows that an earlier run has left.
+    """
+
+    def __init__(self, out_file, identity: dict):
+        out_file = Path(out_file)
+        self.path = out_file.with_name(out_file.name + ".part")
+        self.header = (json.dumps(identity) + "\n").encode()
+
+    def __enter__(self) -> _PartFile:
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self.n_rows, size = self._left_over()
+            self.file = self.path.open("r+b" if size else "w+b")
+            self.file.truncate(size)
+            self.file.seek(size)
+            if not size:
+                self.file.write(self.header)
+        except OSError as error:
+            rule = f"the file cannot be written ({error.strerror or type(error).__name__})"
+            raise DataError(self.path, [Problem(rule, remedy="check the folder, its permissions and the disk")]) from error
+        return self
+
+    def __exit__(self, *unused):
+        self.file.close()
+
+    def _left_over(self) -> tuple[int, int]:
+        """Rows and bytes of what an earlier run of the same job has left; a torn last line does not count."""
+        if not self.path.exists():
+            return 0, 0
+        with self.path.open("rb") as file:
+            if file.readline() != self.header:
+                return 0, 0
+            n_rows, size = 0, len(self.header)
+            for line in file:
+                if not line.endswith(b"\n"):
+                    break
+                n_rows, size = n_rows + 1, size + len(line)
+        return n_rows, size
+
+    def append(self, rows: list[dict]):
+        """Write rows and see them on the disk."""
+        self.file.write("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode())
+        self.file.flush()
+        os.fsync(self.file.fileno())
+
+    def rows(self) -> Iterator[dict]:
+        """Yield all rows, from the first."""
+        self.file.flush()
+        with self.path.open("rb") as file:
+            file.readline()
+            yield from map(json.loads, file)
+
+    def remove(self):
+        self.file.close()
+        self.path.unlink()

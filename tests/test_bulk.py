@@ -1,0 +1,218 @@
+"""Long files: read in parts, predicted in batches, gone on with after a kill; the output is always the same."""
+
+import json
+import signal
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import icdbase
+from icdbase import bulk, streams
+from icdbase.batches import RecordBatches
+from icdbase.errors import DataError, UsageError
+from icdbase.records import FRAME
+from icdbase.streams import is_stream
+from icdbase.tasks import CCL25
+
+
+@pytest.fixture
+def long_files(monkeypatch):
+    """Every file is long, and read in blocks of some characters."""
+    monkeypatch.setattr(streams, "SHORT", 0)
+    monkeypatch.setattr(streams, "_BLOCK", 37)
+
+
+@pytest.fixture(scope="module")
+def job(tmp_path_factory, coder, held_out):
+    """A model folder, a file of records, and what the one-shot path predicts for it."""
+    folder = tmp_path_factory.mktemp("bulk")
+    icdbase.save(coder, folder / "model")
+    icdbase.write_records(held_out, folder / "in.json")
+    icdbase.write_submission(coder.predict(held_out), folder / "expected.json")
+    return folder
+
+
+def run(job, out, size, n_jobs=1, name="in.json"):
+    return icdbase.predict_file(job / "model", job / name, out, batch_size=size, n_jobs=n_jobs)
+
+
+@pytest.mark.parametrize("size", [7, 500])
+def test_the_output_does_not_depend_on_the_batch_size(job, tmp_path, long_files, size):
+    assert run(job, tmp_path / "pred.json", size) == 50
+    assert (tmp_path / "pred.json").read_bytes() == (job / "expected.json").read_bytes()
+    assert [path.name for path in tmp_path.iterdir()] == ["pred.json"]
+
+
+def test_nor_on_processes(job, tmp_path, monkeypatch):
+    monkeypatch.setattr(bulk, "WORTH_PROCESSES", 10)
+    run(job, tmp_path / "pred.json", 20, n_jobs=2)
+    assert (tmp_path / "pred.json").read_bytes() == (job / "expected.json").read_bytes()
+
+
+@pytest.mark.parametrize("ending", ["jsonl", "csv"])
+def test_other_formats_of_input_and_output(job, tmp_path, long_files, held_out, coder, ending):
+    icdbase.write_records(held_out, job / f"in.{ending}")
+    assert is_stream(job / f"in.{ending}") == (ending == "jsonl")
+    run(job, tmp_path / f"pred.{ending}", 7, name=f"in.{ending}")
+    icdbase.write_submission(coder.predict(held_out), tmp_path / f"expected.{ending}")
+    assert (tmp_path / f"pred.{ending}").read_bytes() == (tmp_path / f"expected.{ending}").read_bytes()
+
+
+def test_probabilities_do_not_depend_on_order_or_company(coder, held_out):
+    whole = coder.predict_proba(held_out)
+    backwards = coder.predict_proba(held_out[::-1])
+    alone = [coder.predict_proba(held_out.iloc[[row]]) for row in range(5)]
+    for target, p in whole.items():
+        assert (backwards[target][::-1].to_numpy() == p.to_numpy()).all()
+        assert (pd.concat([single[target] for single in alone]).to_numpy() == p.iloc[:5].to_numpy()).all()
+
+
+# --- stopped and gone on with ----------------------------------------------------------
+
+
+KILLED = """
+import os, signal, sys
+from icdbase import bulk
+append, calls = bulk._PartFile.append, []
+def killed(self, rows):
+    append(self, rows)
+    calls.append(rows)
+    if len(calls) == 3:
+        self.file.write('{"病案标识": "torn'.encode())
+        self.file.flush()
+        os.kill(os.getpid(), signal.SIGKILL)
+bulk._PartFile.append = killed
+bulk.predict_file(*sys.argv[1:], batch_size=7, n_jobs=1)
+"""
+
+
+def test_killed_and_gone_on_with(job, tmp_path, monkeypatch):
+    out = tmp_path / "pred.json"
+    arguments = [job / "model", job / "in.json", out]
+    done = subprocess.run([sys.executable, "-c", KILLED, *arguments], check=False, stderr=subprocess.PIPE)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    left = (tmp_path / "pred.json.part").read_bytes()
+    assert left.count(b"\n") == 1 + 3 * 7
+    assert not left.endswith(b"\n")
+    assert not out.exists()
+
+    predicted = []
+    append = bulk._PartFile.append
+    monkeypatch.setattr(bulk._PartFile, "append", lambda part, rows: (predicted.extend(rows), append(part, rows)))
+    assert run(job, out, 11) == 50
+    assert len(predicted) == 50 - 3 * 7
+    assert out.read_bytes() == (job / "expected.json").read_bytes()
+    assert [path.name for path in tmp_path.iterdir()] == ["pred.json"]
+
+
+def test_killed_before_the_part_file_went(job, tmp_path, monkeypatch):
+    monkeypatch.setattr(bulk._PartFile, "remove", lambda part: None)
+    run(job, tmp_path / "pred.json", 20)
+    monkeypatch.setattr(bulk, "_predicted", lambda coder, frames, n_records, n_jobs: iter(()))
+    assert run(job, tmp_path / "pred.json", 20) == 50
+    assert (tmp_path / "pred.json").read_bytes() == (job / "expected.json").read_bytes()
+
+
+@pytest.mark.parametrize("what", ["input", "model"])
+def test_of_another_job_nothing_is_taken_over(job, tmp_path, what):
+    header = {"icdbase-part": icdbase.__version__, "model": "0", "input": "0"}
+    part = tmp_path / "pred.json.part"
+    part.write_text(json.dumps(header) + '\n{"病案标识": "strange"}\n', encoding="utf-8")
+    run(job, tmp_path / "pred.json", 20)
+    assert (tmp_path / "pred.json").read_bytes() == (job / "expected.json").read_bytes()
+
+
+def test_usage(job, tmp_path):
+    with pytest.raises(UsageError, match="batch_size must be at least 1, got 0"):
+        run(job, tmp_path / "pred.json", 0)
+    with pytest.raises(DataError, match="cannot be written"):
+        run(job, "/dev/null/pred.json", 20)
+
+
+# --- the reader beside the reader of short files ---------------------------------------
+
+
+def outcome(path, read):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of labels, which only a short file is searched for
+        try:
+            return read(path)
+        except DataError as error:
+            return [str(problem) for problem in error.problems]
+
+
+def in_parts(path):
+    frame = pd.concat(list(RecordBatches(path).frames(2)))
+    return frame.set_axis(frame.index.astype(object))
+
+
+def assert_reads_the_same(path: Path, content: str | bytes):
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    whole, parts = outcome(path, icdbase.read_records), outcome(path, in_parts)
+    if isinstance(whole, list):
+        assert parts == whole
+    else:
+        fields = list(CCL25.text_fields)
+        pd.testing.assert_frame_equal(parts[fields], whole[fields])
+
+
+RECORD = '{"病案标识": "%s", "主诉": "胸闷3天，\\n加重", "现病史": null, "主诊断编码": "I20.000"}'
+THREE = f"[{RECORD % 1},\n {RECORD % 2} ,\n\n{RECORD % 3}]"
+
+
+@pytest.mark.parametrize("content", [
+    THREE,
+    "\ufeff \n" + THREE + "\n\n",
+    THREE.replace("\\n", "\n"),
+    THREE.replace("胸闷3天，", "胸闷" * 200),
+    "[]",
+    "[1, 22]",
+    f"[{RECORD % 1}, 7, {RECORD % 2}]",
+    THREE[:-1],
+    THREE[:-20],
+    THREE[:60],
+    THREE + "x",
+    THREE.replace("} ,", "} "),
+    THREE.replace("},", "};", 1),
+    THREE.replace("}]", "},]"),
+    THREE.replace('"现病史": null', '"现病史" null', 1),
+    THREE.replace('"2"', '"1"'),
+    THREE.replace('"2"', '""'),
+    THREE.replace("null", "[1]", 1),
+    THREE.replace("null", "NaN"),
+    THREE.replace("I20.000", "胸闷", 1),
+    THREE.replace("主诉", "现病史"),
+    THREE.replace("现病史", "主述").replace('"主诉', '"主速'),
+    THREE.replace("胸闷", "胸\0闷"),
+    THREE.encode().replace("加重".encode(), b"\xe5\x8a"),
+    "\n".join(RECORD % number for number in range(5)),
+    "\n" + "\n\n".join(RECORD % number for number in range(5)) + "\n",
+    "\n".join([RECORD % 1, (RECORD % 2)[:-5], RECORD % 3, "[]"]),
+], ids=range(27))
+def test_long_files_are_read_as_short_ones(tmp_path, long_files, content):
+    assert_reads_the_same(tmp_path / "a.json", content)
+
+
+@settings(max_examples=60, deadline=None)
+@given(at=st.integers(0, len(THREE) - 1), sign=st.sampled_from(['"', "{", "}", "[", "]", ",", ":", "\\", "\n", "x", ""]))
+def test_a_slip_of_the_pen_anywhere_is_told_the_same(tmp_path_factory, at, sign):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(streams, "SHORT", 0)
+        patch.setattr(streams, "_BLOCK", 37)
+        assert_reads_the_same(tmp_path_factory.mktemp("slip") / "a.json", THREE[:at] + sign + THREE[at + 1 :])
+
+
+def test_so_many_problems_are_enough(tmp_path, long_files, monkeypatch):
+    monkeypatch.setattr("icdbase.batches.CHECKED_AT_ONCE", 2)
+    monkeypatch.setattr("icdbase.batches.MOST_PROBLEMS", 3)
+    path = tmp_path / "a.jsonl"
+    path.write_text("\n".join(RECORD % "" for _ in range(50)), encoding="utf-8")
+    with pytest.raises(DataError, match="4 problems") as caught:
+        RecordBatches(path)
+    assert caught.value.path != FRAME
