@@ -1,0 +1,115 @@
+"""Records a second: prediction from a loaded model, beside jieba + the plain recipe; memory; processes.
+
+    python benchmarks/throughput.py [--sizes 1000 10000] [--jobs 1 2] [--distinct 1000] [--recipe 300]
+
+A model is trained on 800 synthetic records.  Files of each size are made of
+``--distinct`` further records, repeated under new ids.  Each run of
+``icdbase predict`` is a fresh process; its start (import, model, dictionaries)
+is measured with an input of ten records and taken off.  The plain recipe
+(jieba.lcut, TF-IDF of 1-2-grams, LightGBM, one-vs-rest logistic regression, as
+in ``loop.py``) predicts ``--recipe`` records in one process of its own.
+Seconds are of the wall; on a busy machine read the ratios.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+HERE = Path(__file__).parent
+
+
+def predict(model, source, out, jobs):
+    """Seconds, and peak MiB of the main process and of its largest child."""
+    script = (
+        "import sys, resource; from icdbase import predict_file; "
+        "predict_file(*sys.argv[1:4], n_jobs=int(sys.argv[4])); "
+        "print(*(resource.getrusage(who).ru_maxrss / 1024 for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)))"
+    )
+    start = time.perf_counter()
+    arguments = [sys.executable, "-W", "ignore", "-c", script, model, source, out, str(jobs)]
+    done = subprocess.run(arguments, capture_output=True, text=True, check=True)
+    return time.perf_counter() - start, *map(float, done.stdout.split())
+
+
+def recipe_rate(train_file, records):
+    """Records a second of CPU time of the fitted plain recipe, its cutting included."""
+    from lightgbm import LGBMClassifier
+    from loop import MAIN, OTHERS, ruler_text
+    from sklearn.feature_extraction.text import TfidfVectorizer
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.multiclass import OneVsRestClassifier
+    from sklearn.preprocessing import MultiLabelBinarizer
+
+    train = json.loads(Path(train_file).read_text(encoding="utf-8"))
+    vectorizer = TfidfVectorizer(ngram_range=(1, 2), min_df=2)
+    X = vectorizer.fit_transform(map(ruler_text, train))
+    Y = MultiLabelBinarizer().fit_transform([[c.strip() for c in record[OTHERS].split(";")] for record in train])
+    main = LGBMClassifier(n_jobs=1, verbose=-1).fit(X, [record[MAIN] for record in train])
+    others = OneVsRestClassifier(LogisticRegression()).fit(X, Y)
+    start = time.process_time()
+    X = vectorizer.transform(map(ruler_text, records))
+    main.predict(X)
+    others.predict(X)
+    return len(records) / (time.process_time() - start)
+
+
+def write_repeated(records, path, size):
+    """Write ``size`` records as JSON Lines, the given ones over and over under new ids."""
+    from icdbase import CCL25
+
+    rows = records[list(CCL25.text_fields)].to_dict("records")
+    with Path(path).open("w", encoding="utf-8") as file:
+        for number in range(size):
+            row = {CCL25.id_field: f"ZY{number:08d}", **rows[number % len(rows)]}
+            file.write(json.dumps(row, ensure_ascii=False) + "\n")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--sizes", type=int, nargs="+", default=[1000, 10_000])
+    parser.add_argument("--jobs", type=int, nargs="+", default=[1, 2])
+    parser.add_argument("--distinct", type=int, default=1000)
+    parser.add_argument("--recipe", type=int, default=300, help="records for the plain recipe; 0 leaves it out")
+    parser.add_argument("--seed", type=int, default=0)
+    args = parser.parse_args()
+
+    import icdbase
+    from icdbase.report import table
+
+    with tempfile.TemporaryDirectory() as folder:
+        folder = Path(folder)
+        corpus = icdbase.make_records(800 + args.distinct, random_state=args.seed)
+        train, pool = corpus[:800], corpus[800:]
+        coder = icdbase.IcdCoder().fit(train)
+        icdbase.save(coder, folder / "model")
+        rows = []
+        if args.recipe:
+            icdbase.write_records(train, folder / "train.json")
+            some = pool[: args.recipe]
+            coder.predict(some[:20])
+            start = time.process_time()
+            coder.set_params(n_jobs=1).predict(some)
+            ours = len(some) / (time.process_time() - start)
+            recipe = recipe_rate(folder / "train.json", some.drop(columns=[*coder.codes_]).to_dict("records"))
+            rows.append(["plain recipe, 1 process, CPU time", len(some), "", f"{recipe:.0f}", "1.0", ""])
+            rows.append(["icdbase, 1 process, CPU time", len(some), "", f"{ours:.0f}", f"{ours / recipe:.1f}", ""])
+        for jobs in args.jobs:
+            write_repeated(pool, folder / "few.jsonl", 10)
+            start_up, *_ = predict(folder / "model", folder / "few.jsonl", folder / "few.json", jobs)
+            for size in args.sizes:
+                write_repeated(pool, folder / "many.jsonl", size)
+                seconds, peak, child = predict(folder / "model", folder / "many.jsonl", folder / "many.json", jobs)
+                rate = size / max(seconds - start_up, 0.1)
+                versus = f"{rate / recipe:.1f}" if args.recipe else ""
+                memory = f"{peak:.0f} + {child:.0f}" if child else f"{peak:.0f}"
+                rows.append([f"icdbase predict --n-jobs {jobs}", f"{size:,}", f"{seconds:.1f}", f"{rate:.0f}", versus, memory])
+        columns = ["", "records", "seconds", "records/s", "of the recipe", "peak MiB (+ a worker)"]
+        print(table(columns, rows, title=f"synthetic, seed {args.seed}, {args.distinct:,} distinct records"))
+
+
+if __name__ == "__main__":
+    main()
