@@ -92,7 +92,7 @@ class IcdCoder(BaseEstimator):
     n_folds : int
         Folds of the out-of-fold predictions inside ``fit``.
     n_jobs : int or None
-        Threads; the result does not depend on it.
+        Threads, and processes for counting some thousand records; the result does not depend on it.
     random_state : int
 
     Attributes
@@ -175,6 +175,7 @@ class IcdCoder(BaseEstimator):
             self.task,
             engine=self.engine,
             concept_tables=self.concept_tables,
+            n_jobs=self.n_jobs,
             tokenizer=self.tokenizer,
         )
 

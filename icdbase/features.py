@@ -9,15 +9,15 @@ is computed twice.
 
 from __future__ import annotations
 
-from array import array
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from joblib import Parallel, delayed, effective_n_jobs
 from scipy import sparse
 from sklearn.base import BaseEstimator
 from sklearn.feature_extraction.text import TfidfTransformer
@@ -28,11 +28,18 @@ from icdbase.concepts import STATUSES, ConceptSpotter, assert_status, load_conce
 from icdbase.diagnosis_list import DiagnosisLinker
 from icdbase.errors import ModelError, UsageError, did_you_mean
 from icdbase.matching import mark_edges
-from icdbase.measurements import MEASUREMENTS, Found, find_measurements, summarise
+from icdbase.measurements import MEASUREMENTS, find_measurements, summarise
+from icdbase.tally import NumberRows, Numbers, SparseRows, join, stack
 from icdbase.tasks import BLOCKS, Task
 from icdbase.text import Tokenizer, normalize, user_words
 
 __all__ = ["BLOCKS", "Counts", "FeatureBuilder", "Features", "count_records"]
+
+
+WORTH_PROCESSES = 4000
+"""Fewer records are counted before a second process has read its dictionaries."""
+
+_CHUNK = 500
 
 
 @dataclass(frozen=True)
@@ -44,13 +51,13 @@ class Counts:
     task : Task
     labels : pandas.DataFrame
         Index of record ids; a column for each target whose labels are known.
-    terms : array of str, shape (n_terms,)
+    terms : array of str, dtype object, shape (n_terms,)
         Every token of the corpus, columns of ``words``.
     words : mapping of field to CSR matrix (n_records, n_terms)
     concept_names : tuple of str
     mentions : mapping of field to CSR matrix (n_records, n_concepts * n_statuses)
         Column ``concept * len(STATUSES) + status``.
-    found : tuple of tuples of Found
+    found : Numbers
         The measurements of each record.
     listed : mapping of field to CSR matrix (n_records, n_codes)
         How well an item of a diagnosis list fits each code's name, in [0, 1].
@@ -62,7 +69,7 @@ class Counts:
     words: Mapping[str, sparse.csr_matrix]
     concept_names: tuple[str, ...]
     mentions: Mapping[str, sparse.csr_matrix]
-    found: tuple[tuple[Found, ...], ...]
+    found: Numbers
     listed: Mapping[str, sparse.csr_matrix]
 
     def __len__(self) -> int:
@@ -76,7 +83,7 @@ class Counts:
             labels=self.labels.iloc[rows],
             words={field: counts[rows] for field, counts in self.words.items()},
             mentions={field: counts[rows] for field, counts in self.mentions.items()},
-            found=tuple(self.found[row] for row in rows),
+            found=self.found.take(rows),
             listed={field: scores[rows] for field, scores in self.listed.items()},
         )
 
@@ -88,6 +95,7 @@ def count_records(
     engine: str = "auto",
     concept_tables: Sequence[str] = (),
     tokenizer: str | None = None,
+    n_jobs: int | None = 1,
 ) -> Counts:
     """Normalise, tokenise and spot every field of every record, once.
 
@@ -101,20 +109,48 @@ def count_records(
         The user's own concept tables, added to the package's.
     tokenizer : str, optional
         Who cuts the words, see :class:`icdbase.text.Tokenizer`; the task's by default.
+    n_jobs : int or None
+        Processes, where there are some thousand records; the result does not depend on it.
 
     Returns
     -------
     Counts
     """
+    options = {"engine": engine, "concept_tables": tuple(concept_tables), "tokenizer": tokenizer}
+    if len(records) < WORTH_PROCESSES or effective_n_jobs(n_jobs) == 1:
+        return _count(records, task, **options)
+    parts = (records.iloc[begin : begin + _CHUNK] for begin in range(0, len(records), _CHUNK))
+    run = Parallel(n_jobs=n_jobs, return_as="generator", batch_size=1)
+    counted = run(delayed(_count)(part, task, **options) for part in parts)
+    return _joined(list(progress.track(counted, "reading records", -(-len(records) // _CHUNK))))
+
+
+def _joined(parts: Sequence[Counts]) -> Counts:
+    """Put counts one under the other; terms keep the order in which a single pass would meet them."""
+    number: dict[str, int] = {}
+    columns = [np.array([number.setdefault(term, len(number)) for term in part.terms], dtype=int) for part in parts]
+    first = parts[0]
+    return replace(
+        first,
+        labels=pd.concat([part.labels for part in parts]),
+        terms=np.array(list(number), dtype=object),
+        words={name: stack([part.words[name] for part in parts], columns, len(number)) for name in first.words},
+        mentions={name: sparse.vstack([part.mentions[name] for part in parts], format="csr") for name in first.mentions},
+        found=join([part.found for part in parts]),
+        listed={name: sparse.vstack([part.listed[name] for part in parts], format="csr") for name in first.listed},
+    )
+
+
+def _count(records: pd.DataFrame, task: Task, *, engine: str, concept_tables, tokenizer: str | None) -> Counts:
     cutter = Tokenizer(user_words(task), kind=tokenizer or task.tokenizer, engine=engine)
     spotter, linker = readers(task, concept_tables)
     vocabulary: defaultdict[str, int] = defaultdict()
     vocabulary.default_factory = vocabulary.__len__  # a new token gets the next number
     number = vocabulary.__getitem__
-    words = {field: _Rows() for field in task.text_fields}
-    mentions = {field: _Rows() for field in task.text_fields}
-    listed = {field: _Rows() for field in linker.fields}
-    found, n_statuses = [], len(STATUSES)
+    words = {field: SparseRows() for field in task.text_fields}
+    mentions = {field: SparseRows() for field in task.text_fields}
+    listed = {field: SparseRows() for field in linker.fields}
+    found, n_statuses = NumberRows(task.text_fields), len(STATUSES)
     rows = records[list(task.text_fields)].itertuples(index=False, name=None)
     for texts in progress.track(rows, "reading records", len(records), every=50):
         fields = {name: normalize(text) for name, text in zip(task.text_fields, texts, strict=True)}
@@ -126,15 +162,15 @@ def count_records(
             mentions[name].add([mention[2] * n_statuses + status for mention, status in zip(spotted, statuses, strict=True)])
         for name, rows in listed.items():
             rows.add(*linker.scores(fields[name]))
-        found.append(tuple(find_measurements(fields, task.reads_like, marked)))
+        found.add(find_measurements(fields, task.reads_like, marked))
     return Counts(
         task=task,
         labels=records[[target.name for target in task.targets if target.name in records]],
-        terms=np.array(list(vocabulary), dtype=str),
+        terms=np.array(list(vocabulary), dtype=object),
         words={name: rows.matrix(len(vocabulary)) for name, rows in words.items()},
         concept_names=tuple(spotter.names),
         mentions={name: rows.matrix(n_statuses * len(spotter.names)) for name, rows in mentions.items()},
-        found=tuple(found),
+        found=found.numbers(),
         listed={name: rows.matrix(len(linker.codes)) for name, rows in listed.items()},
     )
 
@@ -154,25 +190,6 @@ def _readers(task: Task, tables: tuple[tuple[str, int], ...]) -> tuple[ConceptSp
 def _time_of_change(path) -> int:
     path = Path(path)
     return path.stat().st_mtime_ns if path.exists() else 0  # load_concepts explains what is missing
-
-
-class _Rows:
-    """A sparse matrix in the making, row by row; without values each column counts one."""
-
-    def __init__(self):
-        self.columns, self.values, self.ends = array("i"), array("f"), array("q", [0])
-
-    def add(self, columns: Sequence[int], values: Iterable[float] = ()):
-        self.columns.fromlist(columns)
-        self.values.extend(values)
-        self.ends.append(len(self.columns))
-
-    def matrix(self, n_columns: int) -> sparse.csr_matrix:
-        columns, ends = np.array(self.columns, dtype=np.int32), np.array(self.ends, dtype=np.int64)
-        values = np.array(self.values, dtype=np.float32) if self.values else np.ones(len(columns), dtype=np.float32)
-        matrix = sparse.csr_matrix((values, columns, ends), shape=(len(ends) - 1, n_columns))
-        matrix.sum_duplicates()
-        return matrix
 
 
 @dataclass(frozen=True)
@@ -265,7 +282,7 @@ class FeatureBuilder(BaseEstimator):
         whole = _whole_record(counts.words, self.fields_)
         kept = np.flatnonzero((_document_frequency(whole) >= self.min_df) & _is_word(counts.terms))
         kept = kept[np.argsort(counts.terms[kept])]
-        self.terms_ = counts.terms[kept]
+        self.terms_ = counts.terms[kept].astype(str)
         self.tfidf_ = TfidfTransformer(sublinear_tf=True).fit(whole[:, kept])
 
     def _fit_concepts(self, counts: Counts):
@@ -352,8 +369,8 @@ class FeatureBuilder(BaseEstimator):
     def _measurements(self, counts: Counts):
         column = {name: position for position, name in enumerate(_MEASUREMENT_NAMES)}
         values = np.full((len(counts), len(column)), np.nan, dtype=np.float32)
-        for row, found in enumerate(counts.found):
-            summary = summarise([item for item in found if item.field in self.fields_])
+        for row in range(len(counts)):
+            summary = summarise(counts.found.of(row, self.fields_))
             for name, value in summary.items():
                 values[row, column[name]] = value
         return values, np.array(_MEASUREMENT_NAMES)

@@ -14,9 +14,11 @@ PACKAGE = Path(icdbase.__file__).parent
 # A module imports only from those above it; docs/architecture.md draws the same picture.
 ORDER = [
     "errors", "progress", "files", "tasks",
-    "filetext", "tables", "rows", "streams", "values", "findings", "records", "batches", "predictions", "submissions",
-    "toplists", "proposals", "text", "taskfile", "matching", "assertion", "concepts",
-    "analytes", "grades", "durations", "pressures", "vessels", "cardiac", "measurements", "diagnosis_list", "features",
+    "filetext", "tables", "rows", "streams", "values", "findings", "records", "batches",
+    "predictions", "submissions", "toplists", "proposals",
+    "text", "taskfile", "matching", "assertion", "concepts",
+    "analytes", "grades", "durations", "pressures", "vessels", "cardiac", "measurements", "diagnosis_list", "tally",
+    "features",
     "listed_codes", "calibration", "boosters", "learners", "linear", "classifiers", "decoding", "coder",
     "statistics", "pairing", "scoring", "baselines", "modelfile", "store", "bulk", "report",
     "folds", "runs", "backends", "experiments", "factors", "ablation", "curves", "plots", "exports", "runcard",

@@ -7,18 +7,22 @@ import sys
 import warnings
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
+import sklearn.base
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import icdbase
-from icdbase import bulk, streams
+from icdbase import bulk, features, streams
 from icdbase.batches import RecordBatches
 from icdbase.errors import DataError, UsageError
+from icdbase.measurements import find_measurements
 from icdbase.records import FRAME
 from icdbase.streams import is_stream
 from icdbase.tasks import CCL25
+from icdbase.text import normalize
 
 
 @pytest.fixture
@@ -71,6 +75,30 @@ def test_probabilities_do_not_depend_on_order_or_company(coder, held_out):
     for target, p in whole.items():
         assert (backwards[target][::-1].to_numpy() == p.to_numpy()).all()
         assert (pd.concat([single[target] for single in alone]).to_numpy() == p.iloc[:5].to_numpy()).all()
+
+
+def test_counting_does_not_depend_on_processes(coder, held_out, monkeypatch):
+    alone = coder.count(held_out)
+    monkeypatch.setattr(features, "WORTH_PROCESSES", 10)
+    monkeypatch.setattr(features, "_CHUNK", 7)
+    together = sklearn.base.clone(coder).set_params(n_jobs=2).count(held_out)
+    assert together.terms.tolist() == alone.terms.tolist()
+    assert together.labels.equals(alone.labels)
+    for block in ("words", "mentions", "listed"):
+        for field, counts in getattr(alone, block).items():
+            other = getattr(together, block)[field]
+            assert (other.shape, other.indptr.tolist()) == (counts.shape, counts.indptr.tolist())
+            assert (other.indices.tolist(), other.data.tolist()) == (counts.indices.tolist(), counts.data.tolist())
+    fields = coder.task.text_fields
+    rows = np.array([3, 0, 49])
+    for row, kept in enumerate(rows):
+        told = alone.found.of(kept, fields)
+        assert told == together.found.of(kept, fields) == together.found.take(rows).of(row, fields)
+        assert told == [item._replace(start=0, end=0) for item in found_in(held_out.iloc[kept])]
+
+
+def found_in(record):
+    return find_measurements({field: normalize(record[field]) for field in CCL25.text_fields})
 
 
 # --- stopped and gone on with ----------------------------------------------------------

@@ -1,0 +1,131 @@
+"""Counts in the making, row by row, as arrays: Python objects would take ten times the memory."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import sparse
+
+from icdbase.measurements import Found
+
+__all__ = ["NumberRows", "Numbers", "SparseRows", "join", "stack"]
+
+
+class SparseRows:
+    """A sparse matrix in the making; without values each column counts one."""
+
+    def __init__(self):
+        self.columns, self.values, self.ends = array("i"), array("f"), array("q", [0])
+
+    def add(self, columns: Sequence[int], values: Iterable[float] = ()):
+        """Add a row; a column that occurs twice counts twice."""
+        self.columns.fromlist(columns)
+        self.values.extend(values)
+        self.ends.append(len(self.columns))
+
+    def matrix(self, n_columns: int) -> sparse.csr_matrix:
+        """Return the rows so far, indices sorted."""
+        columns, ends = np.array(self.columns, dtype=np.int32), np.array(self.ends, dtype=np.int64)
+        values = np.array(self.values, dtype=np.float32) if self.values else np.ones(len(columns), dtype=np.float32)
+        matrix = sparse.csr_matrix((values, columns, ends), shape=(len(ends) - 1, n_columns))
+        matrix.sum_duplicates()
+        return matrix
+
+
+def stack(parts: Sequence[sparse.csr_matrix], columns: Sequence[np.ndarray], n_columns: int) -> sparse.csr_matrix:
+    """Put matrices one under the other, the columns of each renumbered.
+
+    >>> one, two = sparse.csr_matrix([[1, 2]]), sparse.csr_matrix([[3, 0]])
+    >>> stack([one, two], [np.array([0, 1]), np.array([2, 1])], 3).toarray().tolist()
+    [[1, 2, 0], [0, 0, 3]]
+    """
+    moved = [
+        sparse.csr_matrix((part.data, to[part.indices].astype(np.int32), part.indptr), shape=(part.shape[0], n_columns))
+        for part, to in zip(parts, columns, strict=True)
+    ]
+    whole = sparse.vstack(moved, format="csr")
+    whole.sort_indices()
+    return whole
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """The measurements of each record, without their places.
+
+    Parameters
+    ----------
+    names, fields : tuple of str
+        Quantities and fields by number.
+    name_of : int16 array of shape (n_numbers,)
+    field_of : int16 array of shape (n_numbers,)
+    values : float64 array of shape (n_numbers,)
+    ends : int64 array of shape (n_records + 1,)
+        Record ``row`` has the numbers from ``ends[row]`` up to ``ends[row + 1]``.
+    """
+
+    names: tuple[str, ...]
+    fields: tuple[str, ...]
+    name_of: np.ndarray
+    field_of: np.ndarray
+    values: np.ndarray
+    ends: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.ends) - 1
+
+    def of(self, row: int, fields: Sequence[str]) -> list[Found]:
+        """Return the numbers of a record in some fields; their offsets are 0."""
+        span = slice(self.ends[row], self.ends[row + 1])
+        told = zip(self.name_of[span].tolist(), self.values[span].tolist(), self.field_of[span].tolist(), strict=True)
+        kept = {number: name for number, name in enumerate(self.fields) if name in fields}
+        return [Found(self.names[name], value, kept[field], 0, 0) for name, value, field in told if field in kept]
+
+    def take(self, rows: np.ndarray) -> Numbers:
+        """Return the numbers of some records, by position, in that order."""
+        rows = np.flatnonzero(rows) if rows.dtype == bool else rows
+        lengths = np.diff(self.ends)[rows]
+        ends = np.concatenate([[0], np.cumsum(lengths)])
+        at = np.arange(ends[-1]) + np.repeat(self.ends[:-1][rows] - ends[:-1], lengths)
+        return Numbers(self.names, self.fields, self.name_of[at], self.field_of[at], self.values[at], ends)
+
+
+def join(parts: Sequence[Numbers]) -> Numbers:
+    """Put the numbers of records one under the other."""
+    number: dict[str, int] = {}
+    to = [np.array([number.setdefault(name, len(number)) for name in part.names], dtype=np.int16) for part in parts]
+    starts = np.cumsum([0] + [part.ends[-1] for part in parts])
+    return Numbers(
+        tuple(number), parts[0].fields,
+        np.concatenate([names[part.name_of] for names, part in zip(to, parts, strict=True)]),
+        np.concatenate([part.field_of for part in parts]),
+        np.concatenate([part.values for part in parts]),
+        np.concatenate([[0], *(part.ends[1:] + start for part, start in zip(parts, starts, strict=False))]),
+    )
+
+
+class NumberRows:
+    """:class:`Numbers` in the making."""
+
+    def __init__(self, fields: Sequence[str]):
+        self.names: dict[str, int] = {}
+        self.fields = {name: number for number, name in enumerate(fields)}
+        self.name_of, self.field_of, self.values, self.ends = array("h"), array("h"), array("d"), array("q", [0])
+
+    def add(self, found: Iterable[Found]):
+        """Add a record."""
+        for item in found:
+            self.name_of.append(self.names.setdefault(item.name, len(self.names)))
+            self.field_of.append(self.fields[item.field])
+            self.values.append(item.value)
+        self.ends.append(len(self.values))
+
+    def numbers(self) -> Numbers:
+        """Return the records so far."""
+        return Numbers(
+            tuple(self.names), tuple(self.fields),
+            np.array(self.name_of, dtype=np.int16), np.array(self.field_of, dtype=np.int16),
+            np.array(self.values, dtype=np.float64), np.array(self.ends, dtype=np.int64),
+        )
