@@ -53,14 +53,19 @@ def main():
 @click.option("--fields", help="Text fields to use, separated by commas (default: all).")
 @click.option("--min-df", type=click.IntRange(min=1), default=2, show_default=True,
               help="Forget words that fewer training records have: for privacy, see docs/security.md.")
+@click.option("--main-learner", type=click.Choice(["trees", "linear", "both"]), default="trees", show_default=True,
+              help="For single codes; linear where there are many codes and little text.")
 @click.option("--n-jobs", type=int, default=-1, show_default=True, help="Threads; -1 = all cores. Same result.")
-def train(task_name, train_file, model_folder, seed, setting, fields, min_df, n_jobs):
+def train(task_name, train_file, model_folder, seed, setting, fields, min_df, main_learner, n_jobs):
     """Train a model on labelled records."""
     from icdbase import get_task, progress, read_records, save
     from icdbase.report import corpus_line
 
     task = get_task(task_name)
-    coder = new_coder(setting, seed, task=task, fields=_chosen_fields(fields, task), min_df=min_df, n_jobs=n_jobs)
+    coder = new_coder(
+        setting, seed, task=task, fields=_chosen_fields(fields, task), min_df=min_df, main_learner=main_learner,
+        n_jobs=n_jobs,
+    )
     records = read_records(train_file, task, require_labels=True)
     click.echo(corpus_line(str(train_file), records, coder.task))
     with progress.bars():

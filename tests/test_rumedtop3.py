@@ -7,9 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from scipy import sparse
 
 from icdbase import IcdCoder, get_task, load, read_records, save
+from icdbase.cli import main
 from icdbase.explain import explain
 from icdbase.features import Features
 from icdbase.linear import ClassLogits, kinship
@@ -66,6 +68,14 @@ def test_a_linear_coder_explains_itself_and_is_kept(fitted, data, tmp_path):
         assert sum(item.contribution for item in (*code.evidence, *code.unplaced)) == pytest.approx(code.margin, abs=1e-5)
     loaded = load(save(fitted, tmp_path))
     np.testing.assert_array_equal(loaded.predict_proba(dev)["code"], fitted.predict_proba(dev)["code"])
+
+
+def test_train_takes_the_task_file_and_the_learner(data, tmp_path):
+    task = str(BENCHMARK.with_suffix(".toml"))
+    asked = ["train", "--task", task, "--main-learner", "linear", "--n-jobs", "1"]
+    done = CliRunner().invoke(main, [*asked, "--train", str(data / "dev.jsonl"), "--model", str(tmp_path / "m")])
+    assert done.exit_code == 0, done.output
+    assert load(tmp_path / "m").main_learner == "linear"
 
 
 def test_codes_that_begin_alike_share_a_row():
