@@ -30,6 +30,7 @@ _SIZE = re.compile(
 )
 _AGE = re.compile(r"(\d{1,3})\s?周?$")
 _KIN = re.compile("父|母|兄|弟|姐|妹|子|[其1-9一两二长次儿]女|祖|配偶|妻|夫")
+_EVENT = re.compile("(?:初潮|绝经|停经|[初再结]婚|发病)(?:年龄)?[:于约]?$")
 _THEN = re.compile("时|起|(?:初|再|结|适龄|登记)婚|绝经|停经|初潮|月经|生育|因|患|去世|病故|死|开始|余?前")
 
 
@@ -86,13 +87,16 @@ def read_size(text: str, end: int) -> Iterator[tuple[float, int]]:
 
 
 def read_age(text: str, start: int) -> Iterator[tuple[float, int]]:
-    """Yield (age, start) before 岁, unless it is a relative's or of another time.
+    """Yield (age, start) before 岁, unless it is a relative's or of another time (初潮13岁).
 
     >>> list(read_age("患者男,76岁", 6)), list(read_age("其父70岁时患病", 4))
     ([(76.0, 4)], [])
-    >>> list(read_age("患者女,71岁", 6)), list(read_age("23岁结婚", 2))
-    ([(71.0, 4)], [])
+    >>> list(read_age("患者女,71岁", 6)), list(read_age("23岁结婚", 2)), list(read_age("初潮13岁", 4))
+    ([(71.0, 4)], [], [])
     """
     match = _AGE.search(text, max(start - 4, 0), start)
-    if match and not _THEN.match(text, start + 1) and not _KIN.search(text, max(match.start() - 6, 0), match.start()):
+    if not match or _THEN.match(text, start + 1):
+        return
+    before = max(match.start() - 6, 0), match.start()
+    if not _KIN.search(text, *before) and not _EVENT.search(text, *before):
         yield float(match[1]), match.start()

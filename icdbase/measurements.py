@@ -114,6 +114,9 @@ MEASUREMENTS: tuple[Measurement, ...] = tuple(_measurements())
 
 _BY_NAME = {measurement.name: measurement for measurement in MEASUREMENTS}
 
+_BEFORE_A_CHILD = frozenset("0123456789一二两三四五六长次儿子育有生")
+"""In 育有1子2女 the last letter is no woman before us."""
+
 Reader = Callable[[object, str, int, int], Iterable[tuple[str, float, int, int]]]
 
 
@@ -245,7 +248,8 @@ def _read_age(what, text: str, start: int, end: int):
 
 def _read_sex(value: float, text: str, start: int, end: int):
     alone = end - start > 1 or text[end : end + 1] in ("", ",", ";", "。", " ", ":", "、")
-    return [("male", value, start, end)] if alone else []
+    child = text[max(start - 1, 0) : start] in _BEFORE_A_CHILD
+    return [("male", value, start, end)] if alone and not child else []
 
 
 def summarise(found: Iterable[Found]) -> dict[str, float]:

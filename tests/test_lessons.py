@@ -35,7 +35,7 @@ def same_line(ours: str, theirs: str) -> bool:
 
 
 def leeway(number: str) -> float:
-    return 0.05 * max(1, abs(float(number))) if "." in number else max(3, 0.25 * abs(float(number)))
+    return 0.05 * max(1, abs(float(number))) if "." in number else max(5, 0.25 * abs(float(number)))
 
 
 @lessons
