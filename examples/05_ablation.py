@@ -1,10 +1,10 @@
 # %% [markdown]
 # # 05 消融：拿掉一块看看 · Ablation: take something away
 #
-# “婚姻史有用吗？”拿掉它，重新训练，看成绩变了多少。难的不是拿掉，而是判断：差别是真的，还是运气？这一课先用八份病历手算，
+# “出院医嘱有用吗？”拿掉它，重新训练，看成绩变了多少。难的不是拿掉，而是判断：差别是真的，还是运气？这一课先用八份病历手算，
 # 再跑一次真正的消融。带 `≈` 的数字可能随库版本变动。模拟病历上的结论只说明模拟是怎样写的，不说明真实病历。
 #
-# "Is the marital history of any use?" Take it away, train again, see how the score changes. Taking away is easy; the hard
+# "Are the discharge orders (出院医嘱) of any use?" Take them away, train again, see how the score changes. Taking away is easy; the hard
 # part is to tell whether a difference is real or luck. First eight records by hand, then a real ablation. Numbers behind
 # `≈` may move with library versions. A finding on simulated records tells how the simulation writes, not how doctors do.
 
@@ -74,7 +74,7 @@ task = replace(CCL25, name="main code only", targets=(replace(CCL25.main, weight
 coder = IcdCoder(task=task, blocks=("concepts", "measurements"), main_estimators=20, n_folds=2, n_jobs=1)
 variants = {
     f"without {left_out}": {"fields": tuple(field for field in CCL25.text_fields if field != left_out)}
-    for left_out in ("婚姻史", "诊疗经过")
+    for left_out in ("出院医嘱", "诊疗经过")
 }
 result = ablate(coder, make_records(300, random_state=0), variants, n_folds=2, n_jobs=1)
 
@@ -149,15 +149,16 @@ figure
 # %%
 low, high = table.loc["without 诊疗经过", ["low", "high"]]
 print("without 诊疗经过: interval below zero:", high < 0)
-low, high = table.loc["without 婚姻史", ["low", "high"]]
-print("without 婚姻史: interval reaches zero:", low <= 0 <= high)
+low, high = table.loc["without 出院医嘱", ["low", "high"]]
+print("without 出院医嘱: interval reaches zero:", low <= 0 <= high)
 
 # %% [markdown]
-# 诊疗经过的作用一目了然；去掉婚姻史，则看不出差别。全部字段、两类目标、800 份病历的表在 README 里，由一条命令生成：
+# 诊疗经过的作用一目了然。去掉出院医嘱，也有一些病历变了，但好坏相抵，看不出差别。全部字段、两类目标、800 份病历的表在 README 里，由一条命令生成：
 # `icdbase ablate --train FILE --factors fields --out DIR`。
 #
-# The course of treatment (诊疗经过) stands out; without the marital history (婚姻史) no difference is seen. The table of
-# all fields and both targets on 800 records is in the README, made by one command: `icdbase ablate --train FILE --factors fields --out DIR`.
+# The course of treatment (诊疗经过) stands out. Without the discharge orders (出院医嘱) some records change too, but better
+# and worse cancel: no difference is seen. The table of all fields and both targets on 800 records is in the README, made
+# by one command: `icdbase ablate --train FILE --factors fields --out DIR`.
 #
 # ## 问全班 · A question to the class
 #
@@ -200,10 +201,10 @@ print("without 婚姻史: interval reaches zero:", low <= 0 <= high)
 # accuracy 0.750 -> 0.375: 4 worse, 1 better, 3 the same
 # 32 ways to fall, p = 0.375
 # accuracy with all fields ≈0.88
-# change ≈0.00, worse ≈0, better ≈0: without 婚姻史
+# change ≈0.00, worse ≈9, better ≈10: without 出院医嘱
 # change ≈-0.21, worse ≈74, better ≈10: without 诊疗经过
-# p below 0.05: False, after step 4: False, without 婚姻史
+# p below 0.05: False, after step 4: False, without 出院医嘱
 # p below 0.05: True, after step 4: True, without 诊疗经过
 # 0.03 0.06 0.06
 # without 诊疗经过: interval below zero: True
-# without 婚姻史: interval reaches zero: True
+# without 出院医嘱: interval reaches zero: True
