@@ -1,6 +1,7 @@
 """A task from a TOML file: what it may say, and what is said when it is wrong."""
 
 import json
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -158,3 +159,12 @@ def test_a_task_of_one_multi_target_can_be_cross_validated(tmp_path):
     records = read_records(tmp_path / "rows.json", task, require_labels=True)
     result = cross_validate(IcdCoder(task=task, n_folds=2, boosted_features=False), records, n_folds=2, n_jobs=1)
     assert result.scores.main_accuracy is None and 0 < result.scores.other_f1 <= 1
+
+
+def test_the_example_of_the_documentation_is_a_task(tmp_path):
+    page = (Path(__file__).parents[1] / "docs" / "tasks.md").read_text(encoding="utf-8")
+    example = page.split("```toml\n")[1].split("```")[0]
+    codes = "target,code,name\ndiagnoses,I10.x00x002,高血压\n"
+    task = get_task(write(tmp_path, example, codes))
+    assert [target.name for target in task.targets] == ["triage code", "diagnoses"]
+    assert task.known_codes == {"diagnoses": ("I10.x00x002",)} and task.reads_like == {"adm_dx": "入院诊断"}
