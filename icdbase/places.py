@@ -236,7 +236,8 @@ def _measured(found: Sequence[Found]) -> dict[str, list[Found]]:
             pairs = {item[2:]: [] for item in sources}
             for item in sources:  # systolic first, as find_pressures tells them
                 pairs[item[2:]].append(item.value)
-            exact = [item for item in sources if blood_pressure_grade(*pairs[item[2:]]) == value]
+            # A systolic pressure told alone grades like one with a diastolic of 0, as in summarise.
+            exact = [item for item in sources if blood_pressure_grade(*[*pairs[item[2:]], 0][:2]) == value]
         elif name == "vessels_narrowed":
             exact = [item for item in sources if item.value >= 50]
         else:

@@ -67,6 +67,7 @@ def test_spans_lie_in_the_text(text):
         ("患者***医院诊断阵发性房颤", "阵发性房颤", Key("concept", "阵发性心房颤动", "present")),
         ("⑩糖尿病", "糖尿病", Key("concept", "糖尿病", "present")),
         ("无糖尿病", "糖尿病", Key("concept", "糖尿病", "negated")),
+        ("高血压多年，血压最高达200mmHg。", "血压最高达200", Key("measurement", "bp_grade")),
         ("ＢＮＰ升高，白细胞；血钾：３．１mmol／Ｌ。", "血钾：３．１mmol／Ｌ", Key("measurement", "potassium_min")),
     ],
 )
