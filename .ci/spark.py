@@ -4,6 +4,7 @@
     python .ci/spark.py
 """
 
+import os
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -31,6 +32,7 @@ def predictor(folder: str):
 
 
 def main() -> int:
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)  # workers take the same environment
     records = icdbase.make_records(120, random_state=0)
     coder = icdbase.IcdCoder(n_folds=2, main_estimators=20).fit(records[:80])
     with tempfile.TemporaryDirectory() as folder:

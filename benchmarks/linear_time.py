@@ -8,7 +8,7 @@ the suspects and some patterns made for the purpose, N/2 and N times; then
 fields of one kind of text, N/2 and N characters long (the places of an
 explanation, which is made for one record, a tenth).  Ratios of CPU time in one
 process, the best of three tries each: 2 is linear, 4 is quadratic.  Times below
-20 ms are noise and give no ratio.  Exit code 1 if a ratio is above 3.
+0.2 s are noise and give no ratio.  Exit code 1 if a ratio is above 3.
 """
 
 import argparse
@@ -24,7 +24,7 @@ from icdbase.tasks import CCL25
 from icdbase.text import Tokenizer, normalize, normalize_with_offsets, user_words
 
 FIELD = "入院诊断"
-NOISE = 0.02  # seconds
+NOISE = 0.2  # seconds: below, caches and the collector of garbage decide
 TOO_MUCH = 3.0
 SCREENED = 3000
 FIELDS = ("患者反复胸闷、气促3天，否认高血压、糖尿病史，血钾3.1mmol/L。", "血", "1", "a", " ", "(", "*")
