@@ -95,8 +95,8 @@ def main():
             coder.set_params(n_jobs=1).predict(some)
             ours = len(some) / (time.process_time() - start)
             recipe = recipe_rate(folder / "train.json", some.drop(columns=[*coder.codes_]).to_dict("records"))
-            rows.append(["plain recipe, 1 process, CPU time", len(some), "", f"{recipe:.0f}", "1.0", ""])
-            rows.append(["icdbase, 1 process, CPU time", len(some), "", f"{ours:.0f}", f"{ours / recipe:.1f}", ""])
+            rows.append(["plain recipe, 1 process, CPU time", str(len(some)), "", f"{recipe:.0f}", "1.0", ""])
+            rows.append(["icdbase, 1 process, CPU time", str(len(some)), "", f"{ours:.0f}", f"{ours / recipe:.1f}", ""])
         for jobs in args.jobs:
             write_repeated(pool, folder / "few.jsonl", 10)
             start_up, *_ = predict(folder / "model", folder / "few.jsonl", folder / "few.json", jobs)
