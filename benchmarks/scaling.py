@@ -65,6 +65,11 @@ def plot(told, path):
         if key == "cpu_seconds":
             axis.plot(sizes, [values[0] * size / sizes[0] for size in sizes], ":", color="grey", label="linear")
             axis.legend(frameon=False)
+        axis.set_xticks(sizes, [f"{size:,}" for size in sizes])
+        for scaled in (axis.xaxis, axis.yaxis) if key != "acc" else (axis.xaxis,):
+            scaled.set_minor_formatter("")
+        if key != "acc":
+            axis.set_yticks(values, [f"{value:.0f}" for value in values])
         axis.grid(alpha=0.3)
     figure.savefig(path, dpi=110)
 
