@@ -15,6 +15,7 @@ import argparse
 import json
 import os
 import platform
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -255,7 +256,7 @@ def main():
     for words, met in found.goals():
         print(f"{'reached' if met else 'MISSED'}: {words}")
     if args.write:
-        write_pages(pages(found, "make bench"))
+        write_pages(pages(found, f"python benchmarks/peers/run.py {shlex.join(sys.argv[1:])}"))
 
 
 if __name__ == "__main__":
