@@ -252,7 +252,7 @@ def main():
     systems = list(dict.fromkeys([OURS, *args.systems]))
     with progress.bars():
         found = Findings(run_all(systems, args.seeds))
-    print(table(QUALITY, found.quality(), title="synthetic records"), table(COST, found.cost()), sep="\n\n")
+    print(table(QUALITY, found.quality(), title="synthetic records", width=100), table(COST, found.cost(), width=100), sep="\n\n")
     for words, met in found.goals():
         print(f"{'reached' if met else 'MISSED'}: {words}")
     if args.write:
