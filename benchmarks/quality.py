@@ -28,12 +28,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from loop import fit_predict, recipe_s, ruler_text
+from pages import write_between
 
 from icdbase import CCL25, IcdCoder
 from icdbase.classifiers import stratified_folds
 from icdbase.coder import SETTINGS
 from icdbase.features import BLOCKS
-from icdbase.files import atomic_write
 from icdbase.report import table
 from icdbase.scoring import record_scores
 from icdbase.statistics import paired_bootstrap
@@ -328,14 +328,6 @@ def _versions() -> str:
     return ", ".join([*(f"{name} {version(name)}" for name in names), f"Python {platform.python_version()}"])
 
 
-def write_page(text: str, path: Path = PAGE):
-    """Put the measured part between its markers and leave the words around it."""
-    before, _, rest = path.read_text(encoding="utf-8").partition(BEGIN)
-    _, _, after = rest.partition(END)
-    with atomic_write(path) as file:
-        file.write(f"{before}{BEGIN}\n{text}\n{END}{after}")
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
@@ -349,7 +341,7 @@ def main():
         text = what_pays_page(what_pays(corpora), "python benchmarks/quality.py --what-pays", args.seeds)
         print(text)
         if not args.quick:
-            write_page(text)
+            write_between(PAGE, BEGIN, END, text)
         return
     scores = compare(corpora)
     each = f"{corpora[0].n_train} training and {corpora[0].n_test} test records each"

@@ -18,7 +18,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from icdbase.files import atomic_write
+from pages import write_between
 
 PAGE = Path(__file__).parent / "README.md"
 BEGIN, END = "<!-- written by benchmarks/stages.py: begin -->", "<!-- written by benchmarks/stages.py: end -->"
@@ -142,11 +142,8 @@ def main():
     print(table(columns, rows, title=f"synthetic, seed {args.seed}, one process"), table(columns, started), sep="\n\n")
     if args.write:
         lines = ["| " + " | ".join(line) + " |" for line in [columns, ["---", "---:", "---:"], *rows, *started]]
-        before, _, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
-        after = rest.partition(END)[2]
         said = f"`python benchmarks/stages.py --seed {args.seed}`, synthetic records, one process; imports after an empty interpreter's start."
-        with atomic_write(PAGE) as file:
-            file.write(f"{before}{BEGIN}\n{said}\n\n" + "\n".join(lines) + f"\n{END}{after}")
+        write_between(PAGE, BEGIN, END, f"{said}\n\n" + "\n".join(lines))
 
 
 if __name__ == "__main__":

@@ -29,12 +29,12 @@ import numpy as np
 import pandas as pd
 
 from icdbase import progress, read_records, read_submission, synthetic
-from icdbase.files import atomic_write
 from icdbase.report import table
 from icdbase.scoring import record_scores
 from icdbase.statistics import paired_bootstrap
 
 HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE.parent))
 ROOT = HERE.parent.parent
 PEERS = ROOT / ".venv-peers" / "bin" / "python"
 PAGES = {
@@ -229,17 +229,6 @@ def pages(found: Findings, command: str) -> dict[str, str]:
     return {"long": long, "short": f"{said}\n\n{short}"}
 
 
-def write_pages(texts: dict[str, str]):
-    """Put the measured text between its markers and leave the words around it."""
-    for path, length in PAGES.items():
-        before, _, rest = path.read_text(encoding="utf-8").partition(BEGIN)
-        _, found, after = rest.partition(END)
-        if not found:
-            sys.exit(f"{path}: no marker {BEGIN} ... {END}")
-        with atomic_write(path) as file:
-            file.write(f"{before}{BEGIN}\n{texts[length]}\n{END}{after}")
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
@@ -256,7 +245,11 @@ def main():
     for words, met in found.goals():
         print(f"{'reached' if met else 'MISSED'}: {words}")
     if args.write:
-        write_pages(pages(found, f"python benchmarks/peers/run.py {shlex.join(sys.argv[1:])}"))
+        from pages import write_between  # benchmarks/pages.py
+
+        texts = pages(found, f"python benchmarks/peers/run.py {shlex.join(sys.argv[1:])}")
+        for path, length in PAGES.items():
+            write_between(path, BEGIN, END, texts[length])
 
 
 if __name__ == "__main__":
