@@ -15,23 +15,27 @@ from icdbase.analytes import read_number
 __all__ = ["BEATS", "LESIONS", "read_beats", "read_lesion"]
 
 BEATS = {
-    "pac_count": "房早|{房性/室上性}{早搏/期前收缩/期外收缩/异位搏动/搏动/逸搏}|室上早|pac{/s}|apc{/s}|apb{/s}|svpb|sve",
-    "pvc_count": "室早|室性{早搏/期前收缩/期外收缩/异位搏动/搏动}|pvc{/s}|vpc{/s}|vpb{/s}|pvb{/s}|ve",
+    "pac_count": "房早|{房性/室上性}{早搏/早跳/期前收缩/期外收缩/异位搏动/搏动/逸搏/过早搏动/提早搏动/提前搏动}|室上早|pac{/s}|apc{/s}|apb{/s}|svpb|sve",
+    "pvc_count": "室早|室性{早搏/早跳/期前收缩/期外收缩/异位搏动/搏动/过早搏动/提早搏动/提前搏动}|pvc{/s}|vpc{/s}|vpb{/s}|pvb{/s}|ve",
 }
 """Ectopic beats that are counted, with their words."""
 
-LESIONS = "{反/返}流|关闭不全|关闭欠佳|狭窄|脱垂"
+LESIONS = "{反/返}流|关闭{不全/欠佳/不良/不佳}|闭合不全|狭窄|脱垂"
 """Words for what a valve suffers from; a vessel's 狭窄 is told apart by what stands before."""
 
 _BEAT_COUNT = re.compile(
-    r"(?:总数|共|总计|数|有|计|为|:|,|\s|\(|约|达|总|个数|单发|搏动|发生|发作|出现){0,4}"
+    r"(?:总数|一共|总共|共计|合计|累计|共|总计|数|有|计|为|:|,|\s|\(|约|达|总|个数|单发|搏动|发生|发作|出现|检出|记录到|全天|24小时){0,4}"
     r"(?P<number>\d{1,3}(?:,\d{3})+|\d+)\s?(?:次|个|beats|阵)?"
 )
-_GRADES = {"微": 1.0, "少": 1.0, "轻": 2.0, "中": 3.0, "重": 4.0, "大": 4.0}
-_DEGREE = "(?P<degree>轻微|中等|[微少轻中重大](?:[-~至到、]?[少中重大])?)[度量]?"
+_GRADES = {"微": 1.0, "少": 1.0, "细": 1.0, "轻": 2.0, "中": 3.0, "重": 4.0, "大": 4.0}
+_DEGREE = "(?P<degree>轻微|中等|[微少细轻中重大](?:[-~至到、]?[少中重大])?)[度量许束小]{0,2}"
 _BEFORE = re.compile(rf"{_DEGREE}的?$")
 _VALVE = re.compile(r"瓣[^,;。]{0,14}$")
-_BEHIND = re.compile(rf"[\s(:为,]{{0,2}}{_DEGREE}(?:\)|(?=[,;。、\s)]|$))")
+# 反流(中度), 反流面积达中度以上, 反流较重, 反流(++), 反流2+.
+_BEHIND = re.compile(
+    rf"(?:[\s(:为,]|程度|面积|信号|约|达|呈|属|较|偏){{0,4}}(?:{_DEGREE}(?:以上|以下)?|(?P<plus>\+{{1,4}})|(?P<count>[1-4])(?:\+|度|°))"
+    r"(?:\)|(?=[,;。、\s)]|$))"
+)
 _LEG = re.compile(r"静脉[^,;。]{0,14}$")
 
 
@@ -52,6 +56,8 @@ def read_lesion(text: str, start: int, end: int) -> tuple[float, int] | None:
 
     >>> read_lesion("二尖瓣中-重度关闭不全", 7, 11), read_lesion("三尖瓣反流(轻度)", 3, 5)
     ((3.5, 11), (2.0, 9))
+    >>> read_lesion("二尖瓣返流面积达中度以上", 3, 5), read_lesion("二尖瓣反流(++)", 3, 5)
+    ((3.0, 12), (2.0, 9))
     >>> read_lesion("大隐静脉瓣重度反流", 7, 9), read_lesion("前降支重度狭窄", 5, 7)
     (None, None)
     """
@@ -67,5 +73,8 @@ def read_lesion(text: str, start: int, end: int) -> tuple[float, int] | None:
 
 def _grade(match: re.Match) -> float:
     """Read a degree; of a range (轻-中度) the middle."""
+    groups = match.groupdict()
+    if not groups["degree"]:
+        return float(len(groups["plus"]) if groups["plus"] else groups["count"])
     grades = [_GRADES[char] for char in match["degree"] if char in _GRADES]
     return 1.0 if match["degree"] == "轻微" else sum(grades) / len(grades)

@@ -1,19 +1,44 @@
-"""Years of a disease or of smoking, ages, and sizes of nodules."""
+"""Years of a disease or of smoking, ages, minutes of an attack, and sizes of nodules."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
 
-__all__ = ["DISEASES", "read_age", "read_size", "read_smoking", "read_years"]
+__all__ = [
+    "DISEASES",
+    "read_age",
+    "read_minutes",
+    "read_size",
+    "read_size_before",
+    "read_smoking",
+    "read_years",
+    "read_years_before",
+]
+
+ORGANS = {
+    "lung_nodule": "{左/右/双/两}{侧/}肺|肺{内/部/野/结节/小结节}|{胸部/肺部/肺}ct|胸部{hrct/平扫}",
+    "thyroid_nodule": "甲状腺",
+    "liver_cyst": "肝",
+    "kidney_cyst": "肾",
+    "": "胆|前列腺|乳腺|脾|胰|子宫|卵巢|附件|颈{总/内/部/}动脉|股动脉|心包|瓣|心脏|淋巴结|脑",
+}
+"""Organs whose nodules or cysts are measured by themselves; a size behind another organ is none of theirs."""
+
+LESION_WORDS = {
+    "nodule": "{小/微/多发/实性/混合性/}结节{影/灶/}|{磨/毛}玻璃{影/密度影/结节/样影/样结节}|gg{n/o}|{低/等/混合/高}回声{区/团/结节/灶/小灶}|{类/小/}圆{形/}{高密度/}{影/灶}|{实性/小}{小/}{灶/病灶}|{淡薄/}密度增高影|小结",
+    "cyst": "囊肿|囊{性/状/样}{低密度影/灶/病变/占位/结构/无回声/无回声区}|囊腔|无回声{区/结节/灶/囊腔}|{类圆形/}低密度{影/灶}|液性暗区|无回声",
+}
+"""Words for what is measured."""
 
 DISEASES = {
-    "hypertension": "血压{升高/增高/偏高}",
-    "diabetes": "{2型/ii型/}糖尿病|血糖{升高/增高/偏高}",
-    "coronary": "冠心病|冠{状动/}脉粥样硬化性心脏病|心绞痛|冠脉支架{植入/置入}{术/}后|pci术后|心{肌/}梗{死/}",
-    "stroke": "脑梗{死/塞/}|腔{隙性脑/}梗{死/塞/}|脑卒中|脑血栓",
+    "hypertension": "血压{升高/增高/偏高/高}",
+    "diabetes": "{2型/ii型/}糖尿病|血糖{升高/增高/偏高/高}",
+    "coronary": "冠心病|冠{状动/}脉粥样硬化性心脏病|心绞痛|心{肌/}梗{死/塞/}",
+    "stroke": "脑梗{死/塞/}|腔{隙性脑/}梗{死/塞/}|脑{卒中/中风/血栓/血管病/血管意外/血管堵}|中风",
     "fibrillation": "{阵发性/持续性/}{房颤/心房颤动/心房纤颤}",
     "failure": "心{衰/力衰竭/功能不全}",
+    "stent": "支架{植入/置入/术/后/术后}{术/}{后/}|心脏支架{术/}{后/}|{放/装/安/植入/置入/放置}{/过/了}{/心脏/冠脉/药物}支架|pci{术/}{后/}|{冠脉/心脏}介入{治疗/术}{术/}{后/}",
 }
 """Diseases whose years are told, with the words that they follow (高血压 is read with its grade)."""
 
@@ -22,11 +47,22 @@ _COUNT = r"(?P<count>\d{1,2}(?:\.\d)?|[二三四五六]?十[一二三四五六�
 _YEARS = re.compile(
     rf"[^,。;、0-9一二两三四五六七八九十半]{{0,10}}?{_COUNT}\s?(?:余|多|\+|来)?\s?(?P<unit>年|个?月)(?!\d{{1,2}}月|代)"
 )
+_YEARS_BEFORE = re.compile(
+    rf"{_COUNT}\s?(?:余|多|\+|来)?\s?(?P<unit>年|个?月)(?:余|多)?(?:之?前|以前)[^,。;、0-9]{{0,12}}$"
+)
 _SMOKING = re.compile(rf"[^。;0-9]{{0,10}}?{_COUNT}\s?(?:余|多|\+|来)?\s?(?P<unit>年)")
 _SMOKING_AFTER_AMOUNT = re.compile(rf"[^。;]{{0,24}}?{_COUNT}\s?(?:余|多|\+|来)?\s?(?P<unit>年)")
 _SIZE = re.compile(
     r"[^。;]{0,30}?(?P<first>\d{1,3}(?:\.\d+)?)\s?(?P<unit1>mm|cm)?"
     r"(?:\s?[×x*]\s?(?P<second>\d{1,3}(?:\.\d+)?)\s?(?P<unit2>mm|cm)?)?(?:\s?[×x*]\s?\d{1,3}(?:\.\d+)?\s?(?P<unit3>mm|cm)?)?"
+)
+_SIZE_BEFORE = re.compile(
+    r"(?:(?P<first>\d{1,3}(?:\.\d+)?)\s?(?:mm|cm)?\s?[×x*]\s?)?(?P<second>\d{1,3}(?:\.\d+)?)\s?(?P<unit>mm|cm)"
+    r"(?:大小|左右)?[^,。;、0-9]{0,8}$"
+)
+_LASTS = re.compile(
+    r"[^,。;]{0,8}?(?P<count>\d{1,3}|半|[一二两三四五]?十[几余]?|[一二两三四五数几]|大半)(?:\s?[-~至、]\s?(?P<upto>\d{1,3}|[二三四五六]?十?))?"
+    r"\s?(?:余|多|来|个|几)?\s?(?P<unit>分钟?|min|小时|h|钟头|刻钟)(?P<half>半)?"
 )
 _AGE = re.compile(r"(\d{1,3})\s?周?$")
 _KIN = re.compile("父|母|兄|弟|姐|妹|子|[其1-9一两二长次儿]女|祖|配偶|妻|夫")
@@ -56,8 +92,22 @@ def read_years(text: str, end: int) -> Iterator[tuple[float, int]]:
     """
     match = _YEARS.match(text, end, end + 20)
     if match:
-        years = _count(match["count"]) / (1 if match["unit"] == "年" else 12)
-        yield round(years, 2), match.end()
+        yield _years(match), match.end()
+
+
+def read_years_before(text: str, start: int) -> Iterator[tuple[float, int]]:
+    """Yield (years, start) told before the name of a disease, in the same clause.
+
+    >>> list(read_years_before("10余年前体检发现高血压", 8)), list(read_years_before("3个月前曾患脑梗死", 6))
+    ([(10.0, 0)], [(0.25, 0)])
+    """
+    match = _YEARS_BEFORE.search(text, max(start - 20, 0), start)
+    if match:
+        yield _years(match), match.start()
+
+
+def _years(match: re.Match) -> float:
+    return round(_count(match["count"]) / (1 if match["unit"] == "年" else 12), 2)
 
 
 def read_smoking(text: str, end: int) -> Iterator[tuple[float, int]]:
@@ -84,6 +134,39 @@ def read_size(text: str, end: int) -> Iterator[tuple[float, int]]:
     if unit:
         value = max(float(match["first"]), float(match["second"] or 0)) * (10 if unit == "cm" else 1)
         yield value, match.end()
+
+
+def read_size_before(text: str, start: int) -> Iterator[tuple[float, int]]:
+    """Yield (largest diameter in mm, start) before the word for a nodule.
+
+    >>> list(read_size_before("见5mm×4mm低回声结节", 11)), list(read_size_before("一枚约1.2cm的", 9))
+    ([(5.0, 1)], [(12.0, 3)])
+    """
+    match = _SIZE_BEFORE.search(text, max(start - 28, 0), start)
+    if match:
+        value = max(float(match["first"] or 0), float(match["second"])) * (10 if match["unit"] == "cm" else 1)
+        yield value, match.start("first" if match["first"] else "second")
+
+
+def read_minutes(text: str, end: int) -> Iterator[tuple[float, int]]:
+    """Yield (minutes, end) behind 持续: how long an attack lasts; of a range the longer.
+
+    >>> list(read_minutes("持续3-5分钟", 2)), list(read_minutes("持续半小时以上", 2)), list(read_minutes("持续数分钟", 2))
+    ([(5.0, 7)], [(30.0, 5)], [(3.0, 5)])
+    >>> list(read_minutes("持续1小时余", 2)), list(read_minutes("持续十余分钟", 2)), list(read_minutes("持续2天", 2))
+    ([(60.0, 5)], [(10.0, 6)], [])
+    """
+    match = _LASTS.match(text, end, end + 22)
+    if match:
+        told = [_minutes(match[name]) for name in ("count", "upto") if match[name]]
+        scale = {"小": 60.0, "h": 60.0, "钟": 60.0, "刻": 15.0}.get(match["unit"][0], 1.0)
+        yield max(told) * scale + (scale / 2 if match["half"] else 0), match.end()
+
+
+def _minutes(text: str) -> float:
+    if text in "数几":
+        return 3.0
+    return 0.7 if text == "大半" else _count(text.rstrip("几余"))
 
 
 def read_age(text: str, start: int) -> Iterator[tuple[float, int]]:

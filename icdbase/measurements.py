@@ -16,12 +16,23 @@ from typing import NamedTuple
 
 from icdbase.analytes import ANALYTES, read_analyte
 from icdbase.cardiac import BEATS, LESIONS, read_beats, read_lesion
-from icdbase.durations import DISEASES, read_age, read_size, read_smoking, read_years
+from icdbase.durations import (
+    DISEASES,
+    LESION_WORDS,
+    ORGANS,
+    read_age,
+    read_minutes,
+    read_size,
+    read_size_before,
+    read_smoking,
+    read_years,
+    read_years_before,
+)
 from icdbase.grades import GRADE_WORDS, blood_pressure_grade, read_grade
 from icdbase.matching import PhraseMatcher, expand
 from icdbase.pressures import find_pressures
 from icdbase.text import normalize
-from icdbase.vessels import VESSELS, read_stenoses, read_stents, read_timi
+from icdbase.vessels import STENT_COUNTS, VESSELS, read_stenoses, read_stents, read_timi
 
 __all__ = ["MEASUREMENTS", "Found", "Measurement", "find_measurements", "measure", "summarise"]
 
@@ -102,8 +113,11 @@ def _measurements() -> Iterator[Measurement]:
     yield Measurement("pac_count", "/24h", 0, 200_000, "premature atrial beats")
     yield Measurement("pvc_count", "/24h", 0, 200_000, "premature ventricular beats")
     yield Measurement("nodule_mm", "mm", 0.5, 200, "largest nodule")
+    for organ in filter(None, ORGANS):
+        yield Measurement(f"{organ}_mm", "mm", 0.5, 200, f"largest {organ.replace('_', ' ')}")
     yield Measurement("age", "years", 0, 120, "age")
     yield Measurement("male", "", 0, 1, "1 man, 0 woman")
+    yield Measurement("attack_minutes", "min", 0, 600, "longest attack told")
     yield Measurement("smoking_years", "years", 0, 90, "years of smoking")
     for name in DISEASES:
         yield Measurement(f"{name}_years", "years", 0, 90, "years since the disease is known")
@@ -116,6 +130,8 @@ _BY_NAME = {measurement.name: measurement for measurement in MEASUREMENTS}
 
 _BEFORE_A_CHILD = frozenset("0123456789一二两三四五六长次儿子育有生")
 """In 育有1子2女 the last letter is no woman before us."""
+
+_SIZES = tuple(f"{organ}_mm" for organ in ORGANS if organ)
 
 Reader = Callable[[object, str, int, int], Iterable[tuple[str, float, int, int]]]
 
@@ -140,10 +156,14 @@ def _matcher() -> PhraseMatcher:
     for word, forms in GRADE_WORDS.items():
         add(forms, _read_class, word)
     add("timi{/i/ii/iii}", _read_timi, None)
-    add("枚", _read_stents, None)
+    add(STENT_COUNTS, _read_stents, None)
+    add("持续{时间/}|每次|每回|历时|长达|不超过", _read_attack, None)
     add(LESIONS, _read_valve, None)
     add("{吸/抽/嗜}烟{史/}|烟龄", _read_smoking, None)
-    add("{小/多发/}结节{影/灶/}|磨玻璃{影/结节/}", _read_nodule, None)
+    for kind, forms in LESION_WORDS.items():
+        add(forms, _read_lesion_size, kind)
+    for organ, forms in ORGANS.items():
+        add(forms, _read_organ, organ)
     add("岁", _read_age, None)
     add("{老年/中年/青年/}男性|性别:男|男|先生", _read_sex, 1.0)
     add("{老年/中年/青年/}女性|性别:女|女|女士", _read_sex, 0.0)
@@ -188,10 +208,18 @@ def find_measurements(
 
 
 def _find_in(text: str, marked: str) -> Iterator[tuple[str, float, int, int]]:
-    vessels = []
+    vessels, organ, organ_end = [], "", 0
     for start, end, (reader, what) in _matcher().find(text, marked):
         if reader is _read_vessel:
             vessels.append((start, end, what))
+        elif reader is _read_organ:
+            organ, organ_end = what, end
+        elif reader is _read_lesion_size:
+            for value, begin, stop in _read_lesion_size(what, text, start, end):
+                if organ.endswith(what) and start - organ_end <= 40:
+                    yield f"{organ}_mm", value, begin, stop
+                if what == "nodule":
+                    yield "nodule_mm", value, begin, stop
         else:
             yield from reader(what, text, start, end)
     if vessels:
@@ -206,12 +234,12 @@ def _read_vessel(what, text, start, end):
 
 def _read_class(word: str, text: str, start: int, end: int):
     grades = [(grade.name, float(grade.value), grade.start, grade.end) for grade in read_grade(word, text, start, end)]
-    years = [("hypertension_years", value, start, stop) for value, stop in read_years(text, end)]
-    return grades + (years if word == "高血压" else [])
+    return grades + (_read_disease("hypertension", text, start, end) if word == "高血压" else [])
 
 
 def _read_disease(name: str, text: str, start: int, end: int):
-    return [(f"{name}_years", value, start, stop) for value, stop in read_years(text, end)]
+    behind = [(f"{name}_years", value, start, stop) for value, stop in read_years(text, end)]
+    return behind or [(f"{name}_years", value, begin, end) for value, begin in read_years_before(text, start)]
 
 
 def _read_beats(name: str, text: str, start: int, end: int):
@@ -230,16 +258,26 @@ def _read_valve(what, text: str, start: int, end: int):
 
 
 def _read_stents(what, text: str, start: int, end: int):
-    read = read_stents(text, start)
+    read = read_stents(text, start, end)
     return [("stents", float(read[0]), read[1], end)] if read else []
+
+
+def _read_attack(what, text: str, start: int, end: int):
+    return [("attack_minutes", value, start, stop) for value, stop in read_minutes(text, end)]
 
 
 def _read_smoking(what, text: str, start: int, end: int):
     return [("smoking_years", value, start, stop) for value, stop in read_smoking(text, end)]
 
 
-def _read_nodule(what, text: str, start: int, end: int):
-    return [("nodule_mm", value, start, stop) for value, stop in read_size(text, end)]
+def _read_lesion_size(what, text: str, start: int, end: int):
+    before = [(value, begin, end) for value, begin in read_size_before(text, start)]
+    return before or [(value, start, stop) for value, stop in read_size(text, end)]
+
+
+def _read_organ(what, text, start, end):
+    """An organ has no number of its own; it owns the sizes behind it."""
+    return ()
 
 
 def _read_age(what, text: str, start: int, end: int):
@@ -274,7 +312,7 @@ def summarise(found: Iterable[Found]) -> dict[str, float]:
     for item in found:
         values.setdefault(item.name, []).append(item.value)
     summary = _summarise_analytes(values) | _summarise_pressures(values) | _summarise_vessels(values)
-    for name in (*_GRADES, "pac_count", "pvc_count", "valve_lesion", "nodule_mm", "stents", "smoking_years"):
+    for name in (*_GRADES, "pac_count", "pvc_count", "valve_lesion", "nodule_mm", *_SIZES, "stents", "attack_minutes", "smoking_years"):
         if name in values:
             summary[name] = max(values[name])
     for name in DISEASES:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-__all__ = ["VESSELS", "read_stenoses", "read_stents", "read_timi"]
+__all__ = ["STENT_COUNTS", "VESSELS", "read_stenoses", "read_stents", "read_timi"]
 
 VESSELS = {
     "left_main": "左主干|lm|lmca|左冠主干|左冠状动脉主干",
@@ -20,16 +20,19 @@ VESSELS = {
     "rca": "右冠{状动脉/脉/}|rca|后降支|左室后支|pda",
 }
 
+STENT_COUNTS = "枚|{植入/置入/放/装/安/放置/}{了/}支架{1/2/3/4/5/6/一/二/两/三/四}个|{1/2/3/4/5/6/一/二/两/三/四}个{/药物/药物洗脱/冠脉/心脏}支架"
+"""Words beside which a number of stents stands."""
+
 _WINDOW = 60
 _PERCENT = re.compile(r"(\d{1,3})(?:\s?%?\s?[-~至]\s?(\d{1,3}))?\s?%")
-_NARROW = re.compile(r"狭窄|闭塞|病变|斑块|再狭窄|受压|堵塞|阻塞")
+_NARROW = re.compile(r"窄|闭塞|病变|斑块|受压|堵塞|阻塞")
 _WORDS = (
-    (re.compile(r"次全闭塞|亚全闭塞"), 99.0),
-    (re.compile(r"(?<!未见)(?<!无)(?:完全|慢性|急性)?闭塞"), 100.0),
-    (re.compile(r"(?:未见|无)(?:明显|显著|有意义)?(?:的)?(?:狭窄|异常|病变)|正常"), 0.0),
-    (re.compile(r"(?:重度|严重|高度)狭窄"), 85.0),
+    (re.compile(r"[次亚]全(?:闭塞|堵塞|阻塞)|(?:几乎|近乎|接近)(?:完全)?(?:闭塞|堵塞)"), 99.0),
+    (re.compile(r"(?<!未见)(?<!无)(?:完全|慢性|急性)?(?:闭塞|堵塞|阻塞)|不通|堵死|血流中断"), 100.0),
+    (re.compile(r"(?:未见|无)(?:明显|显著|有意义)?(?:的)?(?:狭窄|异常|病变)|正常|光滑|没有(?:明显|像样的)?狭窄"), 0.0),
+    (re.compile(r"(?:重度|严重|高度|明显)狭窄|狭窄(?:严重|较重|明显)"), 85.0),
     (re.compile(r"中度狭窄"), 60.0),
-    (re.compile(r"轻度狭窄|管壁不规则"), 25.0),
+    (re.compile(r"轻度狭窄|管壁不规则|(?:内膜|管壁)(?:欠光滑|不光滑|毛糙)"), 25.0),
 )
 _STOP = re.compile(r"[。;]|timi")
 _FLOW_CLASS = "([0-3]|iii|ii|i)"
@@ -95,12 +98,15 @@ def read_timi(text: str, start: int, end: int) -> tuple[int, int] | None:
     return min(_FLOW[group] for group in match.groups() if group), match.end()
 
 
-def read_stents(text: str, start: int) -> tuple[int, int] | None:
-    """Return the number of stents and its start, given where 枚 stands.
+def read_stents(text: str, start: int, end: int) -> tuple[int, int] | None:
+    """Return the number of stents and its start, given where 枚 or 个 stands.
 
-    >>> read_stents("于前降支植入支架2枚", 9)
-    (2, 8)
+    >>> read_stents("于前降支植入支架2枚", 9, 10), read_stents("放支架两个", 0, 5)
+    ((2, 8), (2, 0))
     """
+    if text[start] != "枚":
+        number = next(char for char in text[start:end] if char.isdigit() or char in _NUMERALS)
+        return _NUMERALS.get(number) or int(number), start
     window = max(start - 30, 0)
     match = _COUNT.search(text, max(start - 4, 0), start)
     if not match or "支架" not in text[window : start + 12]:
