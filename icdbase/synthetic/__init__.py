@@ -6,14 +6,14 @@ clinical evidence.
 """
 
 from icdbase.synthetic.corpus import iter_records, iter_simulated, make_records, write_corpus
-from icdbase.synthetic.doctors import DOCTORS, HELD_OUT_DOCTOR
+from icdbase.synthetic.doctors import DOCTORS, HELD_OUT_DOCTORS
 from icdbase.synthetic.measure import describe, describe_text
 from icdbase.synthetic.patient import Patient, make_patient
 from icdbase.synthetic.simulate import Evidence, SimulatedRecord, oracle_codes, simulate
 
 __all__ = [
     "DOCTORS",
-    "HELD_OUT_DOCTOR",
+    "HELD_OUT_DOCTORS",
     "Evidence",
     "Patient",
     "SimulatedRecord",

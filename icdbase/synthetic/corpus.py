@@ -43,7 +43,7 @@ def iter_records(n: int, random_state: int = 0, *, start: int = 0, doctors=None)
     start : int
         Number of the first record.
     doctors : sequence of str, optional
-        By default every doctor but the held-out one.
+        By default every doctor but the held-out ones.
 
     Yields
     ------
@@ -76,7 +76,7 @@ def make_records(n: int, random_state: int = 0, *, doctors=None, task: str = "cc
     random_state : int
         Record ``i`` of a seed is the same whatever ``n``.
     doctors : sequence of str, optional
-        Who writes; by default every doctor but the held-out one.  Only in the
+        Who writes; by default every doctor but the held-out ones.  Only in the
         department of ``ccl25``.
     task : {"ccl25", "ccl26"}
         A cardiology department, or ten departments with operations.

@@ -8,6 +8,7 @@ from importlib import resources
 
 __all__ = ["discharge_drugs", "home_drugs", "load_drugs"]
 
+_TIMES = {"每天一次": "1次/日", "每天两次": "2次/日", "每天三次": "3次/日", "睡前": "每晚1次"}
 _ABBREVIATED = {"每天一次": "qd", "每天两次": "bid", "每天三次": "tid", "睡前": "qn", "早餐前": "qd", "皮下注射": "ih"}
 
 
@@ -111,15 +112,17 @@ def chosen_classes(patient, chance) -> list[str]:
 def discharge_drugs(note) -> list[str]:
     """The discharge list, one string a drug, in this doctor's form."""
     chance = note.chance
-    full = note.doctor.lab_form in (0, 1, 2)
+    form = note.doctor.lab_form
     listed = []
     for kind in chosen_classes(note.patient, chance):
         choices, often = load_drugs()[kind]
         name, dose = chance.one(choices)
         unit = chance.one(("每次一片", "每次1片", "")) if name.endswith("片") and not dose.endswith("片") else ""
-        if note.doctor.own_words:
+        if form == 4:
             listed.append(f"{name} {dose} {often.replace('每天', '日')}{chance.one(('服', '', '口服'))}")
-        elif full:
+        elif form == 5:
+            listed.append(f"{name} {dose}{'' if kind == 'insulin' else chance.one((' 口服', ''))} {_TIMES.get(often, often)}")
+        elif form < 3:
             amount = chance.one(("每次量：", "每次", "一次", "用量"))
             listed.append(f"{name}，{amount}{dose}，{often}{'，' + unit if unit else ''}")
         else:

@@ -96,6 +96,9 @@ def lab_line(note, key: str) -> str:
         return f"{chance.one(names)}：{shown}{unit}{limits if chance.maybe(0.5) else ''}；"
     if form == 3:
         return f"{short if chance.maybe(0.75) else chance.one(names)} {shown}{unit}{arrow}，"
+    if form == 5:
+        flag = {"↑": "（H）", "↓": "（L）"}.get(arrow, "")
+        return f"{chance.one((short, chance.one(names)))} {shown}{unit}{flag}，"
     return f"{chance.one(names)}为{shown}{unit}{'（偏高）' if arrow == '↑' else '（偏低）' if arrow else ''}、"
 
 

@@ -1,8 +1,8 @@
 """The wording: banks of phrases with alternatives inside, read once from ``phrases/*.txt``.
 
 ``[a|b]`` is one of the alternatives (they nest, and may be empty), ``{slot}`` a
-value from the patient.  The words of the held-out doctor are in a file of their
-own, ``qin.txt``, and are used by nobody else.
+value from the patient.  The words of a held-out doctor are in a file of the
+doctor's name, such as ``tang.txt``, and are used by nobody else.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from functools import lru_cache
 from importlib import resources
 
 from icdbase.errors import UsageError
+from icdbase.synthetic.doctors import HELD_OUT_DOCTORS
 
 __all__ = ["Phrasebook", "compile_phrase", "load_phrasebook", "read_banks", "render"]
 
 COMMON_FILES = ("history.txt", "exam.txt", "course.txt", "labels.txt", "orders.txt")
-OWN_FILE = "qin.txt"
 FAVOURED_SHARE = 0.6
 """Part of a bank that one doctor uses: habit, and why two doctors read differently."""
 
@@ -92,19 +92,20 @@ def render(parts: tuple, values: dict, random) -> str:
 
 
 class Phrasebook:
-    """Banks by name, each with the common phrases and the held-out doctor's own.
+    """Common phrases by bank, and those that a doctor uses instead.
 
     Parameters
     ----------
-    banks : mapping of str to (sequence of str, sequence of str)
+    banks : mapping of str to sequence of str
+    own : mapping of str to mapping of str to sequence of str, optional
+        Doctor's name → banks.
     """
 
-    def __init__(self, banks):
+    def __init__(self, banks, own=None):
         self.banks = banks
-        self._compiled = {
-            name: (tuple(map(compile_phrase, common)), tuple(map(compile_phrase, own)))
-            for name, (common, own) in banks.items()
-        }
+        self.own = own or {}
+        self._common = _compiled(banks)
+        self._own = {doctor: _compiled(words) for doctor, words in self.own.items()}
         self._favoured: dict[tuple[str, str], tuple] = {}
 
     def phrases(self, doctor, bank: str) -> tuple:
@@ -112,10 +113,8 @@ class Phrasebook:
         key = doctor.name, bank
         found = self._favoured.get(key)
         if found is None:
-            common, own = self._compiled[bank]
-            if doctor.own_words and own:
-                found = own
-            else:
+            common, found = self._common[bank], self._own.get(doctor.name, {}).get(bank)
+            if found is None:
                 count = max(min(2, len(common)), round(FAVOURED_SHARE * len(common)))
                 found = tuple(
                     phrase for _, phrase in sorted(
@@ -131,9 +130,15 @@ class Phrasebook:
         for name in changes:
             if name not in self.banks:
                 raise UsageError(f"no phrase bank {name!r}")
-        banks = dict(self.banks)
-        banks.update({name: (list(phrases), []) for name, phrases in changes.items()})
-        return Phrasebook(banks)
+        own = {
+            doctor: {name: phrases for name, phrases in words.items() if name not in changes}
+            for doctor, words in self.own.items()
+        }
+        return Phrasebook({**self.banks, **changes}, own)
+
+
+def _compiled(banks):
+    return {name: tuple(map(compile_phrase, phrases)) for name, phrases in banks.items()}
 
 
 @lru_cache(maxsize=1)
@@ -143,14 +148,10 @@ def load_phrasebook() -> Phrasebook:
     >>> "hpi.onset" in load_phrasebook().banks
     True
     """
-    banks: dict[str, tuple[list, list]] = {}
     folder = resources.files("icdbase.synthetic") / "phrases"
-    for name in COMMON_FILES:
-        for bank, phrases in read_banks(folder / name):
-            banks[bank] = (phrases, [])
-    for bank, phrases in read_banks(folder / OWN_FILE):
-        banks[bank][1].extend(phrases)
-    return Phrasebook(banks)
+    banks = {bank: phrases for name in COMMON_FILES for bank, phrases in read_banks(folder / name)}
+    own = {doctor: dict(read_banks(folder / f"{doctor.lower()}.txt")) for doctor in HELD_OUT_DOCTORS}
+    return Phrasebook(banks, own)
 
 
 def read_banks(file):

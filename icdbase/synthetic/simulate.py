@@ -80,7 +80,7 @@ def simulate(index: int, random_state: int = 0, *, doctors=None, wording: int = 
     index : int
     random_state : int
     doctors : sequence of str, optional
-        Who may have written it; by default every doctor but the held-out one.
+        Who may have written it; by default every doctor but the held-out ones.
     wording : int
         Another number gives the same patient and codes in other words.
 
