@@ -1,4 +1,4 @@
-"""Where cells are computed: on this machine, or on a Dask cluster that is already there.
+"""Where work is done: on this machine, or on a Dask cluster that is already there.
 
 All that runs in parallel goes through joblib, which asks its backend; results
 do not depend on it.  See ``docs/several-machines.md``.
@@ -6,15 +6,19 @@ do not depend on it.  See ``docs/several-machines.md``.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import hashlib
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import lru_cache
+from pathlib import Path
 
 from joblib import parallel_config
+from joblib.parallel import get_active_backend
 
+from icdbase import __version__
 from icdbase.errors import UsageError, did_you_mean
-from icdbase.runs import code_version
 
-__all__ = ["BACKENDS", "use_backend"]
+__all__ = ["BACKENDS", "code_version", "on_cluster", "spread", "use_backend"]
 
 BACKENDS = ("local", "dask")
 WAIT = 20
@@ -23,7 +27,7 @@ WAIT = 20
 
 @contextmanager
 def use_backend(name: str = "local", scheduler: str | None = None) -> Iterator[None]:
-    """Let experiments inside the block run on a backend.
+    """Let what is parallel inside the block run on a backend.
 
     Parameters
     ----------
@@ -55,6 +59,36 @@ def use_backend(name: str = "local", scheduler: str | None = None) -> Iterator[N
         _check_workers(client, scheduler)
         with parallel_config(backend="dask", client=client):
             yield
+
+
+def on_cluster() -> bool:
+    """Whether a Dask cluster does the work.
+
+    >>> on_cluster()
+    False
+    """
+    return _active_client() is not None
+
+
+def spread(shared: Iterable) -> AbstractContextManager:
+    """On a cluster, lay what all jobs read on every worker: one that dies takes none of it away."""
+    client = _active_client()
+    return nullcontext() if client is None else parallel_config(backend="dask", client=client, scatter=list(shared))
+
+
+def _active_client():
+    return getattr(get_active_backend()[0], "client", None)
+
+
+@lru_cache(maxsize=1)
+def code_version() -> str:
+    """Version and hash of the package's own files: other code, other results."""
+    digest = hashlib.sha256()
+    package = Path(__file__).parent
+    for path in sorted(package.rglob("*")):
+        if path.suffix in (".py", ".csv"):
+            digest.update(path.relative_to(package).as_posix().encode() + b"\0" + path.read_bytes())
+    return f"{__version__}+{digest.hexdigest()[:16]}"
 
 
 def _client(scheduler: str):

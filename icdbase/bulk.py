@@ -1,4 +1,4 @@
-"""Predict a file of any length: in batches, over processes, and on from where it stopped.
+"""Predict a file of any length: in batches, over processes or a cluster, and on from where it stopped.
 
 What is done goes to a part file beside the output, a line a record, flushed to
 disk batch by batch.  A run that was killed leaves it; the same command again
@@ -13,12 +13,14 @@ import os
 import pickle
 from collections.abc import Iterator
 from functools import lru_cache
+from itertools import islice
 from pathlib import Path
 
 import pandas as pd
-from joblib import Parallel, delayed, effective_n_jobs
+from joblib import Parallel, delayed, effective_n_jobs, parallel_config
 
 from icdbase import __version__, progress
+from icdbase.backends import on_cluster, spread
 from icdbase.batches import RecordBatches
 from icdbase.coder import IcdCoder
 from icdbase.errors import DataError, Problem, UsageError
@@ -34,6 +36,8 @@ BATCH_SIZE = 500
 WORTH_PROCESSES = 4000
 """Fewer records are done before a second process has read its dictionaries."""
 
+_BATCHES_A_WORKER = 4
+
 
 def predict_file(model_folder, input_file, out_file, *, batch_size: int = BATCH_SIZE, n_jobs: int | None = -1) -> int:
     """Predict a file of records and write the submission.
@@ -48,7 +52,8 @@ def predict_file(model_folder, input_file, out_file, *, batch_size: int = BATCH_
     batch_size : int
         Records at a time; the output does not depend on it.
     n_jobs : int or None
-        Processes, for long files; -1 is one a core.  The output does not depend on it.
+        Processes, for long files; -1 is one a core, or all workers of a cluster
+        (:func:`icdbase.backends.use_backend`).  The output does not depend on it.
 
     Returns
     -------
@@ -84,6 +89,9 @@ def predict_file(model_folder, input_file, out_file, *, batch_size: int = BATCH_
 
 def _predicted(coder: IcdCoder, frames: Iterator[pd.DataFrame], n_records: int, n_jobs) -> Iterator[list[dict]]:
     """Yield the rows of each frame, in order."""
+    if on_cluster():
+        yield from _predicted_by_cluster(coder, frames, n_jobs)
+        return
     if effective_n_jobs(n_jobs) == 1 or n_records < WORTH_PROCESSES:
         coder.set_params(n_jobs=1)
         for frame in frames:
@@ -92,6 +100,21 @@ def _predicted(coder: IcdCoder, frames: Iterator[pd.DataFrame], n_records: int, 
     content = pickle.dumps(coder.set_params(n_jobs=1))
     run = Parallel(n_jobs=n_jobs, return_as="generator", batch_size=1)
     yield from run(delayed(_predict_with)(content, frame) for frame in frames)
+
+
+def _predicted_by_cluster(coder: IcdCoder, frames: Iterator[pd.DataFrame], n_jobs) -> Iterator[list[dict]]:
+    """Yield the rows of each frame, in order, some batches a worker at a time: joblib's Dask returns whole lists."""
+    content = pickle.dumps(coder.set_params(n_jobs=1))
+    with spread([content]):
+        run = Parallel(n_jobs=n_jobs)
+    while batches := list(islice(frames, _BATCHES_A_WORKER * effective_n_jobs(n_jobs))):
+        # As bytes a batch travels with its job; a frame joblib would lay on one worker, and with that it would die.
+        yield from run(delayed(_predict_packed)(content, pickle.dumps(frame)) for frame in batches)
+
+
+def _predict_packed(content: bytes, packed: bytes) -> list[dict]:
+    with parallel_config(backend="threading"):  # a worker's own steps are no work for the cluster
+        return _predict_with(content, pickle.loads(packed))
 
 
 def _predict_with(content: bytes, frame: pd.DataFrame) -> list[dict]:

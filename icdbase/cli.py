@@ -11,7 +11,7 @@ import json
 import click
 
 from icdbase import __version__
-from icdbase.cli_common import FILE, FOLDER, examples, new_coder, task_option
+from icdbase.cli_common import FILE, FOLDER, backend_options, examples, new_coder, task_option
 from icdbase.cli_demo import demo
 from icdbase.cli_experiments import ablate, curve, cv
 from icdbase.cli_explain import explain, report
@@ -97,24 +97,26 @@ def _chosen_fields(fields: str | None, task) -> tuple[str, ...] | None:
 @click.option("--n-jobs", type=int, default=-1, show_default=True, help="Processes; -1 = all cores. Same result.")
 @click.option("--batch-size", type=click.IntRange(min=1), default=500, show_default=True,
               help="Records in work at a time. Same result.")
-def predict(model_folder, input_file, out_file, top_k, n_jobs, batch_size):
+@backend_options
+def predict(model_folder, input_file, out_file, top_k, n_jobs, batch_size, backend, scheduler):
     """Predict codes and write a submission.
 
     A run that was stopped leaves OUT.part; the same command again goes on
     where it stopped.
     """
     from icdbase import load, predict_file, progress, read_records
+    from icdbase.backends import use_backend
 
     if top_k is None and str(out_file) == "-":
         raise click.UsageError("--out needs a file; only --top prints a table")
     if top_k is not None:
         coder = load(model_folder).set_params(n_jobs=n_jobs)
         records = read_records(input_file, coder.task)
-        with progress.bars():
+        with progress.bars(), use_backend(backend, scheduler):
             top = coder.predict_top(records, top_k)
         _show_top(top, out_file, coder.task)
         return
-    with progress.bars():
+    with progress.bars(), use_backend(backend, scheduler):
         n_records = predict_file(model_folder, input_file, out_file, batch_size=batch_size, n_jobs=n_jobs)
     click.echo(f"{n_records:,} prediction{'s' * (n_records != 1)}: {out_file}")
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-__all__ = ["FILE", "FOLDER", "examples", "new_coder", "task_option"]
+__all__ = ["FILE", "FOLDER", "backend_options", "examples", "new_coder", "task_option"]
 
 FILE = click.Path(path_type=Path, allow_dash=True)
 FOLDER = click.Path(path_type=Path, file_okay=False)
@@ -22,6 +22,15 @@ def task_option(command):
     return click.option(
         "--task", "task_name", default="ccl25", show_default=True,
         help="What is predicted from what: ccl25, ccl26, or your own .toml file (see docs/tasks.md).",
+    )(command)
+
+
+def backend_options(command):
+    """Add ``--backend`` and ``--scheduler``; the verb hands them to :func:`icdbase.backends.use_backend`."""
+    command = click.option("--scheduler", help="Address of the Dask cluster's scheduler, tcp://10.0.0.1:8786 say.")(command)
+    return click.option(
+        "--backend", default="local", show_default=True,
+        help="local, or dask: a cluster that is already there (docs/several-machines.md). Same result.",
     )(command)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from icdbase.cli_common import FILE, FOLDER, examples, new_coder, task_option
+from icdbase.cli_common import FILE, FOLDER, backend_options, examples, new_coder, task_option
 
 # Everything heavier than click is imported where it is used: --help must not wait for scikit-learn.
 
@@ -23,9 +23,7 @@ def _shared_options(command):
         click.option("--setting", default="default", show_default=True, help="Named setting: default or plain."),
         click.option("--json", "as_json", is_flag=True, help="Machine-readable result."),
         click.option("--n-jobs", type=int, default=-1, show_default=True, help="Processes; -1 = all cores. Same result."),
-        click.option("--backend", default="local", show_default=True,
-                     help="local, or dask: a cluster that is already there (docs/several-machines.md). Same result."),
-        click.option("--scheduler", help="Address of the Dask cluster's scheduler, tcp://10.0.0.1:8786 say."),
+        backend_options,
     )):
         command = option(command)
     return task_option(command)
@@ -198,8 +196,8 @@ def _refuse_beside_rerun(*names: str) -> None:
 
 
 def _check_rerun(card, records, train_file: Path) -> None:
+    from icdbase.backends import code_version
     from icdbase.errors import VersionWarning
-    from icdbase.runs import code_version
 
     card.check_records(records, train_file)
     if card.code != code_version():

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pandas as pd
 
+from icdbase.backends import code_version
 from icdbase.coder import IcdCoder
 from icdbase.errors import DataError, Problem
 from icdbase.exports import write_json
-from icdbase.runs import code_version
 from icdbase.store import LIBRARIES, fingerprint
 
 __all__ = ["RunCard", "changed_parameters"]

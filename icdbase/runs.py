@@ -12,27 +12,25 @@ import hashlib
 import json
 import pickle
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, is_dataclass, replace
-from functools import lru_cache
 from pathlib import Path
 from uuid import uuid4
 
 import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed, effective_n_jobs, parallel_config
-from joblib.parallel import get_active_backend
 from sklearn.base import clone
 
-from icdbase import __version__, progress
+from icdbase import progress
+from icdbase.backends import code_version, spread
 from icdbase.coder import IcdCoder
 from icdbase.errors import UsageError, did_you_mean
 from icdbase.features import Counts
 from icdbase.files import atomic_write
 from icdbase.store import fingerprint
 
-__all__ = ["Cell", "check_parameters", "code_version", "run_cells"]
+__all__ = ["Cell", "check_parameters", "run_cells"]
 
 CELLS = "cells"
 """Folder of the kept predictions inside a run folder."""
@@ -119,17 +117,6 @@ def check_parameters(coder: IcdCoder, parameters: Mapping[str, object], variant:
         coder.task.check_fields(parameters["fields"])
 
 
-@lru_cache(maxsize=1)
-def code_version() -> str:
-    """Version and hash of the package's own files: other code, other results."""
-    digest = hashlib.sha256()
-    package = Path(__file__).parent
-    for path in sorted(package.rglob("*")):
-        if path.suffix in (".py", ".csv"):
-            digest.update(path.relative_to(package).as_posix().encode() + b"\0" + path.read_bytes())
-    return f"{__version__}+{digest.hexdigest()[:16]}"
-
-
 def _keys(coder: IcdCoder, records: pd.DataFrame, cells: Sequence[Cell]) -> list[str]:
     """A hash of all that a cell's predictions depend on."""
     common = [code_version(), type(coder).__qualname__, fingerprint(records)]
@@ -187,15 +174,9 @@ def _compute(coder: IcdCoder, records: pd.DataFrame, cells: Mapping[str, Cell], 
         member = next(iter(next(job[1] for job in jobs if job[0] == counting).values()))
         counts = clone(coder).set_params(**member.parameters).count(records)
         counted[counting] = _Shared(counts) if n_jobs > 1 else counts
-    with _spread(counted.values()):
+    with spread(counted.values()):
         run = Parallel(n_jobs=n_jobs, return_as="generator_unordered", batch_size=1)
     yield from run(delayed(_run_job)(coder, counted[counting], members) for counting, members in jobs)
-
-
-def _spread(shared: Iterable) -> AbstractContextManager:
-    """On a Dask cluster, lay the counts on every worker: one that dies takes none of them away."""
-    client = getattr(get_active_backend()[0], "client", None)
-    return nullcontext() if client is None else parallel_config(backend="dask", client=client, scatter=list(shared))
 
 
 def _jobs(coder: IcdCoder, cells: Mapping[str, Cell]) -> list[tuple[str, dict[str, Cell]]]:

@@ -25,6 +25,8 @@ STENT_COUNTS = "枚|{植入/置入/放/装/安/放置/}{了/}支架{1/2/3/4/5/6/
 
 _WINDOW = 60
 _PERCENT = re.compile(r"(\d{1,3})(?:\s?%?\s?[-~至]\s?(\d{1,3}))?\s?%")
+# A bridge narrows in systole, and that is no stenosis: 肌桥,收缩期狭窄50%.
+_SYSTOLIC = re.compile(r"(?:收缩[期时]|肌桥)[^,。;%]{0,12}?\d{1,3}(?:\s?%?\s?[-~至]\s?\d{1,3})?\s?%|收缩[期时][^,。;]{0,6}(?:狭窄|受压|变窄)")
 _NARROW = re.compile(r"窄|闭塞|病变|斑块|受压|堵塞|阻塞")
 _WORDS = (
     (re.compile(r"[次亚]全(?:闭塞|堵塞|阻塞)|(?:几乎|近乎|接近)(?:完全)?(?:闭塞|堵塞)"), 99.0),
@@ -76,6 +78,7 @@ def read_stenoses(text: str, vessels: list[tuple[int, int, str]]) -> Iterator[tu
 
 def _percent(window: str) -> float | None:
     """Return the narrowing told in the text behind a vessel's name."""
+    window = _SYSTOLIC.sub("", window)
     if _NARROW.search(window):
         values = [float(max(int(low), int(high or 0))) for low, high in _PERCENT.findall(window)]
         values = [value for value in values if value <= 100]

@@ -13,7 +13,7 @@ PACKAGE = Path(icdbase.__file__).parent
 
 # A module imports only from those above it; docs/architecture.md draws the same picture.
 ORDER = [
-    "errors", "progress", "files", "tasks",
+    "errors", "progress", "files", "backends", "tasks",
     "filetext", "tables", "rows", "streams", "values", "findings", "records", "batches",
     "predictions", "submissions", "toplists", "proposals",
     "text", "taskfile", "matching", "assertion", "concepts",
@@ -21,7 +21,7 @@ ORDER = [
     "features",
     "listed_codes", "calibration", "boosters", "learners", "linear", "classifiers", "decoding", "coder",
     "statistics", "pairing", "scoring", "baselines", "modelfile", "store", "bulk", "report",
-    "folds", "runs", "backends", "experiments", "factors", "ablation", "curves", "plots", "exports", "runcard",
+    "folds", "runs", "experiments", "factors", "ablation", "curves", "plots", "exports", "runcard",
     "places", "contributions", "explain", "html_report",
     "synthetic", "demo", "cli_common", "cli_demo", "cli_experiments", "cli_explain", "cli_tasks", "cli",
 ]

@@ -189,6 +189,8 @@ def test_by_hand(text, name, value):
         ("心功能代偿期", "nyha"),
         ("CA125 35U/ml", "creatinine"),
         ("前降支血流通畅", "stenosis_lad"),
+        ("前降支中段肌桥，收缩期狭窄50%", "stenosis_lad"),
+        ("LAD中段心肌桥（收缩期受压约60%）", "stenosis_lad"),
         ("大隐静脉瓣重度反流，前降支重度狭窄", "valve_lesion"),
         ("男科门诊", "male"),
     ],
