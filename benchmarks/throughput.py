@@ -1,19 +1,24 @@
 """Records a second: prediction from a loaded model, beside jieba + the plain recipe; memory; processes.
 
-    python benchmarks/throughput.py [--sizes 1000 10000] [--jobs 1 2] [--distinct 1000] [--recipe 300]
+    python benchmarks/throughput.py [--sizes 1000 10000] [--jobs 1 2] [--distinct 1000] [--recipe 300] [--kill]
 
 A model is trained on 800 synthetic records.  Files of each size are made of
 ``--distinct`` further records, repeated under new ids.  Each run of
 ``icdbase predict`` is a fresh process; its start (import, model, dictionaries)
 is measured with an input of ten records and taken off.  The plain recipe
 (jieba.lcut, TF-IDF of 1-2-grams, LightGBM, one-vs-rest logistic regression, as
-in ``loop.py``) predicts ``--recipe`` records in one process of its own.
+in ``loop.py``) predicts ``--recipe`` records in one process of its own.  Every
+output is checked: each record once, in order, with the codes that the one-shot
+path gives it.  With ``--kill`` a run is killed (kill -9) when half of it is
+done, and goes on.
 Seconds are of the wall, ``times`` the rate over the recipe's, peak memory that of the main
 process + the largest worker; on a busy machine read the ratios.
 """
 
 import argparse
 import json
+import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -34,6 +39,32 @@ def predict(model, source, out, jobs):
     arguments = [sys.executable, "-W", "ignore", "-c", script, model, source, out, str(jobs)]
     done = subprocess.run(arguments, capture_output=True, text=True, check=True)
     return time.perf_counter() - start, *map(float, done.stdout.split())
+
+
+def killed_half_way(model, source, out, jobs, size):
+    """Start, and kill the process and its workers when half of the records are done."""
+    script = "import sys; from icdbase import predict_file; predict_file(*sys.argv[1:4], n_jobs=int(sys.argv[4]))"
+    arguments = [sys.executable, "-W", "ignore", "-c", script, model, source, out, str(jobs)]
+    process, part = subprocess.Popen(arguments, start_new_session=True), Path(f"{out}.part")
+    while process.poll() is None:
+        time.sleep(0.2)
+        if part.exists() and part.stat().st_size > size * 45:  # a row takes some 90 bytes
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            return sum(1 for _ in part.open("rb")) - 1
+    sys.exit("the run ended before it could be killed: take more records")
+
+
+def check(out, expected, size):
+    """Each record once, in order, with its codes."""
+    with Path(out).open(encoding="utf-8") as file:
+        rows = [line for line in file if line.startswith('  "')]
+    if len(rows) != 2 * size:
+        sys.exit(f"{len(rows) // 2:,} predictions for {size:,} records")
+    for number in range(size):
+        told = json.loads("{" + rows[2 * number] + rows[2 * number + 1] + "}")
+        if tuple(told.values()) != (f"ZY{number:08d}", expected[number % len(expected)]):
+            sys.exit(f"record {number:,} is not as the one-shot path has it")
 
 
 def recipe_rate(train_file, records):
@@ -75,11 +106,13 @@ def main():
     parser.add_argument("--jobs", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--distinct", type=int, default=1000)
     parser.add_argument("--recipe", type=int, default=300, help="records for the plain recipe; 0 leaves it out")
+    parser.add_argument("--kill", action="store_true", help="kill each run when half of it is done, then go on")
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
 
     import icdbase
     from icdbase.report import table
+    from icdbase.submissions import submission_rows
 
     with tempfile.TemporaryDirectory() as folder:
         folder = Path(folder)
@@ -87,6 +120,8 @@ def main():
         train, pool = corpus[:800], corpus[800:]
         coder = icdbase.IcdCoder().fit(train)
         icdbase.save(coder, folder / "model")
+        task = coder.task
+        expected = [row[task.prediction_field] for row in submission_rows(coder.predict(pool), task)]
         rows = []
         if args.recipe:
             icdbase.write_records(train, folder / "train.json")
@@ -103,8 +138,13 @@ def main():
             start_up, *_ = predict(folder / "model", folder / "few.jsonl", folder / "few.json", jobs)
             for size in args.sizes:
                 write_repeated(pool, folder / "many.jsonl", size)
-                seconds, peak, child = predict(folder / "model", folder / "many.jsonl", folder / "many.json", jobs)
-                rate = size / max(seconds - start_up, 0.1)
+                job = folder / "model", folder / "many.jsonl", folder / "many.json", jobs
+                kept = killed_half_way(*job, size) if args.kill else 0
+                seconds, peak, child = predict(*job)
+                check(folder / "many.json", expected, size)
+                if args.kill:
+                    print(f"{size:,} records, {jobs} processes: killed with {kept:,} rows kept; gone on; output complete")
+                rate = (size - kept) / max(seconds - start_up, 0.1)
                 versus = f"{rate / recipe:.1f}" if args.recipe else ""
                 memory = f"{peak:.0f} + {child:.0f}" if child else f"{peak:.0f}"
                 rows.append([f"icdbase --n-jobs {jobs}", f"{size:,}", f"{seconds:.1f}", f"{rate:.0f}", versus, memory])
