@@ -13,7 +13,8 @@ of times, so the time is linear in the text however often a trigger is repeated.
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -48,15 +49,16 @@ NEAR = 3
 """Characters that may stand between a mention and a trigger that reaches ``near``."""
 
 _BITS = {"negated": 1, "uncertain": 2, "resolved": 4, "historical": 8, "family": 16}
-_END, _NOW, _PATIENT, _NONE = -1, -2, -3, -4
-_BLANK, _HEADING = 4, 5
+_END, _NOW, _PATIENT = -1, -2, -3
+_COMMA, _SEMICOLON, _STOP, _BLANK, _HEADING = 1, 2, 3, 4, 5
+_AFTER_ALL, _NO_MENTION = (sys.maxsize - 1, sys.maxsize, None), (sys.maxsize, sys.maxsize)
 # When several statuses hold, the first of these is told: a denied disease of the father is denied.
 _PRIORITY = ("negated", "family", "uncertain", "resolved", "historical")
 _ROLE_BITS = {"family": 16, "past": 8}
 # What may follow a bare item of an enumeration: 否认肝炎,结核,疟疾等病史.
 _ITEM_ENDS = frozenset(",、。;及和或等史病与")
 _ITEM_JOINTS = frozenset(" 及和或与、")
-_DELIMITERS = {",": 1, ";": 2, "。": 3, "!": 3, "\n": 3, ":": _HEADING, " ": _BLANK}
+_DELIMITERS = {",": _COMMA, ";": _SEMICOLON, "。": _STOP, "!": _STOP, "\n": _STOP, ":": _HEADING, " ": _BLANK}
 # What stands before and behind an answer: 高血压史:无。
 _ANSWER_STARTS, _ANSWER_ENDS = frozenset(":([ 史"), frozenset(",;。 \n)]")
 
@@ -104,9 +106,12 @@ def load_rules() -> Mapping[str, Rule]:
 
 @cache
 def _matcher() -> PhraseMatcher:
-    """Triggers as (bit or marker, direction, reach), delimiters as their rank."""
-    marks = _BITS | {"end": _END, "now": _NOW, "patient": _PATIENT, "none": _NONE}
-    table = {trigger: (marks[rule.effect], rule.direction, rule.reach) for trigger, rule in load_rules().items()}
+    """Triggers as (bit or marker, direction, reach), what only looks like one as None, delimiters as their rank."""
+    marks = _BITS | {"end": _END, "now": _NOW, "patient": _PATIENT}
+    table = {
+        trigger: None if rule.effect == "none" else (marks[rule.effect], rule.direction, rule.reach)
+        for trigger, rule in load_rules().items()
+    }
     return PhraseMatcher(table | _DELIMITERS)
 
 
@@ -152,123 +157,116 @@ def assert_status(text: str, mentions: Sequence[tuple], field: str = "", marked:
     """
     if not mentions:
         return []
-    scan = _Scan(text, mentions)
-    triggers = _matcher().find(text, marked)
-    position, last = 0, len(triggers)
-    for mention in mentions:
-        start, end = mention[0], mention[1]
-        while position < last and triggers[position][0] < start:
-            scan.trigger(*triggers[position])
-            position += 1
-        # Words of a mention are no triggers: 无复流, 陈旧性心肌梗死.
-        while position < last and triggers[position][1] <= end:
-            position += 1
-        scan.mention(start, end)
-    for trigger in triggers[position:]:
-        scan.trigger(*trigger)
-    scan.settle()
+    bits = _Scan(text, mentions).run(_matcher().find(text, marked))
     table = _statuses(_ROLE_BITS.get(FIELD_ROLES.get(field, ""), 0))
-    return [table[bits] for bits in scan.bits]
+    return [table[held] for held in bits]
 
 
 class _Scan:
-    """State of the pass: what holds where we are, and what may still reach back."""
+    """One pass over mentions, triggers and delimiters.
 
-    __slots__ = (
-        "applied", "bits", "claim", "claim_reach", "comma", "count", "family", "first", "hit", "last_end", "mentions",
-        "past", "past_near", "sentence", "text", "waiting",
-    )
+    What holds forward is local to :meth:`run`, which meets some five hundred of
+    them a record; where we are, and what may reach back from there, is on the object.
+    """
+
+    __slots__ = ("applied", "bits", "count", "first", "last_end", "mentions", "sentence", "text", "waiting")
 
     def __init__(self, text: str, mentions: Sequence[tuple]):
         self.text, self.mentions = text, mentions
         self.bits = [0] * len(mentions)
         self.count = 0  # mentions seen
         self.first = self.sentence = 0  # first mention of this clause, of this sentence
-        self.claim, self.claim_reach, self.comma = 0, "", -1  # denial, doubt or end that holds; comma passed
-        self.past, self.past_near, self.family = 0, -1, 0
-        self.hit = False  # whether the claim fell on a mention
         self.waiting = 0  # a claim that found no mention behind it yet
         self.last_end = -1
         self.applied = dict.fromkeys(_BITS.values(), 0)  # per effect, mentions that it reached back to
 
-    def mention(self, start: int, end: int):
-        """Meet a mention: forward scopes fall on it."""
-        bits = self.family
-        if self.past:
-            if self.past_near >= 0 and start - self.past_near > NEAR:
-                self.past = 0
-            bits |= self.past
-        if self.claim:
-            if self.comma >= 0 and start != self.last_start():
-                if self.hit and self._is_bare(start, end):
-                    self.comma = -1
-                else:
-                    self.claim = 0
-            bits |= self.claim
-            self.hit = True
-        self.bits[self.count] = bits
-        self.count += 1
-        self.last_end = end
-        self.waiting = 0
+    def run(self, triggers: Iterable[tuple]) -> list[int]:
+        """Return the bits that hold for each mention."""
+        claim, claim_reach, comma = 0, "", -1  # denial or doubt that holds; comma passed
+        hit, last_start = False, -1  # whether the claim fell on a mention; where the last mention began
+        past, past_near, family = 0, -1, 0
+        mentions = iter(self.mentions)
+        next_start, next_end = next(mentions)[:2]
+        for start, end, rule in (*triggers, _AFTER_ALL):
+            while next_start <= start:
+                # A mention: what holds falls on it.
+                if past and 0 <= past_near < next_start - NEAR:
+                    past = 0
+                if claim and comma >= 0 and next_start != last_start:
+                    claim, comma = (claim, -1) if hit and self._is_bare(next_start, next_end, comma) else (0, comma)
+                self.bits[self.count] = claim | past | family
+                self.count += 1
+                self.waiting, hit = 0, True
+                self.last_end, last_start = next_end, next_start
+                next_start, next_end = next(mentions, _NO_MENTION)[:2]
+            if rule is None or end <= self.last_end:
+                continue  # words of a mention are no triggers: 无复流, 陈旧性心肌梗死
+            if rule.__class__ is int:
+                if rule < _BLANK:
+                    if self.waiting:
+                        self._settle()
+                    self.first = self.count
+                    if rule == _COMMA and claim_reach == "list":
+                        comma = end
+                    else:
+                        claim = 0
+                    if rule == _STOP:
+                        past = family = 0
+                        self.sentence = self.count
+                elif claim and hit:
+                    claim, comma = self._pause(rule, end, claim, claim_reach, comma)
+                continue
+            bit, direction, reach = rule
+            if bit == _END:
+                self._settle()
+                claim = 0
+            elif bit == _NOW:
+                past = 0
+            elif bit == _PATIENT:
+                family = 0
+            elif self._reaches_back(bit, direction, reach, start, end):
+                continue
+            elif bit == 16:
+                family = bit
+            elif bit == 8:
+                past, past_near = bit, end if reach == "near" else -1
+            else:
+                self._settle()
+                claim, claim_reach, comma, hit = bit, reach, -1, False
+                # 病理征未引出: no mention may follow in this clause, then the one before is meant.
+                self.waiting = bit if direction == "after" and self._touches(start, NEAR) else 0
+        self._settle()
+        return self.bits
 
-    def last_start(self) -> int:
-        return self.mentions[self.count - 1][0] if self.count else -1
+    def _pause(self, mark: int, end: int, claim: int, reach: str, comma: int) -> tuple[int, int]:
+        """A claim that fell on a mention ends at the next heading; at a blank only an enumeration goes on.
 
-    def _is_bare(self, start: int, end: int) -> bool:
+        未见斑块 甲状腺彩超:结节, but 无咳嗽 咳痰 发热.  A blank beside Latin or a number parts nothing.
+        """
+        if mark == _HEADING:
+            return 0, comma
+        if reach == "list":
+            return claim, end
+        return (0 if self.text[end - 2] > "\u4dff" else claim), comma
+
+    def _is_bare(self, start: int, end: int, comma: int) -> bool:
         """Whether a mention behind a comma is an item and no clause: ",咳痰,", ",及疟疾等"."""
-        text, comma = self.text, self.comma
+        text = self.text
         joined = start == comma or (start == comma + 1 and text[start - 1] in _ITEM_JOINTS)
         # Items that blanks part end with a blank: 无高血压 糖尿病 冠心病史.
         return joined and (end >= len(text) or text[end] in _ITEM_ENDS or text[end] == text[comma - 1] == " ")
 
-    def trigger(self, start: int, end: int, rule):
-        """Meet a trigger or a delimiter."""
-        if rule.__class__ is int:
-            if rule < _BLANK:
-                self._delimiter(rule, end)
-            elif self.hit:
-                self._pause(rule, end)
-            return
-        bit, direction, reach = rule
-        if bit < 0:
-            if bit == _END:
-                self.settle()
-                self.claim = 0
-            elif bit == _NOW:
-                self.past = 0
-            elif bit == _PATIENT:
-                self.family = 0
-        elif direction == "backward":
+    def _reaches_back(self, bit: int, direction: str, reach: str, start: int, end: int) -> bool:
+        """Let a trigger fall on what stands before it, if that is meant."""
+        if direction == "backward":
             self._backward(bit, reach, start)
         elif direction == "either" and self._touches(start, 1):
             self._backward(bit, "near", start)
         elif bit == 1 and (answer := self._answer(start, end)):
             self._backward(bit, answer, start)
         else:
-            self._forward(bit, direction, reach, start, end)
-
-    def _delimiter(self, rank: int, end: int):
-        self.settle()
-        self.first = self.count
-        if rank == 1 and self.claim_reach == "list":
-            self.comma = end
-        else:
-            self.claim = 0
-        if rank == 3:
-            self.past = self.family = 0
-            self.sentence = self.count
-
-    def _pause(self, mark: int, end: int):
-        """A claim that fell on a mention ends at the next heading; at a blank only an enumeration goes on.
-
-        未见斑块 甲状腺彩超:结节, but 无咳嗽 咳痰 发热.  A blank beside Latin or a number parts nothing.
-        """
-        if mark == _HEADING:
-            self.claim = 0
-        elif self.claim_reach == "list":
-            self.comma = end
-        elif self.text[end - 2] > "\u4dff":
-            self.claim = 0
+            return False
+        return True
 
     def _answer(self, start: int, end: int) -> str:
         """How far back a denial reaches that ends its clause: 高血压史:无。, 肝炎[否认], 肝炎、结核史均否认。"""
@@ -277,22 +275,11 @@ class _Scan:
             return ""
         return "clause" if self.text[start] == "均" else "near" if self.text[start - 1] in _ANSWER_STARTS else ""
 
-    def _forward(self, bit: int, direction: str, reach: str, start: int, end: int):
-        if bit == 16:
-            self.family = bit
-        elif bit == 8:
-            self.past, self.past_near = bit, end if reach == "near" else -1
-        else:
-            self.settle()
-            self.claim, self.claim_reach, self.comma, self.hit = bit, reach, -1, False
-            # 病理征未引出: no mention may follow in this clause, then the one before is meant.
-            self.waiting = bit if direction == "after" and self._touches(start, NEAR) else 0
-
     def _touches(self, start: int, gap: int) -> bool:
         """Whether a mention of this clause ends within ``gap`` characters before."""
         return self.count > self.first and start - self.last_end <= gap
 
-    def settle(self):
+    def _settle(self):
         """A claim that found no mention behind it falls on the one before."""
         if self.waiting:
             self._mark_last(self.waiting)

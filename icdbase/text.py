@@ -22,8 +22,8 @@ from icdbase.errors import UsageError, did_you_mean
 from icdbase.tasks import Task
 
 __all__ = [
-    "ENGINES", "TOKENIZERS", "Token", "Tokenizer", "check_tokenizer", "normalize", "normalize_with_offsets",
-    "user_words",
+    "ENGINES", "TOKENIZERS", "Token", "Tokenizer", "check_tokenizer", "normalize", "normalize_all",
+    "normalize_with_offsets", "user_words",
 ]
 
 ENGINES = ("auto", "rjieba", "jieba")
@@ -47,11 +47,14 @@ _ROMAN = {"i": "1", "ii": "2", "iii": "3", "iv": "4", "v": "5", "vi": "6", "一"
 # Begins with a plain set of characters, which the engine looks for five times faster than for a choice.
 _NUMERAL = re.compile(r"[iv一二三四](?:(?<=[iv])[iv]{0,2})?(?=(?:\s?[-~/、]\s?[iv]{1,3})?\s?[级型度期类°])")
 _MASK = re.compile(r"(?:\*|x{3,}|×{2,})+")
-_MASKS = ("**", "xxx", "××")
+# Where a mask may be; begins with a set, too.  What it finds holds whole masks.
+_MASK_LIKE = re.compile(r"[*x×][*x×]+")
 _WORD = re.compile(r"[^\W_]+")
 # A full stop typed in Latin: 颈动脉斑块.2023-05-01腹部彩超.  What follows is no decimal.
 _STOP = re.compile(r"\.(?<=[\u4e00-\u9fff)]\.)(?!\d{1,2}(?![\d.年月-]))")
-_BLANKS = re.compile(r"\s{2,}|[\t\r\f\v]")
+_BLANKS = re.compile(r"\s(?:\s+|(?<=[\t\r\f\v]))")
+_SEAM = "\0"
+"""Between texts that are normalised in one go: in no record, and no rule reaches across it."""
 
 
 class _SafeNfkc(dict):
@@ -108,9 +111,18 @@ def normalize(text: str) -> str:
     if "  " in text or not text.isprintable():
         text = _BLANKS.sub(_fold_blanks, text)
     text = _NUMERAL.sub(_fold_numeral, text)
-    if any(mask in text for mask in _MASKS):
-        text = _MASK.sub(_fold_mask, text)
+    text = _MASK_LIKE.sub(_fold_masks, text)
     return _STOP.sub("。", text)
+
+
+def normalize_all(texts: Sequence[str]) -> list[str]:
+    """Normalise many texts in one go: the same as one by one, in half the time.
+
+    >>> normalize_all(["心功能Ⅲ级", "", "ＬＤＬ 1.8"])
+    ['心功能3级', '', 'ldl 1.8']
+    """
+    folded = normalize(_SEAM.join(texts)).split(_SEAM)
+    return folded if len(folded) == len(texts) else [normalize(text) for text in texts]
 
 
 def normalize_with_offsets(text: str) -> tuple[str, list[int]]:
@@ -168,12 +180,12 @@ def _fold_numeral(match: re.Match) -> str:
     return _ROMAN.get(match[0], match[0])
 
 
-def _fold_mask(match: re.Match) -> str:
-    return "*"
+def _fold_masks(match: re.Match) -> str:
+    return _MASK.sub("*", match[0])
 
 
 # Blanks first: a numeral looks over one of them. So a second pass finds nothing to do.
-_FOLDS = ((_BLANKS, _fold_blanks), (_NUMERAL, _fold_numeral), (_MASK, _fold_mask), (_STOP, lambda _: "。"))
+_FOLDS = ((_BLANKS, _fold_blanks), (_NUMERAL, _fold_numeral), (_MASK, lambda _: "*"), (_STOP, lambda _: "。"))
 
 
 def user_words(task: Task) -> tuple[str, ...]:
