@@ -26,11 +26,11 @@ BEGIN, END = "<!-- written by benchmarks/stages.py: begin -->", "<!-- written by
 # Where each function is called from, for that is the name that has to be replaced.
 STAGES = {
     "read the files": ["records:read_records"],
-    "normalise": ["features:normalize"],
+    "normalise": ["features:normalize_all"],
     "cut into words": ["text:Tokenizer.cut"],
     "spot concepts": ["concepts:ConceptSpotter.spot"],
     "assert (denied, past, ...)": ["features:assert_status"],
-    "measurements": ["features:find_measurements"],
+    "measurements": ["features:find_numbers"],
     "diagnosis list": ["diagnosis_list:DiagnosisLinker.scores"],
     "count: the rest, matrices": ["coder:count_records"],
     "TF-IDF and blocks": ["features:FeatureBuilder.fit", "features:FeatureBuilder.transform"],

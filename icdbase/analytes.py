@@ -13,8 +13,9 @@ WS/T 405 (reference intervals of common clinical chemistry and blood counts).
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 __all__ = ["ANALYTES", "Analyte", "read_analyte", "read_number"]
 
@@ -48,6 +49,11 @@ class Analyte:
     units: Mapping[str, float] = field(default_factory=dict)
     keep: tuple[str, ...] = ("max",)
     about: str = ""
+
+    @cached_property
+    def factors(self) -> dict[str, float]:
+        """Factor to ``unit`` from each unit in which values are read, its own included."""
+        return {**self.units, self.unit.lower(): 1.0}
 
 
 _MG_DL_CHOLESTEROL = {"mg/dl": 1 / 38.67}
@@ -166,40 +172,44 @@ def read_number(text: str) -> float:
     return float(text.replace(",", ""))
 
 
-def read_analyte(analyte: Analyte, text: str, start: int, end: int) -> Iterator[tuple[str, float, int, int]]:
-    """Yield (name, value, start, end) of the numbers that follow an analyte's name, as far as they go on.
+def read_analyte(analyte: Analyte, text: str, start: int, end: int) -> list[tuple[str, float, int, int]]:
+    """Return (name, value, start, end) of the numbers that follow an analyte's name, as far as they go on.
 
     Of a range the middle is told; a chain (0.05→1.2) gives each of its numbers.
 
     Examples
     --------
     >>> lvef = next(analyte for analyte in ANALYTES if analyte.name == "lvef")
-    >>> list(read_analyte(lvef, "lvef:55-60%", 0, 4)), list(read_analyte(lvef, "ef 3l", 0, 2))
+    >>> read_analyte(lvef, "lvef:55-60%", 0, 4), read_analyte(lvef, "ef 3l", 0, 2)
     ([('lvef', 57.5, 0, 11)], [])
     """
     match = _VALUE.match(text, end)
+    if not match:
+        return []
+    found, (number, upper, unit) = [], match.group("number", "upper", "unit")
     while match:
-        unit = match["unit"] or ""
-        value = _convert(analyte, read_number(match["number"]), unit)
-        upper = match.groupdict().get("upper")
+        value = _convert(analyte, read_number(number), unit or "")
         if value is not None and upper:
-            top = _convert(analyte, read_number(upper), unit)
+            top = _convert(analyte, read_number(upper), unit or "")
             value = (value + top) / 2 if top is not None and top >= value else value
         if value is not None:
-            yield analyte.name, value, start, match.end()
-        match = _NEXT.match(text, match.end()) if match["number"] else None
+            found.append((analyte.name, value, start, match.end()))
+        if match := _NEXT.match(text, match.end()):
+            (number, unit), upper = match.group("number", "unit"), None
+    return found
 
 
 def _convert(analyte: Analyte, value: float, unit: str) -> float | None:
     """Bring a value to the analyte's unit; None if the unit is foreign or the value implausible."""
-    unit = unit.strip(".,·/") if unit not in analyte.units else unit
-    if unit and unit != analyte.unit.lower():
-        factor = analyte.units.get(unit)
-        if factor is None:
-            return None
-        value *= factor
-    elif not unit:
+    factors = analyte.factors
+    if unit not in factors:
+        unit = unit.strip(".,·/")
+    if not unit:
         value = _guess_unit(analyte, value)
+    elif unit in factors:
+        value *= factors[unit]
+    else:
+        return None
     value = round(value, 6)
     return value if analyte.low <= value <= analyte.high else None
 

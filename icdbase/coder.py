@@ -457,9 +457,9 @@ def _checked_labels(counts: Counts, task) -> pd.DataFrame:
 
 
 def _as_tuples(sets: np.ndarray, probabilities: pd.DataFrame) -> pd.Series:
-    codes, p = probabilities.columns.to_numpy(), probabilities.to_numpy()
-    listed = []
-    for row in range(len(sets)):
-        columns = np.flatnonzero(sets[row])
-        listed.append(tuple(codes[columns[np.argsort(-p[row, columns], kind="stable")]]))
+    order = np.argsort(-probabilities.to_numpy(), axis=1, kind="stable")
+    taken = np.take_along_axis(sets, order, axis=1)
+    codes = probabilities.columns.to_numpy()[order[taken]].tolist()
+    ends = taken.sum(axis=1).cumsum().tolist()
+    listed = [tuple(codes[start:end]) for start, end in zip([0, *ends], ends, strict=False)]
     return pd.Series(listed, probabilities.index, dtype=object)

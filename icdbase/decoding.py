@@ -33,6 +33,10 @@ MANY_CODES = 64
 """Of an open set of hundreds, only so many of a record's most probable codes are weighed."""
 
 
+_AT_ONCE = 32
+"""Records whose gains, a number for each code and each size, stay in the processor's cache."""
+
+
 def decode(
     probabilities,
     *,
@@ -92,9 +96,13 @@ def decode(
         return _decode_likely(p, groups, min_codes)
     allowed = _best_of_each_group(p, groups) & (p > 0)
     if rule == "expected_f1":
-        gains = _gains(p, groups)
-        gains[~allowed] = -1.0
-        return _best_prefix(gains, _empty_value(p, groups), min_codes)
+        chosen = np.zeros(p.shape, dtype=bool)
+        for begin in range(0, len(p), _AT_ONCE):
+            some = slice(begin, begin + _AT_ONCE)
+            gains = _gains(p[some], groups)
+            gains[~allowed[some]] = -1.0
+            chosen[some] = _best_prefix(gains, _empty_value(p[some], groups), min_codes)
+        return chosen
     ranked = np.where(allowed, p, -1.0)
     chosen = ranked >= threshold if rule == "threshold" else _first(ranked, top_k)
     return chosen | _first(ranked, min_codes)
@@ -226,20 +234,18 @@ def _best_of_each_group(p: np.ndarray, groups) -> np.ndarray:
 def _best_prefix(gains: np.ndarray, empty_value: np.ndarray, min_codes: int) -> np.ndarray:
     """Try every size k with its k largest gains; ties go to the smaller set and earlier code."""
     n, n_codes, _ = gains.shape
-    order = np.argsort(-gains, axis=1, kind="stable")
-    ranked = np.take_along_axis(gains, order, axis=1)
+    ranked = -np.sort(-gains, axis=1)
     possible = (ranked[:, :, 0] >= 0).sum(axis=1)
     sizes = np.arange(1, n_codes + 1)
-    upto = np.arange(n_codes)[:, None] < sizes
-    value = np.where(ranked > 0, ranked, 0.0)
-    value = (value * upto).sum(axis=1)
+    # A set of size k is worth the sum of its k largest gains at that size: the diagonal.
+    value = np.maximum(ranked, 0, out=ranked).cumsum(axis=1)[:, sizes - 1, sizes - 1]
     value[(sizes > possible[:, None]) | (sizes < np.minimum(min_codes, possible)[:, None])] = -1.0
     best = np.concatenate([np.where(min_codes > 0, -1.0, empty_value)[:, None], value], axis=1).argmax(axis=1)
     best = np.where(possible == 0, 0, best)
+    at_best = np.take_along_axis(gains, np.maximum(best - 1, 0)[:, None, None], axis=2)[:, :, 0]
+    order = np.argsort(-at_best, axis=1, kind="stable")
     chosen = np.zeros((n, n_codes), dtype=bool)
-    for row in range(n):
-        if best[row]:
-            chosen[row, order[row, : best[row], best[row] - 1]] = True
+    np.put_along_axis(chosen, order, np.arange(n_codes) < best[:, None], axis=1)
     return chosen
 
 

@@ -28,10 +28,10 @@ from icdbase.concepts import STATUSES, ConceptSpotter, assert_status, load_conce
 from icdbase.diagnosis_list import DiagnosisLinker
 from icdbase.errors import ModelError, UsageError, did_you_mean
 from icdbase.matching import mark_edges
-from icdbase.measurements import MEASUREMENTS, find_measurements, summarise
+from icdbase.measurements import MEASUREMENTS, find_numbers, summarise_series
 from icdbase.tally import NumberRows, Numbers, SparseRows, join, stack
 from icdbase.tasks import BLOCKS, Task
-from icdbase.text import Tokenizer, normalize, user_words
+from icdbase.text import Tokenizer, normalize_all, user_words
 
 __all__ = ["BLOCKS", "Counts", "FeatureBuilder", "Features", "count_records"]
 
@@ -40,6 +40,9 @@ WORTH_PROCESSES = 4000
 """Fewer records are counted before a second process has read its dictionaries."""
 
 _CHUNK = 500
+
+_AT_ONCE = 200
+"""Records that go through one stage of counting, then the next: so its tables stay in the processor's cache."""
 
 
 @dataclass(frozen=True)
@@ -146,23 +149,29 @@ def _count(records: pd.DataFrame, task: Task, *, engine: str, concept_tables, to
     spotter, linker = readers(task, concept_tables)
     vocabulary: defaultdict[str, int] = defaultdict()
     vocabulary.default_factory = vocabulary.__len__  # a new token gets the next number
-    number = vocabulary.__getitem__
+    number, n_statuses = vocabulary.__getitem__, len(STATUSES)
     words = {field: SparseRows() for field in task.text_fields}
     mentions = {field: SparseRows() for field in task.text_fields}
     listed = {field: SparseRows() for field in linker.fields}
-    found, n_statuses = NumberRows(task.text_fields), len(STATUSES)
-    rows = records[list(task.text_fields)].itertuples(index=False, name=None)
-    for texts in progress.track(rows, "reading records", len(records), every=50):
-        fields = {name: normalize(text) for name, text in zip(task.text_fields, texts, strict=True)}
-        marked = dict(zip(fields, mark_edges(list(fields.values())), strict=True))
-        for name, text in fields.items():
+    found = NumberRows(task.text_fields)
+    likes = tuple(task.reads_like.get(field, field) for field in task.text_fields)
+    progress.report("reading records", 0, len(records))
+    for begin in range(0, len(records), _AT_ONCE):
+        part = records.iloc[begin : begin + _AT_ONCE]
+        texts = normalize_all(part[list(task.text_fields)].to_numpy(dtype=object).ravel().tolist())
+        names, roles, marked = task.text_fields * len(part), likes * len(part), mark_edges(texts)
+        for name, text in zip(names, texts, strict=True):
             words[name].add(list(map(number, cutter.cut(text))))
-            spotted = spotter.spot(text, marked[name])
-            statuses = assert_status(text, spotted, task.reads_like.get(name, name), marked[name])
-            mentions[name].add([mention[2] * n_statuses + status for mention, status in zip(spotted, statuses, strict=True)])
-        for name, rows in listed.items():
-            rows.add(*linker.scores(fields[name]))
-        found.add(find_measurements(fields, task.reads_like, marked))
+        spotted = list(map(spotter.spot, texts, marked))
+        for name, spots, statuses in zip(names, spotted, map(assert_status, texts, spotted, roles, marked), strict=True):
+            mentions[name].add([spot[2] * n_statuses + status for spot, status in zip(spots, statuses, strict=True)])
+        for name, text in zip(names, texts, strict=True):
+            if name in listed:
+                listed[name].add(*linker.scores(text))
+        for start in range(0, len(texts), len(task.text_fields)):
+            one = slice(start, start + len(task.text_fields))
+            found.add(zip(task.text_fields, map(find_numbers, texts[one], roles[one], marked[one]), strict=True))
+        progress.report("reading records", begin + len(part), len(records))
     return Counts(
         task=task,
         labels=records[[target.name for target in task.targets if target.name in records]],
@@ -369,9 +378,8 @@ class FeatureBuilder(BaseEstimator):
     def _measurements(self, counts: Counts):
         column = {name: position for position, name in enumerate(_MEASUREMENT_NAMES)}
         values = np.full((len(counts), len(column)), np.nan, dtype=np.float32)
-        for row in range(len(counts)):
-            summary = summarise(counts.found.of(row, self.fields_))
-            for name, value in summary.items():
+        for row, told in enumerate(counts.found.series(self.fields_)):
+            for name, value in summarise_series(told).items():
                 values[row, column[name]] = value
         return values, np.array(_MEASUREMENT_NAMES)
 

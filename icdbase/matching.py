@@ -18,6 +18,7 @@ __all__ = ["PhraseMatcher", "expand", "mark_edges"]
 
 _CHOICE = re.compile(r"\{([^{}]*)\}")
 _BLOCK = 1 << 16
+_SMALL = 10_000
 
 _LETTERS, _DIGITS = "abcdefghijklmnopqrstuvwxyz", "0123456789"
 _MARKS = 0x0700
@@ -98,11 +99,12 @@ class PhraseMatcher:
     def _automaton(self):
         import ahocorasick_rs
 
+        kinds = ahocorasick_rs.Implementation
         return ahocorasick_rs.AhoCorasick(
             mark_edges(list(self.phrases)),
             matchkind=ahocorasick_rs.MatchKind.LeftmostLongest,
-            # Small enough for the processor's cache, which makes it the fastest on the large tables.
-            implementation=ahocorasick_rs.Implementation.ContiguousNFA,
+            # What is fastest depends on what of it stays in the processor's cache.
+            implementation=kinds.DFA if len(self.phrases) <= _SMALL else kinds.ContiguousNFA,
             store_patterns=False,
         )
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
+from operator import itemgetter
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -34,7 +35,10 @@ from icdbase.pressures import find_pressures
 from icdbase.text import normalize
 from icdbase.vessels import STENT_COUNTS, VESSELS, read_stenoses, read_stents, read_timi
 
-__all__ = ["MEASUREMENTS", "Found", "Measurement", "find_measurements", "measure", "summarise"]
+__all__ = [
+    "MEASUREMENTS", "Found", "Measurement", "find_measurements", "find_numbers", "measure", "summarise",
+    "summarise_series",
+]
 
 
 @dataclass(frozen=True)
@@ -197,18 +201,18 @@ def find_measurements(
     >>> [(item.name, item.value) for item in found]
     [('potassium', 3.1), ('potassium', 4.0), ('nt_probnp', 8199.0)]
     """
-    found = []
-    for field, text in fields.items():
-        if not text:
-            continue
-        found += [Found(*item[:2], field, *item[2:]) for item in _find_in(text, marked.get(field, ""))]
-        pressures = find_pressures(text, reads_like.get(field, field))
-        found += [Found(name, value, field, start, end) for name, value, start, end in pressures]
-    return found
+    return [
+        Found(name, value, field, start, end)
+        for field, text in fields.items()
+        for name, value, start, end in find_numbers(text, reads_like.get(field, field), marked.get(field, ""))
+    ]
 
 
-def _find_in(text: str, marked: str) -> Iterator[tuple[str, float, int, int]]:
-    vessels, organ, organ_end = [], "", 0
+def find_numbers(text: str, field: str = "", marked: str = "") -> list[tuple[str, float, int, int]]:
+    """Return (name, value, start, end) of every number of a field that reads like ``field``."""
+    if not text:
+        return []
+    found, vessels, organ, organ_end = [], [], "", 0
     for start, end, (reader, what) in _matcher().find(text, marked):
         if reader is _read_vessel:
             vessels.append((start, end, what))
@@ -217,14 +221,14 @@ def _find_in(text: str, marked: str) -> Iterator[tuple[str, float, int, int]]:
         elif reader is _read_lesion_size:
             for value, begin, stop in _read_lesion_size(what, text, start, end):
                 if organ.endswith(what) and start - organ_end <= 40:
-                    yield f"{organ}_mm", value, begin, stop
+                    found.append((f"{organ}_mm", value, begin, stop))
                 if what == "nodule":
-                    yield "nodule_mm", value, begin, stop
+                    found.append(("nodule_mm", value, begin, stop))
         else:
-            yield from reader(what, text, start, end)
-    if vessels:
-        for vessel, percent, start, end in read_stenoses(text, vessels):
-            yield f"stenosis_{vessel}", percent, start, end
+            found += reader(what, text, start, end)
+    found += [(f"stenosis_{vessel}", *told) for vessel, *told in read_stenoses(text, vessels)]
+    found += find_pressures(text, field)
+    return found
 
 
 def _read_vessel(what, text, start, end):
@@ -311,6 +315,11 @@ def summarise(found: Iterable[Found]) -> dict[str, float]:
     values: dict[str, list[float]] = {}
     for item in found:
         values.setdefault(item.name, []).append(item.value)
+    return summarise_series(values)
+
+
+def summarise_series(values: Mapping[str, list[float]]) -> dict[str, float]:
+    """Do what :func:`summarise` does, given the values of a record by name, in text order."""
     summary = _summarise_analytes(values) | _summarise_pressures(values) | _summarise_vessels(values)
     for name in (*_GRADES, "pac_count", "pvc_count", "valve_lesion", "nodule_mm", *_SIZES, "stents", "attack_minutes", "smoking_years"):
         if name in values:
@@ -330,16 +339,21 @@ def summarise(found: Iterable[Found]) -> dict[str, float]:
 
 def _summarise_analytes(values: Mapping[str, list[float]]) -> dict[str, float]:
     summary = {}
-    for analyte in ANALYTES:
-        series = values.get(analyte.name)
-        if not series:
-            continue
-        told = {"first": series[0], "last": series[-1], "max": max(series), "min": min(series),
-                "ratio": max(series) / series[0] if len(series) > 1 else None}
-        for how in analyte.keep:
-            if told[how] is not None:
-                summary[analyte.name if len(analyte.keep) == 1 else f"{analyte.name}_{how}"] = told[how]
+    for name, series in values.items():
+        for how, told in _TOLD.get(name, {}).items():
+            if how == "ratio":
+                if len(series) > 1:
+                    summary[told] = max(series) / series[0]
+            else:
+                summary[told] = _KEEP[how](series)
     return summary
+
+
+_KEEP = {"first": itemgetter(0), "last": itemgetter(-1), "max": max, "min": min}
+_TOLD = {
+    analyte.name: {how: analyte.name if len(analyte.keep) == 1 else f"{analyte.name}_{how}" for how in analyte.keep}
+    for analyte in ANALYTES
+}
 
 
 def _summarise_pressures(values: Mapping[str, list[float]]) -> dict[str, float]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from scipy import sparse
@@ -83,6 +85,17 @@ class Numbers:
         kept = {number: name for number, name in enumerate(self.fields) if name in fields}
         return [Found(self.names[name], value, kept[field], 0, 0) for name, value, field in told if field in kept]
 
+    def series(self, fields: Sequence[str]) -> Iterator[dict[str, list[float]]]:
+        """Yield the values of each record by name, those of some fields, in text order."""
+        kept = np.isin(self.field_of, [number for number, name in enumerate(self.fields) if name in fields])
+        ends = np.concatenate([[0], np.cumsum(kept)])[self.ends].tolist()
+        names, values = self.name_of[kept].tolist(), self.values[kept].tolist()
+        for start, end in pairwise(ends):
+            told = defaultdict(list)
+            for name, value in zip(names[start:end], values[start:end], strict=True):
+                told[self.names[name]].append(value)
+            yield told
+
     def take(self, rows: np.ndarray) -> Numbers:
         """Return the numbers of some records, by position, in that order."""
         rows = np.flatnonzero(rows) if rows.dtype == bool else rows
@@ -114,12 +127,13 @@ class NumberRows:
         self.fields = {name: number for number, name in enumerate(fields)}
         self.name_of, self.field_of, self.values, self.ends = array("h"), array("h"), array("d"), array("q", [0])
 
-    def add(self, found: Iterable[Found]):
-        """Add a record."""
-        for item in found:
-            self.name_of.append(self.names.setdefault(item.name, len(self.names)))
-            self.field_of.append(self.fields[item.field])
-            self.values.append(item.value)
+    def add(self, found: Iterable[tuple[str, Iterable[tuple]]]):
+        """Add a record: the numbers (name, value, start, end) of each field."""
+        for field, numbers in found:
+            for name, value, _, _ in numbers:
+                self.name_of.append(self.names.setdefault(name, len(self.names)))
+                self.field_of.append(self.fields[field])
+                self.values.append(value)
         self.ends.append(len(self.values))
 
     def numbers(self) -> Numbers:
