@@ -139,7 +139,10 @@ class TellingColumns(BaseEstimator):
             raise ModelError("it was fitted on another number of features")
         chosen_sparse = self.union_[self.union_ < self.n_sparse_]
         chosen_dense = self.union_[self.union_ >= self.n_sparse_] - self.n_sparse_
-        return np.hstack([sparse_part[:, chosen_sparse].toarray(), dense_part[:, chosen_dense]]).astype(np.float32)
+        chosen = np.empty((sparse_part.shape[0], len(self.union_)), dtype=np.float32)
+        chosen[:, : len(chosen_sparse)] = sparse_part[:, chosen_sparse].toarray()
+        chosen[:, len(chosen_sparse) :] = dense_part[:, chosen_dense]
+        return chosen
 
 
 def _parts(features: Features, context: np.ndarray | None) -> tuple[sparse.csr_matrix, np.ndarray]:
@@ -163,8 +166,9 @@ def correlation(X: np.ndarray, Y: np.ndarray) -> np.ndarray:
 def _sparse_correlation(X: sparse.csr_matrix, Y: np.ndarray) -> np.ndarray:
     """Return what :func:`correlation` does, without filling in the zeros."""
     n_records = max(X.shape[0], 1)
-    mean = np.asarray(X.mean(axis=0)).ravel() if X.shape[1] else np.zeros(0)
-    squares = np.asarray(X.multiply(X).sum(axis=0)).ravel() if X.shape[1] else np.zeros(0)
+    # By column, without a copy of X: it may be large.
+    mean = np.bincount(X.indices, X.data, X.shape[1]) / n_records
+    squares = np.bincount(X.indices, X.data**2, X.shape[1])
     spread = np.sqrt(np.maximum(squares - n_records * mean**2, 0))
     return np.abs(X.T @ Y - np.outer(mean, Y.sum(axis=0))) / _scale(spread, Y)
 
