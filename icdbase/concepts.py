@@ -12,7 +12,7 @@ from __future__ import annotations
 import csv
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from importlib import resources
@@ -264,6 +264,20 @@ class ConceptSpotter:
     @cached_property
     def _organs(self) -> frozenset[int]:
         return frozenset(organ for organs in self._composites.values() for organ in organs)
+
+    def spoken_codes(self, codes: Collection[str]) -> tuple[str, ...]:
+        """Return for each concept the one code that it says outright, if it is a diagnosis and says one; else "".
+
+        >>> spotter = ConceptSpotter(load_concepts())
+        >>> code = dict(zip(spotter.names, spotter.spoken_codes({"I48.x01", "E11.900"}), strict=True))
+        >>> code["心房颤动"], code["高血压"], code["二甲双胍"]
+        ('I48.x01', '', '')
+        """
+        return tuple(
+            concept.codes[0]
+            if len(concept.codes) == 1 and concept.codes[0] in codes and concept.kind in DIAGNOSIS_KINDS else ""
+            for concept in self.concepts
+        )
 
     def spot(self, text: str, marked: str = "") -> list[tuple[int, int, int]]:
         """Return the mentions in text order.

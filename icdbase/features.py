@@ -58,6 +58,8 @@ class Counts:
         Every token of the corpus, columns of ``words``.
     words : mapping of field to CSR matrix (n_records, n_terms)
     concept_names : tuple of str
+    spoken_codes : tuple of str
+        The one code that a concept says outright, or "".
     mentions : mapping of field to CSR matrix (n_records, n_concepts * n_statuses)
         Column ``concept * len(STATUSES) + status``.
     found : Numbers
@@ -71,6 +73,7 @@ class Counts:
     terms: np.ndarray
     words: Mapping[str, sparse.csr_matrix]
     concept_names: tuple[str, ...]
+    spoken_codes: tuple[str, ...]
     mentions: Mapping[str, sparse.csr_matrix]
     found: Numbers
     listed: Mapping[str, sparse.csr_matrix]
@@ -178,6 +181,7 @@ def _count(records: pd.DataFrame, task: Task, *, engine: str, concept_tables, to
         terms=np.array(list(vocabulary), dtype=object),
         words={name: rows.matrix(len(vocabulary)) for name, rows in words.items()},
         concept_names=tuple(spotter.names),
+        spoken_codes=spotter.spoken_codes(task.code_names),
         mentions={name: rows.matrix(n_statuses * len(spotter.names)) for name, rows in mentions.items()},
         found=found.numbers(),
         listed={name: rows.matrix(len(linker.codes)) for name, rows in listed.items()},
@@ -243,7 +247,8 @@ class FeatureBuilder(BaseEstimator):
         Text fields to use; all of the task by default.
     blocks : sequence of str, optional
         Any of :data:`BLOCKS`, by default those of the task: ``words`` (TF-IDF of the whole record),
-        ``concepts`` (medical concepts by status and by field),
+        ``concepts`` (medical concepts by status, by field, and by the code they
+        speak for, which lets rare ones of a code join forces),
         ``measurements`` (numbers with units), ``diagnosis_list`` (similarity of
         the listed admission diagnoses to code names).
     min_df : int
@@ -256,7 +261,7 @@ class FeatureBuilder(BaseEstimator):
         Vocabulary of the ``words`` block, sorted.
     columns_ : dict of str to int array
         Columns of the concept counts that are kept.
-    concept_names_, measurement_names_ : array of str
+    concept_names_, spoken_codes_, measurement_names_ : array of str
         What the tables knew of when this was fitted.
     """
 
@@ -295,15 +300,14 @@ class FeatureBuilder(BaseEstimator):
         self.tfidf_ = TfidfTransformer(sublinear_tf=True).fit(whole[:, kept])
 
     def _fit_concepts(self, counts: Counts):
-        by_status, by_field = self._concept_counts(counts)
-        self.concept_names_ = np.array(counts.concept_names)
+        self.concept_names_, self.spoken_codes_ = np.array(counts.concept_names), np.array(counts.spoken_codes)
         self.columns_ = {
-            "status": np.flatnonzero(_document_frequency(by_status) >= self.min_df),
-            "field": np.flatnonzero(_document_frequency(by_field) >= self.min_df),
+            name: np.flatnonzero(_document_frequency(counted) >= self.min_df)
+            for name, counted in self._concept_counts(counts).items()
         }
 
-    def _concept_counts(self, counts: Counts) -> tuple[sparse.csr_matrix, sparse.csr_matrix]:
-        """Mentions by concept and status, and affirmed mentions by field and concept."""
+    def _concept_counts(self, counts: Counts) -> dict[str, sparse.csr_matrix]:
+        """Mentions by concept and status, affirmed mentions by field and concept, affirmed concepts by code."""
         by_status = _whole_record(counts.mentions, self.fields_)
         affirmed = _AFFIRMED + len(STATUSES) * np.arange(len(counts.concept_names))[:, None]
         by_field = sparse.hstack(
@@ -313,7 +317,13 @@ class FeatureBuilder(BaseEstimator):
             ],
             format="csr",
         )
-        return by_status, by_field
+        met = sum(by_status[:, columns] for columns in affirmed.T).sign()
+        speaks = sparse.csr_matrix(self.spoken_codes_[:, None] == self.spoken_for(), dtype=np.float32)
+        return {"status": by_status, "field": by_field, "code": sparse.csr_matrix(met @ speaks)}
+
+    def spoken_for(self) -> np.ndarray:
+        """Return the codes that some concept says outright, sorted."""
+        return np.unique(self.spoken_codes_[self.spoken_codes_ != ""])
 
     def transform(self, counts: Counts) -> Features:
         """Build the chosen blocks.
@@ -337,7 +347,12 @@ class FeatureBuilder(BaseEstimator):
 
     def _check_tables(self, counts: Counts):
         """Columns are places in the tables: with other tables they would mean other things."""
-        for fitted, here in ((self.concept_names_, counts.concept_names), (self.measurement_names_, _MEASUREMENT_NAMES)):
+        tables = (
+            (self.concept_names_, counts.concept_names),
+            (self.spoken_codes_, counts.spoken_codes),
+            (self.measurement_names_, _MEASUREMENT_NAMES),
+        )
+        for fitted, here in tables:
             if fitted.tolist() != list(here):
                 raise ModelError("the tables of concepts or measurements have changed since it was trained")
 
@@ -357,10 +372,8 @@ class FeatureBuilder(BaseEstimator):
         return self.tfidf_.transform(whole).astype(np.float32), self.terms_
 
     def _concepts(self, counts: Counts):
-        by_status, by_field = self._concept_counts(counts)
-        chosen = sparse.hstack(
-            [by_status[:, self.columns_["status"]], by_field[:, self.columns_["field"]]], format="csr"
-        )
+        counted = self._concept_counts(counts)
+        chosen = sparse.hstack([counted[name][:, columns] for name, columns in self.columns_.items()], format="csr")
         return chosen.log1p().astype(np.float32), self._concept_column_names()
 
     def _concept_column_names(self) -> np.ndarray:
@@ -373,7 +386,7 @@ class FeatureBuilder(BaseEstimator):
             f"{concepts[column % len(concepts)]} @{self.fields_[column // len(concepts)]}"
             for column in self.columns_["field"]
         ]
-        return np.array(status + field, dtype=str)
+        return np.array([*status, *field, *(f"{code} spoken for" for code in self.spoken_for()[self.columns_["code"]])], dtype=str)
 
     def _measurements(self, counts: Counts):
         column = {name: position for position, name in enumerate(_MEASUREMENT_NAMES)}

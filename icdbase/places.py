@@ -135,6 +135,8 @@ def feature_keys(builder: FeatureBuilder, task: Task) -> tuple[list[Key], list[K
         sparse += [Key("concept", str(concepts[at // size]), STATUSES[at % size]) for at in builder.columns_["status"]]
         size = len(concepts)
         sparse += [Key("concept", str(concepts[at % size]), f"@{fields[at // size]}") for at in builder.columns_["field"]]
+        codes = builder.spoken_for()
+        sparse += [Key("concept", str(codes[at]), "spoken for") for at in builder.columns_["code"]]
     if "diagnosis_list" in builder.blocks_:
         listing = [field for field in task.text_fields if field in fields and is_diagnosis_list(field, task)]
         sparse += [Key("listed diagnosis", code, f"@{field}") for field in listing for code in task.code_names]
@@ -177,6 +179,7 @@ def read_places(
     collected: dict[Key, list[Span]] = {}
     mentions, folded, maps = {}, {}, {}
     spotter, linker = readers(task, concept_tables)
+    spoken = spotter.spoken_codes(task.code_names)
     cutter = Tokenizer(user_words(task), kind=tokenizer or task.tokenizer, engine=engine)
     for field, text in texts.items():
         folded[field], offsets = normalize_with_offsets(text)
@@ -192,6 +195,8 @@ def read_places(
             collected.setdefault(Key("concept", name, status), []).append(span)
             if status in _AFFIRMED:
                 collected.setdefault(Key("concept", name, f"@{field}"), []).append(span)
+                if spoken[concept]:
+                    collected.setdefault(Key("concept", spoken[concept], "spoken for"), []).append(span)
         if field in linker.fields:
             for code, items in _best_items(linker, folded[field]).items():
                 spans = [original.span(item.start, item.end) for item in items]
