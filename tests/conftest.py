@@ -14,6 +14,15 @@ settings.register_profile("thorough", max_examples=3000, deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
 
+SLOW = ("test_synthetic_calibration.py", "test_coder.py", "test_quality_floors.py", "test_pages.py", "test_ablation.py")
+"""Files that take longest, longest first."""
+
+
+def pytest_collection_modifyitems(items):
+    """Let the slow files start first, so that no process ends up with one of them while the others are done."""
+    items.sort(key=lambda item: SLOW.index(item.path.name) if item.path.name in SLOW else len(SLOW))
+
+
 @pytest.fixture(scope="session")
 def records():
     return icdbase.make_records(160, random_state=0)
