@@ -101,7 +101,10 @@ def read_years_before(text: str, start: int) -> Iterator[tuple[float, int]]:
     >>> list(read_years_before("10余年前体检发现高血压", 8)), list(read_years_before("3个月前曾患脑梗死", 6))
     ([(10.0, 0)], [(0.25, 0)])
     """
-    match = _YEARS_BEFORE.search(text, max(start - 20, 0), start)
+    window = max(start - 20, 0)
+    if text.find("前", window, start) < 0:
+        return
+    match = _YEARS_BEFORE.search(text, window, start)
     if match:
         yield _years(match), match.start()
 

@@ -392,8 +392,8 @@ class FeatureBuilder(BaseEstimator):
         column = {name: position for position, name in enumerate(_MEASUREMENT_NAMES)}
         values = np.full((len(counts), len(column)), np.nan, dtype=np.float32)
         for row, told in enumerate(counts.found.series(self.fields_)):
-            for name, value in summarise_series(told).items():
-                values[row, column[name]] = value
+            summary = summarise_series(told)
+            values[row, [column[name] for name in summary]] = list(summary.values())
         return values, np.array(_MEASUREMENT_NAMES)
 
     def _diagnosis_list(self, counts: Counts):

@@ -8,6 +8,7 @@ of one scan.  :func:`find_measurements` tells every number with its place,
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -320,40 +321,39 @@ def summarise(found: Iterable[Found]) -> dict[str, float]:
 
 def summarise_series(values: Mapping[str, list[float]]) -> dict[str, float]:
     """Do what :func:`summarise` does, given the values of a record by name, in text order."""
-    summary = _summarise_analytes(values) | _summarise_pressures(values) | _summarise_vessels(values)
-    for name in (*_GRADES, "pac_count", "pvc_count", "valve_lesion", "nodule_mm", *_SIZES, "stents", "attack_minutes", "smoking_years"):
-        if name in values:
-            summary[name] = max(values[name])
-    for name in DISEASES:
-        if f"{name}_years" in values:
-            summary[f"{name}_years"] = max(values[f"{name}_years"])
-    for name in ("age", "male"):
-        if name in values:
-            summary[name] = values[name][0]
-    if "timi" in values:
-        summary["timi_min"] = min(values["timi"])
+    summary = _summarise_pressures(values) | _summarise_vessels(values)
+    kept = _kept()
+    for name, series in values.items():
+        for told, keep in kept.get(name, ()):
+            summary[told] = keep(series)
     return {
         name: value for name, value in summary.items() if _BY_NAME[name].low <= value <= _BY_NAME[name].high
     }
 
 
-def _summarise_analytes(values: Mapping[str, list[float]]) -> dict[str, float]:
-    summary = {}
-    for name, series in values.items():
-        for how, told in _TOLD.get(name, {}).items():
-            if how == "ratio":
-                if len(series) > 1:
-                    summary[told] = max(series) / series[0]
-            else:
-                summary[told] = _KEEP[how](series)
-    return summary
+def _rise(series: list[float]) -> float:
+    """The largest over the first; of a single value there is none, which lies in no plausible range."""
+    return max(series) / series[0] if len(series) > 1 else math.nan
 
 
-_KEEP = {"first": itemgetter(0), "last": itemgetter(-1), "max": max, "min": min}
-_TOLD = {
-    analyte.name: {how: analyte.name if len(analyte.keep) == 1 else f"{analyte.name}_{how}" for how in analyte.keep}
-    for analyte in ANALYTES
-}
+_HOW = {"first": itemgetter(0), "last": itemgetter(-1), "max": max, "min": min, "ratio": _rise}
+
+
+@cache
+def _kept() -> dict[str, list[tuple[str, Callable]]]:
+    """By name of a number: what is told of its series, and how."""
+    kept = {
+        name: [(name, max)]
+        for name in (*_GRADES, "pac_count", "pvc_count", "valve_lesion", "nodule_mm", *_SIZES, "stents",
+                     "attack_minutes", "smoking_years", *(f"{disease}_years" for disease in DISEASES))
+    }
+    first = ("age", "male", *(f"{side}_{kind}" for kind in ("admission", "discharge") for side in ("sbp", "dbp")))
+    kept |= {name: [(name, _HOW["first"])] for name in first}
+    kept["timi"] = [("timi_min", min)]
+    for analyte in ANALYTES:
+        alone = len(analyte.keep) == 1
+        kept[analyte.name] = [(analyte.name if alone else f"{analyte.name}_{how}", _HOW[how]) for how in analyte.keep]
+    return kept
 
 
 def _summarise_pressures(values: Mapping[str, list[float]]) -> dict[str, float]:
@@ -369,11 +369,6 @@ def _summarise_pressures(values: Mapping[str, list[float]]) -> dict[str, float]:
     if alone := max(values.get("sbp_alone", ()), default=0):
         summary["sbp_highest"] = max(alone, summary.get("sbp_highest", 0))
         summary["bp_grade"] = float(max(blood_pressure_grade(alone, 0), summary.get("bp_grade", 0)))
-    for kind in ("admission", "discharge"):
-        for side in ("sbp", "dbp"):
-            series = values.get(f"{side}_{kind}")
-            if series:
-                summary[f"{side}_{kind}"] = series[0]
     return summary
 
 
