@@ -56,7 +56,11 @@ def sanitize(text: str) -> str:
     >>> sanitize("胸\\ud800闷")
     '胸\ufffd闷'
     """
-    return _UNSTORABLE.sub("\ufffd", text)
+    try:
+        text.encode()  # quicker than a search, and few texts need one
+    except UnicodeEncodeError:
+        return _UNSTORABLE.sub("\ufffd", text)
+    return text.replace("\0", "\ufffd")
 
 
 def describe_label(value) -> str:
