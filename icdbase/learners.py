@@ -126,7 +126,7 @@ class TellingColumns(BaseEstimator):
         self.n_sparse_, self.n_dense_ = sparse_part.shape[1], dense_part.shape[1]
         strength = _sparse_correlation(sparse_part, Y)
         strength[np.bincount(sparse_part.indices, minlength=sparse_part.shape[1]) < self.min_support] = 0
-        strength = np.vstack([strength, correlation(dense_part, Y)])
+        strength = np.vstack([strength, np.maximum(correlation(dense_part, Y), correlation_ratio(dense_part, Y))])
         ranked = np.sort(np.argsort(-strength, axis=0, kind="stable")[: self.n_columns], axis=0)
         self.union_ = np.unique(ranked)
         self.of_code_ = [np.searchsorted(self.union_, columns) for columns in ranked.T]
@@ -161,6 +161,34 @@ def correlation(X: np.ndarray, Y: np.ndarray) -> np.ndarray:
     centred = np.where(known, X - mean, 0)
     spread = np.sqrt((centred**2).sum(axis=0))
     return np.abs(centred.T @ (Y - Y.mean(axis=0))) / _scale(spread, Y)
+
+
+def correlation_ratio(X: np.ndarray, Y: np.ndarray, n_bins: int = 8) -> np.ndarray:
+    """How far the classes of each column of X tell each of Y apart, whatever their order; 0 is what chance does.
+
+    The correlation ratio (Pearson 1905) over quantile bins, a missing value being
+    a bin, less what it has by chance (epsilon squared, Kelley 1935).  A straight
+    line sees nothing of hypertension grade 2, which stands between 1 and 3.
+
+    >>> grade = np.array([[1.0], [2], [3]] * 20)
+    >>> second = grade == 2.0
+    >>> correlation(grade, second).round(2).tolist(), correlation_ratio(grade, second).round(2).tolist()
+    ([[0.0]], [[1.0]])
+    """
+    n_records = len(X)
+    spread = ((Y - Y.mean(axis=0)) ** 2).sum(axis=0)
+    ratio = np.zeros((X.shape[1], Y.shape[1]))
+    for column, values in enumerate(X.T):
+        edges = np.unique(np.nanquantile(values, np.linspace(0, 1, n_bins + 1)[1:-1])) if np.isfinite(values).any() else []
+        _, bins = np.unique(np.where(np.isnan(values), -1, np.searchsorted(edges, values, side="left")), return_inverse=True)
+        size = np.bincount(bins)
+        if len(size) < 2:
+            continue
+        inside = sparse.csr_matrix((np.ones(n_records), (bins, np.arange(n_records)))) @ Y
+        between = (inside**2 / size[:, None]).sum(axis=0) - Y.sum(axis=0) ** 2 / n_records
+        by_chance = (len(size) - 1) * (spread - between) / max(n_records - len(size), 1)
+        ratio[column] = np.sqrt(np.clip((between - by_chance) / np.maximum(spread, 1e-6), 0, 1))
+    return ratio
 
 
 def _sparse_correlation(X: sparse.csr_matrix, Y: np.ndarray) -> np.ndarray:
