@@ -14,7 +14,7 @@ from icdbase import progress
 from icdbase.calibration import CodeCalibrator, TemperatureScaler
 from icdbase.features import Features
 from icdbase.learners import ClassTrees, CodeLogits, CodeTrees, Deciders
-from icdbase.linear import ClassLogits
+from icdbase.linear import ClassLogits, ClassRidge
 
 __all__ = ["LEARNERS", "MainCodeClassifier", "OtherCodesClassifier", "out_of_fold", "stratified_folds"]
 
@@ -79,23 +79,25 @@ def out_of_fold(fit_predict: Callable, folds: np.ndarray, n_jobs: int | None, st
 
 
 class MainCodeClassifier(BaseEstimator):
-    """LightGBM on the features that go with each class, a linear model of all words, or both.
+    """LightGBM on the features that go with each class, linear models of all words, or both.
 
     Trees are at home with a few classes, numbers and long records; the linear
-    model with many classes, a few records each, and words in many forms.
-    ``both`` takes the mean of their margins, each scaled by a temperature of
-    its own, learned out of fold.
+    models, a logistic regression and a ridge, with many classes, a few records
+    each, and words in many forms.  Where several read the record, the mean of
+    their margins decides, each scaled by a temperature of its own, learned out
+    of fold.
 
     Parameters
     ----------
     learner : {"trees", "linear", "both"}
-        :class:`icdbase.learners.ClassTrees`, :class:`icdbase.linear.ClassLogits`.
+        :class:`icdbase.learners.ClassTrees`; :class:`icdbase.linear.ClassLogits`
+        and :class:`icdbase.linear.ClassRidge`; all three.
     n_columns, min_support : int
         See :class:`icdbase.learners.TellingColumns`.
     n_estimators : int
         Trees per class.
     C : float
-        Inverse strength of the linear model's penalty.
+        Inverse strength of the logistic regression's penalty.
     calibrate : bool
         Scale by a temperature learned out of fold.
     n_jobs : int or None
@@ -104,7 +106,7 @@ class MainCodeClassifier(BaseEstimator):
     Attributes
     ----------
     classes_ : array of str, shape (n_classes,)
-    readers_ : list of ClassTrees and ClassLogits
+    readers_ : list of ClassTrees, ClassLogits and ClassRidge
         Empty where there is one class only.
     weights_ : list of float
         Of each reader's margins.
@@ -167,8 +169,8 @@ class MainCodeClassifier(BaseEstimator):
             ClassTrees, n_columns=self.n_columns, min_support=self.min_support, n_estimators=self.n_estimators,
             random_state=self.random_state,
         )
-        logits = partial(ClassLogits, C=self.C)
-        return {"trees": [trees], "linear": [logits], "both": [trees, logits]}[self.learner]
+        linear = [partial(ClassLogits, C=self.C), ClassRidge]
+        return {"trees": [trees], "linear": linear, "both": [trees, *linear]}[self.learner]
 
     def margins(self, features: Features) -> np.ndarray:
         """Return log-probabilities up to a constant (n_records, n_classes), before the temperature."""

@@ -68,7 +68,7 @@ class IcdCoder(BaseEstimator):
     engine : {"auto", "rjieba", "jieba"}
         Who does jieba's cutting; the result is the same.
     main_learner : {"trees", "linear", "both"}
-        What decides on the main code: LightGBM, a linear model of all words
+        What decides on the main code: LightGBM, linear models of all words
         (better with many codes and little text), or the mean of both; see
         :class:`icdbase.classifiers.MainCodeClassifier`.
     n_columns : int

@@ -12,7 +12,7 @@ from icdbase.classifiers import MainCodeClassifier, OtherCodesClassifier
 from icdbase.coder import IcdCoder
 from icdbase.features import Features
 from icdbase.learners import MARGIN_LIMIT, BoostedTrees, ClassTrees, CodeTrees
-from icdbase.linear import ClassLogits
+from icdbase.linear import ClassLogits, ClassRidge
 from icdbase.places import Key, feature_keys
 
 __all__ = ["Contributions"]
@@ -64,7 +64,7 @@ class Contributions:
         ]
         return float((margins[position] - margins.mean()) / model.scaler_.temperature_), _summed(parts)
 
-    def _shares(self, reader: ClassTrees | ClassLogits) -> tuple[list[Key], np.ndarray]:
+    def _shares(self, reader: ClassTrees | ClassLogits | ClassRidge) -> tuple[list[Key], np.ndarray]:
         """Return the features a reader of classes hears, and what each adds to each class, the bias last."""
         if isinstance(reader, ClassTrees):
             shares = _shap(reader.trees_, reader.columns_.transform(self.features))

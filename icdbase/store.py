@@ -29,7 +29,7 @@ from icdbase.coder import IcdCoder
 from icdbase.errors import DataError, ModelError, PrivacyWarning, VersionWarning
 from icdbase.files import atomic_write
 from icdbase.learners import ClassTrees, CodeLogits
-from icdbase.linear import ClassLogits
+from icdbase.linear import ClassLogits, ClassRidge
 from icdbase.modelfile import check_model_file
 from icdbase.tasks import Target, Task
 
@@ -66,6 +66,7 @@ _OWN_TYPES = frozenset(
         "icdbase.learners.Deciders",
         "icdbase.learners.TellingColumns",
         "icdbase.linear.ClassLogits",
+        "icdbase.linear.ClassRidge",
         "icdbase.listed_codes.ListedCodes",
         "icdbase.tasks.Target",
         "icdbase.tasks.Task",
@@ -266,7 +267,7 @@ def _check_shapes(model, n_codes: int) -> None:
         raise ModelError(_MISFIT)
 
 
-def _n_classes(reader: ClassTrees | ClassLogits) -> int:
+def _n_classes(reader: ClassTrees | ClassLogits | ClassRidge) -> int:
     if isinstance(reader, ClassTrees):
         return reader.trees_.n_classes
     return len(reader.coef_) if reader.intercept_.shape == (len(reader.coef_),) else 0

@@ -27,7 +27,7 @@ __all__ = [
 ]
 
 ENGINES = ("auto", "rjieba", "jieba")
-TOKENIZERS = ("jieba", "characters", "ngrams", "pairs", "regex")
+TOKENIZERS = ("jieba", "characters", "ngrams", "pairs", "layout", "regex")
 _JOIN = re.compile(rf"\+(?=(?:{'|'.join(TOKENIZERS)})(?:[:+]|$))")
 
 WORDS = r"[^\W\d_]+(?:[-'’][^\W\d_]+)*|\d+(?:[.,/]\d+)*"
@@ -50,6 +50,8 @@ _MASK = re.compile(r"(?:\*|x{3,}|×{2,})+")
 # Where a mask may be; begins with a set, too.  What it finds holds whole masks.
 _MASK_LIKE = re.compile(r"[*x×][*x×]+")
 _WORD = re.compile(r"[^\W_]+")
+_WORD_OR_MARK = re.compile(r"[^\W_]+|[^\w\s]")
+_OPENING = 4  # words and marks that a text is recognised by at its beginning
 # A full stop typed in Latin: 颈动脉斑块.2023-05-01腹部彩超.  What follows is no decimal.
 _STOP = re.compile(r"\.(?<=[\u4e00-\u9fff)]\.)(?!\d{1,2}(?![\d.年月-]))")
 _BLANKS = re.compile(r"\s(?:\s+|(?<=[\t\r\f\v]))")
@@ -227,6 +229,10 @@ class Tokenizer:
         ``pairs`` or ``pairs:5-4``: each word cut to its first five characters,
         and any two of these at most four words apart, in alphabetical order;
         for what goes together in an inflected language ("боль ... спине").
+        ``layout``: how it is written: words and punctuation marks two by two,
+        one to three of them with ``a`` for a word and ``0`` for a number, and
+        the first one to four; ``^`` and ``$`` are the text's ends.  Each
+        department has its templates, and they tell what it treats.
         ``regex`` or ``regex:PATTERN``: what the pattern finds, one after the
         other; by default words and numbers.  The text is in lower case.
         Several with ``+`` between them, ``ngrams:2-5+pairs`` say: the tokens of
@@ -250,6 +256,8 @@ class Tokenizer:
     ['<боли>', '<бол', 'боли', 'оли>', '<в>']
     >>> Tokenizer(kind="pairs:4-2").cut("боли в спине")
     ['боли', 'в', 'спин', 'боли в', 'боли спин', 'в спин']
+    >>> Tokenizer(kind="layout").cut("- боли")
+    ['‹-', '‹-›', '‹a›', '‹^ -', '‹- боли', '‹боли $', '‹^ -›', '‹- a›', '‹a $›', '‹^ - a›', '‹- a $›', '‹^ -', '‹^ - боли']
     >>> Tokenizer(kind="regex").cut("well-known asthma, 38.5 c")
     ['well-known', 'asthma', '38.5', 'c']
     """
@@ -308,15 +316,15 @@ def _checked(kind: str) -> tuple[str, str]:
     if name not in TOKENIZERS:
         raise UsageError(f"unknown tokenizer {name!r}{did_you_mean(name, TOKENIZERS)}")
     if not argument:
-        argument = {"jieba": "", "characters": "1-2", "ngrams": "3-5", "pairs": "5-4", "regex": WORDS}[name]
-    elif name == "jieba":
-        raise UsageError(f"tokenizer {kind!r}: jieba takes no argument; write 'jieba'")
+        argument = {"jieba": "", "characters": "1-2", "ngrams": "3-5", "pairs": "5-4", "layout": "", "regex": WORDS}[name]
+    elif name in ("jieba", "layout"):
+        raise UsageError(f"tokenizer {kind!r}: {name} takes no argument; write {name!r}")
     if name == "regex":
         try:
             re.compile(argument)
         except re.error as error:
             raise UsageError(f"tokenizer {kind!r}: not a regular expression ({error})") from None
-    elif name != "jieba":
+    elif argument:
         numbers = re.fullmatch(r"([1-9])-([1-9])", argument)
         if name == "pairs" and not numbers:
             raise UsageError(f"tokenizer {kind!r}: write characters-distance, 1 to 9 each, such as pairs:5-4")
@@ -331,6 +339,8 @@ def _finder(name: str, argument: str):
         return None
     if name == "regex":
         return partial(_matches, re.compile(argument))
+    if name == "layout":
+        return _layout
     low, high = map(int, argument.split("-"))
     if name == "pairs":
         return partial(_pairs, low, high)
@@ -358,6 +368,35 @@ def _pairs(length: int, distance: int, text: str) -> list[Token]:
         for second in stems[position + 1 : position + 1 + distance]
     ]
     return stems + pairs
+
+
+def _layout(text: str) -> list[Token]:
+    """How the text is written; all tokens begin with a mark that no word has."""
+    found = [Token(match[0], *match.span()) for match in _WORD_OR_MARK.finditer(text)]
+    if not found:
+        return []
+    begin, end = Token("^", found[0].start, found[0].start), Token("$", found[-1].end, found[-1].end)
+    spelt = [begin, *found, end]
+    shapes = [begin, *(token._replace(text=_shape(token.text)) for token in found), end]
+    return [
+        *_in_a_row(shapes[1:-1], 1, "›"),
+        *_in_a_row(shapes, 2, "›"),
+        *_in_a_row(shapes, 3, "›"),
+        *_in_a_row(spelt, 2),
+        *(_joined(spelt[:n], "…") for n in range(3, min(len(spelt), _OPENING + 2))),
+    ]
+
+
+def _in_a_row(tokens: Sequence[Token], n: int, mark: str = "") -> list[Token]:
+    return [_joined(tokens[at : at + n], mark) for at in range(len(tokens) - n + 1)]
+
+
+def _joined(tokens: Sequence[Token], mark: str = "") -> Token:
+    return Token(f"‹{' '.join(token.text for token in tokens)}{mark}", tokens[0].start, tokens[-1].end)
+
+
+def _shape(token: str) -> str:
+    return "a" if token[0].isalpha() else "0" if token[0].isdigit() else token
 
 
 @lru_cache(maxsize=50_000)

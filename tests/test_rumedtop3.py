@@ -1,6 +1,8 @@
 """Many classes in a spaced, inflected language: the linear learner, and the benchmark that needs it."""
 
+import copy
 import json
+import re
 import runpy
 import sys
 from pathlib import Path
@@ -12,9 +14,10 @@ from scipy import sparse
 
 from icdbase import IcdCoder, get_task, load, read_records, save
 from icdbase.cli import main
+from icdbase.errors import ModelError
 from icdbase.explain import explain
 from icdbase.features import Features
-from icdbase.linear import ClassLogits, kinship
+from icdbase.linear import ClassLogits, ClassRidge, kinship
 
 BENCHMARK = Path(__file__).parent.parent / "benchmarks" / "rumedtop3.py"
 # An invented language: stems and endings, and what each code complains of.
@@ -108,10 +111,11 @@ def test_the_span_and_the_columns_give_the_same_model(monkeypatch):
     rng = np.random.default_rng(1)
     X = rng.random((40, 30)) * (rng.random((40, 30)) < 0.3)
     y, classes = rng.integers(0, 4, 40), ["A0", "A1", "B0", "B1"]
-    in_the_span = ClassLogits().fit(features(X), y, classes)
+    readers = ClassLogits(), ClassRidge()
+    in_the_span = [reader.fit(features(X), y, classes).coef_ for reader in readers]
     monkeypatch.setattr("icdbase.linear.LARGEST_SPAN", 10)
-    on_columns = ClassLogits().fit(features(X), y, classes)
-    np.testing.assert_allclose(in_the_span.coef_, on_columns.coef_, atol=0.05)
+    for reader, coef in zip(readers, in_the_span, strict=True):
+        np.testing.assert_allclose(reader.fit(features(X), y, classes).coef_, coef, atol=0.05)
 
 
 def test_a_rare_code_leans_on_its_kin():
@@ -122,7 +126,51 @@ def test_a_rare_code_leans_on_its_kin():
     assert (margins[:3, 1] > margins[:3, 3]).all() and (margins[3:6, 3] > margins[3:6, 1]).all()
 
 
+def test_balanced_least_squares_is_its_normal_equations():
+    rng = np.random.default_rng(3)
+    X, y = rng.random((30, 8)), np.repeat([0, 1, 2], [20, 6, 4])
+    weight = np.array([20, 6, 4])[y] ** -0.5
+    weight = np.diag(weight / weight.mean())
+    truth = 10 * np.eye(3)[y]
+    expected = np.linalg.solve(X.T @ weight @ X + 2 * np.eye(8), X.T @ weight @ (truth - truth.mean(axis=0)))
+    ridge = ClassRidge(alpha=2.0, balance=0.5).fit(features(X), y, ["A", "B", "C"])
+    np.testing.assert_allclose(ridge.coef_, expected.T, atol=1e-4)
+    np.testing.assert_allclose(ridge.margins(features(X)), X @ expected + truth.mean(axis=0), atol=1e-4)
+
+
+def test_balance_lets_the_rare_class_be_heard():
+    X, y = np.ones((10, 1)), np.array([0] * 9 + [1])
+    plain, balanced = (ClassRidge(balance=b).fit(features(X), y, ["A", "B"]).margins(features(X[:1]))[0] for b in (0, 1))
+    assert plain[0] > plain[1] and balanced[1] - balanced[0] > plain[1] - plain[0]
+
+
 def test_no_column_at_all_is_the_frequency_of_the_classes():
     y = np.array([0, 0, 0, 1])
     margins = ClassLogits().fit(features(np.zeros((4, 0))), y, ["A", "B"]).margins(features(np.zeros((1, 0))))
     assert margins[0, 0] - margins[0, 1] == pytest.approx(np.log(3), abs=0.02)
+    ridge = ClassRidge().fit(features(np.zeros((4, 0))), y, ["A", "B"])
+    np.testing.assert_allclose(ridge.margins(features(np.zeros((1, 0)))), [[7.5, 2.5]])
+
+
+def test_the_linear_coder_hears_both_models_and_does_not_care_for_order_or_threads(fitted, data):
+    train, dev = (read_records(data / f"{split}.jsonl", fitted.task) for split in ("train", "dev"))
+    model = fitted.models_["code"]
+    assert [type(reader) for reader in model.readers_] == [ClassLogits, ClassRidge] and min(model.weights_) > 0
+    again = IcdCoder(task=fitted.task, main_learner="linear", n_folds=2, n_jobs=2).fit(train)
+    np.testing.assert_array_equal(again.predict_proba(dev)["code"], fitted.predict_proba(dev)["code"])
+    backwards = fitted.predict_proba(dev[::-1])["code"]
+    np.testing.assert_array_equal(backwards[::-1], fitted.predict_proba(dev)["code"])
+
+
+def test_a_ridge_of_another_number_of_codes_is_refused(fitted, tmp_path):
+    other = copy.deepcopy(fitted)
+    other.models_["code"].readers_[1].coef_ = other.models_["code"].readers_[1].coef_[1:]
+    with pytest.raises(ModelError, match="do not fit together"):
+        load(save(other, tmp_path))
+
+
+def test_cross_validation_stays_in_the_training_file(data, tmp_path, monkeypatch, capsys):
+    (tmp_path / "train.jsonl").write_bytes((data / "dev.jsonl").read_bytes())
+    monkeypatch.setattr(sys, "argv", [str(BENCHMARK), "--data", str(tmp_path), "--split", "cv"])
+    runpy.run_path(str(BENCHMARK), run_name="__main__")
+    assert re.search(r"^cv: 40 records, 6 codes(?s:.)*\ncv accuracy 0\.[5-9]\d+ hit@3 (0\.[89]|1\.0)", capsys.readouterr().out)

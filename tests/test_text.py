@@ -2,13 +2,15 @@
 
 import pickle
 
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from icdbase.errors import UsageError
+from icdbase.features import FeatureBuilder, count_records
 from icdbase.synthetic import make_records
-from icdbase.tasks import CCL25
+from icdbase.tasks import CCL25, Target, Task
 from icdbase.text import Tokenizer, normalize, user_words
 
 
@@ -108,6 +110,7 @@ def test_every_token_stands_where_it_says(kind):
         ("jiebba", "did you mean 'jieba'"),
         ("ngrams:2", "write the lengths as shortest-longest, 1 to 9, such as ngrams:2-4"),
         ("characters:3-2", "such as characters:2-4"),
+        ("layout:3", "layout takes no argument; write 'layout'"),
         ("pairs:5", "write characters-distance, 1 to 9 each, such as pairs:5-4"),
         ("ngrams+regexx", "unknown tokenizer|write the lengths"),
         ("regex:[", "not a regular expression"),
@@ -126,6 +129,31 @@ def test_pairs_of_words_stand_from_the_first_to_the_second():
         "тян", "бол", "ною", "бол", "бол тян", "ною тян", "бол ною", "бол бол", "бол ною",
     ]
     assert [text[token.start : token.end] for token in tokens[3:6]] == ["боли", "тянущие боли", "тянущие боли, ноющие"]
+
+
+def test_layout_tells_how_a_text_is_written():
+    text = "- боли 3 дня."
+    tokens = Tokenizer(kind="layout").places(text)
+    assert [token.text for token in tokens] == [
+        "‹-›", "‹a›", "‹0›", "‹a›", "‹.›",
+        "‹^ -›", "‹- a›", "‹a 0›", "‹0 a›", "‹a .›", "‹. $›",
+        "‹^ - a›", "‹- a 0›", "‹a 0 a›", "‹0 a .›", "‹a . $›",
+        "‹^ -", "‹- боли", "‹боли 3", "‹3 дня", "‹дня .", "‹. $",
+        "‹^ - боли…", "‹^ - боли 3…", "‹^ - боли 3 дня…",
+    ]
+    assert {token.text: text[token.start : token.end] for token in tokens if token.text[1] in "^." or "$" in token.text} == {
+        "‹.›": ".", "‹^ -›": "-", "‹. $›": ".", "‹^ - a›": "- боли", "‹a . $›": "дня.", "‹^ -": "-", "‹. $": ".",
+        "‹^ - боли…": "- боли", "‹^ - боли 3…": "- боли 3", "‹^ - боли 3 дня…": "- боли 3 дня",
+    }
+    assert Tokenizer(kind="layout").cut(" ") == []
+
+
+def test_the_vocabulary_keeps_what_the_layout_says():
+    """In a language of ASCII letters too, where bare marks and numbers are no words."""
+    task = Task(name="t", id_field="id", text_fields=("note",), targets=(Target("code", kind="single", weight=1.0),),
+                tokenizer="layout", blocks=("words",))
+    records = pd.DataFrame({"note": ["- pain.", "- pain."]}, index=["1", "2"])
+    assert {"‹^ -›", "‹. $", "‹^ - pain…"} <= set(FeatureBuilder().fit(count_records(records, task)).terms_)
 
 
 def test_joined_tokenizers_follow_each_other():
