@@ -4,7 +4,8 @@ For Chinese the tokens are jieba's, with its hidden Markov model off and the
 words of the code names in its dictionary.  When rjieba (the same algorithm in
 Rust) is installed it does the cutting, some twenty times faster and token for
 token the same; a test holds the two together.  Other tasks may name another
-tokenizer: characters, character n-grams within words, a regular expression.
+tokenizer: characters, character n-grams within words, pairs of words, layout,
+a regular expression.
 """
 
 from __future__ import annotations
