@@ -83,15 +83,16 @@ class MainCodeClassifier(BaseEstimator):
 
     Trees are at home with a few classes, numbers and long records; the linear
     models, a logistic regression and a ridge, with many classes, a few records
-    each, and words in many forms.  Where several read the record, the mean of
-    their margins decides, each scaled by a temperature of its own, learned out
-    of fold.
+    each, and words in many forms.  Of two readers the mean of their margins
+    decides, each scaled by a temperature of its own, learned out of fold.
+    ``both`` is trees and logistic regression: with the ridge as a third the
+    trees are outvoted where they know better.
 
     Parameters
     ----------
     learner : {"trees", "linear", "both"}
         :class:`icdbase.learners.ClassTrees`; :class:`icdbase.linear.ClassLogits`
-        and :class:`icdbase.linear.ClassRidge`; all three.
+        and :class:`icdbase.linear.ClassRidge`; trees and ClassLogits.
     n_columns, min_support : int
         See :class:`icdbase.learners.TellingColumns`.
     n_estimators : int
@@ -169,8 +170,8 @@ class MainCodeClassifier(BaseEstimator):
             ClassTrees, n_columns=self.n_columns, min_support=self.min_support, n_estimators=self.n_estimators,
             random_state=self.random_state,
         )
-        linear = [partial(ClassLogits, C=self.C), ClassRidge]
-        return {"trees": [trees], "linear": linear, "both": [trees, *linear]}[self.learner]
+        logits = partial(ClassLogits, C=self.C)
+        return {"trees": [trees], "linear": [logits, ClassRidge], "both": [trees, logits]}[self.learner]
 
     def margins(self, features: Features) -> np.ndarray:
         """Return log-probabilities up to a constant (n_records, n_classes), before the temperature."""
