@@ -239,7 +239,8 @@ class Tokenizer:
         Several with ``+`` between them, ``ngrams:2-5+pairs`` say: the tokens of
         one after those of the other.
     engine : {"auto", "rjieba", "jieba"}
-        Who does jieba's cutting; the tokens are the same.  ``auto`` takes
+        Who does jieba's cutting; the tokens are the same, except that of cuts
+        of exactly equal probability (高高|高) each takes its own.  ``auto`` takes
         rjieba when it is installed.
 
     Raises

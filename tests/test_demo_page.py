@@ -171,7 +171,7 @@ def test_two_settings_side_by_side(page, coder, first, address):
 
 
 def test_a_record_of_ones_own(page, coder):
-    record = {"主诉": "𠮷氏，反复胸闷5年", "现病史": "否认糖尿病史。", "主诊断编码": "I20.000", "其他诊断编码": "E11.900"}
+    record = {"主诉": "𠮷氏，反复头晕5年", "现病史": "血压最高190/110mmHg，否认糖尿病史。", "主诊断编码": "I20.000", "其他诊断编码": "E11.900"}
     page.press("#open-paste")
     page.one("#json").send_keys('{"主诉')
     page.one("#read").send_keys(Keys.ENTER)

@@ -1,10 +1,11 @@
 """Normalisation by hand-worked cases; rjieba held to jieba's tokens."""
 
 import pickle
+import re
 
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from icdbase.errors import UsageError
@@ -68,6 +69,8 @@ def test_rjieba_cuts_as_jieba_does():
 def test_rjieba_cuts_as_jieba_does_on_odd_text(text):
     words = user_words(CCL25)
     text = normalize(text)
+    # 高高|高 and 高|高高 are equally probable: there the last bit of a sum decides, and the two sum in other orders.
+    assume(not re.search(r"(.)\1\1", text))
     assert Tokenizer(words, engine="rjieba").cut(text) == Tokenizer(words, engine="jieba").cut(text)
 
 
