@@ -276,7 +276,8 @@ NUMBERS = {"n_columns": (30, 120), "main_estimators": (30, 120), "min_df": (1, 5
 
 def variants() -> dict[str, dict]:
     """One change each: a block left out, a switch off, another rule, other numbers."""
-    defaults = IcdCoder().get_params(deep=False)
+    defaults = IcdCoder().get_params(deep=False) | {"blocks": CCL25.blocks}
+    del defaults["listed_codes"]  # of open sets alone
     changes = {
         f"without block `{block}`": {"blocks": tuple(kept for kept in defaults["blocks"] if kept != block)}
         for block in BLOCKS
