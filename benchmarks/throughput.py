@@ -28,24 +28,27 @@ from pathlib import Path
 HERE = Path(__file__).parent
 
 
-def predict(model, source, out, jobs):
-    """Seconds, and peak MiB of the main process and of its largest child."""
+def command(model, source, out, jobs) -> list:
+    """A process that predicts a file, and prints the peak MiB of itself and of its largest child."""
     script = (
         "import sys, resource; from icdbase import predict_file; "
         "predict_file(*sys.argv[1:4], n_jobs=int(sys.argv[4])); "
         "print(*(resource.getrusage(who).ru_maxrss / 1024 for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)))"
     )
+    return [sys.executable, "-W", "ignore", "-c", script, model, source, out, str(jobs)]
+
+
+def predict(model, source, out, jobs):
+    """Seconds, and peak MiB of the main process and of its largest child."""
     start = time.perf_counter()
-    arguments = [sys.executable, "-W", "ignore", "-c", script, model, source, out, str(jobs)]
-    done = subprocess.run(arguments, capture_output=True, text=True, check=True)
+    done = subprocess.run(command(model, source, out, jobs), capture_output=True, text=True, check=True)
     return time.perf_counter() - start, *map(float, done.stdout.split())
 
 
 def killed_half_way(model, source, out, jobs, size):
     """Start, and kill the process and its workers when half of the records are done."""
-    script = "import sys; from icdbase import predict_file; predict_file(*sys.argv[1:4], n_jobs=int(sys.argv[4]))"
-    arguments = [sys.executable, "-W", "ignore", "-c", script, model, source, out, str(jobs)]
-    process, part = subprocess.Popen(arguments, start_new_session=True), Path(f"{out}.part")
+    process = subprocess.Popen(command(model, source, out, jobs), start_new_session=True)
+    part = Path(f"{out}.part")
     while process.poll() is None:
         time.sleep(0.2)
         if part.exists() and part.stat().st_size > size * 45:  # a row takes some 90 bytes

@@ -13,7 +13,6 @@ import os
 import pickle
 from collections.abc import Iterator
 from functools import lru_cache
-from itertools import islice
 from pathlib import Path
 
 import pandas as pd
@@ -35,8 +34,6 @@ BATCH_SIZE = 500
 
 WORTH_PROCESSES = 4000
 """Fewer records are done before a second process has read its dictionaries."""
-
-_BATCHES_A_WORKER = 4
 
 
 def predict_file(model_folder, input_file, out_file, *, batch_size: int = BATCH_SIZE, n_jobs: int | None = -1) -> int:
@@ -89,37 +86,22 @@ def predict_file(model_folder, input_file, out_file, *, batch_size: int = BATCH_
 
 def _predicted(coder: IcdCoder, frames: Iterator[pd.DataFrame], n_records: int, n_jobs) -> Iterator[list[dict]]:
     """Yield the rows of each frame, in order."""
-    if on_cluster():
-        yield from _predicted_by_cluster(coder, frames, n_jobs)
-        return
-    if effective_n_jobs(n_jobs) == 1 or n_records < WORTH_PROCESSES:
+    if not on_cluster() and (effective_n_jobs(n_jobs) == 1 or n_records < WORTH_PROCESSES):
         coder.set_params(n_jobs=1)
         for frame in frames:
             yield submission_rows(coder.predict(frame), coder.task)
         return
     content = pickle.dumps(coder.set_params(n_jobs=1))
-    run = Parallel(n_jobs=n_jobs, return_as="generator", batch_size=1)
-    yield from run(delayed(_predict_with)(content, frame) for frame in frames)
-
-
-def _predicted_by_cluster(coder: IcdCoder, frames: Iterator[pd.DataFrame], n_jobs) -> Iterator[list[dict]]:
-    """Yield the rows of each frame, in order, some batches a worker at a time: joblib's Dask returns whole lists."""
-    content = pickle.dumps(coder.set_params(n_jobs=1))
     with spread([content]):
-        run = Parallel(n_jobs=n_jobs)
-    while batches := list(islice(frames, _BATCHES_A_WORKER * effective_n_jobs(n_jobs))):
-        # As bytes a batch travels with its job; a frame joblib would lay on one worker, and with that it would die.
-        yield from run(delayed(_predict_packed)(content, pickle.dumps(frame)) for frame in batches)
+        run = Parallel(n_jobs=n_jobs, return_as="generator", batch_size=1)
+    # As bytes a batch travels with its job; a frame Dask would lay on one worker, and with that it would die.
+    yield from run(delayed(_predict_with)(content, pickle.dumps(frame)) for frame in frames)
 
 
-def _predict_packed(content: bytes, packed: bytes) -> list[dict]:
-    with parallel_config(backend="threading"):  # a worker's own steps are no work for the cluster
-        return _predict_with(content, pickle.loads(packed))
-
-
-def _predict_with(content: bytes, frame: pd.DataFrame) -> list[dict]:
+def _predict_with(content: bytes, packed: bytes) -> list[dict]:
     coder = _unpacked(content)
-    return submission_rows(coder.predict(frame), coder.task)
+    with parallel_config(backend="threading"):  # a worker's own steps are no work for the cluster
+        return submission_rows(coder.predict(pickle.loads(packed)), coder.task)
 
 
 @lru_cache(maxsize=1)

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 
 __all__ = [
     "DISEASES",
+    "LESION_WORDS",
+    "ORGANS",
     "read_age",
     "read_minutes",
     "read_size",

@@ -319,7 +319,7 @@ class FeatureBuilder(BaseEstimator):
         )
         met = sum(by_status[:, columns] for columns in affirmed.T).sign()
         speaks = sparse.csr_matrix(self.spoken_codes_[:, None] == self.spoken_for(), dtype=np.float32)
-        return {"status": by_status, "field": by_field, "code": sparse.csr_matrix(met @ speaks)}
+        return {"status": by_status, "field": by_field, "code": met @ speaks}
 
     def spoken_for(self) -> np.ndarray:
         """Return the codes that some concept says outright, sorted."""

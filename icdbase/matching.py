@@ -18,7 +18,7 @@ __all__ = ["PhraseMatcher", "expand", "mark_edges"]
 
 _CHOICE = re.compile(r"\{([^{}]*)\}")
 _BLOCK = 1 << 16
-_SMALL = 10_000
+_SMALL = 10_000  # phrases whose DFA the processor's cache still holds
 
 _LETTERS, _DIGITS = "abcdefghijklmnopqrstuvwxyz", "0123456789"
 _MARKS = 0x0700
