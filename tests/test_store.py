@@ -141,7 +141,9 @@ def test_long_numbers_in_the_vocabulary_are_counted_and_not_shown(train, tmp_pat
     coder = IcdCoder(**fast).fit(few)
     with pytest.warns(PrivacyWarning, match="2 of the model's words hold six digits or more") as caught:
         store.save(coder, tmp_path)
-    assert "138" not in str(caught[0].message)
+    # Others may be caught beside it: a process of an earlier test that is cleared away warns with its number.
+    (told,) = (str(one.message) for one in caught if one.category is PrivacyWarning)
+    assert "138" not in told.replace(str(tmp_path), "")
     card = (tmp_path / store.CARD).read_text(encoding="utf-8")
     assert json.loads(card)["vocabulary"] == {"words": len(coder.features_.terms_), "with_long_numbers": 2}
     assert "13812345678" not in card
