@@ -186,44 +186,42 @@ def read_analyte(analyte: Analyte, text: str, start: int, end: int) -> list[tupl
     match = _VALUE.match(text, end)
     if not match:
         return []
-    found, (number, upper, unit) = [], match.group("number", "upper", "unit")
+    found, (number, upper, unit) = [], match.groups()
     while match:
-        value = _convert(analyte, read_number(number), unit or "")
-        if value is not None and upper:
-            top = _convert(analyte, read_number(upper), unit or "")
-            value = (value + top) / 2 if top is not None and top >= value else value
+        value, stop = _convert(analyte, read_number(number), unit), match.end()
         if value is not None:
-            found.append((analyte.name, value, start, match.end()))
-        if match := _NEXT.match(text, match.end()):
-            (number, unit), upper = match.group("number", "unit"), None
+            if upper:
+                top = _convert(analyte, float(upper), unit)
+                value = (value + top) / 2 if top is not None and top >= value else value
+            found.append((analyte.name, value, start, stop))
+        if match := _NEXT.match(text, stop):
+            (number, unit), upper = match.groups(), None
     return found
 
 
-def _convert(analyte: Analyte, value: float, unit: str) -> float | None:
+def _convert(analyte: Analyte, value: float, unit: str | None) -> float | None:
     """Bring a value to the analyte's unit; None if the unit is foreign or the value implausible."""
-    factors = analyte.factors
-    if unit not in factors:
-        unit = unit.strip(".,·/")
-    if not unit:
-        value = _guess_unit(analyte, value)
-    elif unit in factors:
-        value *= factors[unit]
-    else:
-        return None
-    value = round(value, 6)
+    factor = analyte.factors.get(unit)
+    if factor is None:
+        unit = unit.strip(".,·/") if unit else ""
+        factor = analyte.factors.get(unit) if unit else _missing_unit(analyte, value)
+        if factor is None:
+            return None
+    if factor != 1.0:
+        value = round(value * factor, 6)
     return value if analyte.low <= value <= analyte.high else None
 
 
-def _guess_unit(analyte: Analyte, value: float) -> float:
-    """A unit is missing: read the value in the unit that makes it plausible."""
+def _missing_unit(analyte: Analyte, value: float) -> float:
+    """A unit is missing: the factor of the unit that makes the value plausible."""
     if analyte.name == "lvef" and value < 1:
-        return value * 100
+        return 100.0
     if analyte.name in {"lvedd", "left_atrium"} and value < 10:
-        return value * 10  # centimetres
+        return 10.0  # centimetres
     if analyte.name == "troponin" and value < 1:
-        return value * 1000  # ng/mL
+        return 1000.0  # ng/mL
     if analyte.name == "d_dimer" and value > 50:
-        return value / 1000  # ng/mL
+        return 0.001  # ng/mL
     if analyte.name == "creatinine" and value < 10:
-        return value * 88.4  # mg/dL
-    return value
+        return 88.4  # mg/dL
+    return 1.0

@@ -51,7 +51,7 @@ NEAR = 3
 _BITS = {"negated": 1, "uncertain": 2, "resolved": 4, "historical": 8, "family": 16}
 _END, _NOW, _PATIENT = -1, -2, -3
 _COMMA, _SEMICOLON, _STOP, _BLANK, _HEADING = 1, 2, 3, 4, 5
-_AFTER_ALL, _NO_MENTION = (sys.maxsize - 1, sys.maxsize, None), (sys.maxsize, sys.maxsize)
+_AFTER_ALL, _NO_MENTION = (-1, sys.maxsize - 1, 0), (sys.maxsize, sys.maxsize)
 # When several statuses hold, the first of these is told: a denied disease of the father is denied.
 _PRIORITY = ("negated", "family", "uncertain", "resolved", "historical")
 _ROLE_BITS = {"family": 16, "past": 8}
@@ -157,7 +157,8 @@ def assert_status(text: str, mentions: Sequence[tuple], field: str = "", marked:
     """
     if not mentions:
         return []
-    bits = _Scan(text, mentions).run(_matcher().find(text, marked))
+    matcher = _matcher()
+    bits = _Scan(text, mentions).run(matcher.search(text, marked), matcher.values)
     table = _statuses(_ROLE_BITS.get(FIELD_ROLES.get(field, ""), 0))
     return [table[held] for held in bits]
 
@@ -180,14 +181,14 @@ class _Scan:
         self.last_end = -1
         self.applied = dict.fromkeys(_BITS.values(), 0)  # per effect, mentions that it reached back to
 
-    def run(self, triggers: Iterable[tuple]) -> list[int]:
-        """Return the bits that hold for each mention."""
+    def run(self, triggers: Iterable[tuple[int, int, int]], rules: Sequence) -> list[int]:
+        """Return the bits that hold for each mention; triggers are (number of the rule, start, end)."""
         claim, claim_reach, comma = 0, "", -1  # denial or doubt that holds; comma passed
         hit, last_start = False, -1  # whether the claim fell on a mention; where the last mention began
         past, past_near, family = 0, -1, 0
         mentions = iter(self.mentions)
         next_start, next_end = next(mentions)[:2]
-        for start, end, rule in (*triggers, _AFTER_ALL):
+        for number, start, end in (*triggers, _AFTER_ALL):
             while next_start <= start:
                 # A mention: what holds falls on it.
                 if past and 0 <= past_near < next_start - NEAR:
@@ -199,6 +200,7 @@ class _Scan:
                 self.waiting, hit = 0, True
                 self.last_end, last_start = next_end, next_start
                 next_start, next_end = next(mentions, _NO_MENTION)[:2]
+            rule = rules[number]
             if rule is None or end <= self.last_end:
                 continue  # words of a mention are no triggers: 无复流, 陈旧性心肌梗死
             if rule.__class__ is int:

@@ -35,6 +35,7 @@ COMPOSITE_REACH = 80
 
 _SENTENCE_END = re.compile(r"[。\n]")
 _LATIN_TO_CJK = re.compile(r"(?<=[a-z0-9)])(?=[\u4e00-\u9fff])|(?<=[\u4e00-\u9fff])(?=[a-z0-9(])")
+_LATIN_OR_BLANK = re.compile("[a-z0-9() ]")
 _MAX_FORMS = 20_000
 
 
@@ -183,6 +184,8 @@ def _concept(row: Sequence[str], known: dict[str, Concept]) -> Concept:
 def _spellings(form: str) -> list[str]:
     """Spell a normalised form; where Latin meets Chinese a blank may stand or not."""
     plain = form.strip()
+    if not _LATIN_OR_BLANK.search(plain):
+        return [plain] if plain else []
     bare = re.sub(r"(?<=[^a-z0-9 ]) | (?=[^a-z0-9 ])", "", plain)
     found = {plain, bare} | {bare[: gap.start()] + " " + bare[gap.start() :] for gap in _LATIN_TO_CJK.finditer(bare)}
     return sorted(spelling for spelling in found if spelling)

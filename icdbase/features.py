@@ -28,7 +28,8 @@ from icdbase.concepts import STATUSES, ConceptSpotter, assert_status, load_conce
 from icdbase.diagnosis_list import DiagnosisLinker
 from icdbase.errors import ModelError, UsageError, did_you_mean
 from icdbase.matching import mark_edges
-from icdbase.measurements import MEASUREMENTS, find_numbers, summarise_series
+from icdbase.measurements import MEASUREMENTS, find_numbers
+from icdbase.summaries import summary_matrix
 from icdbase.tally import NumberRows, Numbers, SparseRows, join, stack
 from icdbase.tasks import BLOCKS, Task
 from icdbase.text import Tokenizer, normalize_all, user_words
@@ -389,12 +390,8 @@ class FeatureBuilder(BaseEstimator):
         return np.array([*status, *field, *(f"{code} spoken for" for code in self.spoken_for()[self.columns_["code"]])], dtype=str)
 
     def _measurements(self, counts: Counts):
-        column = {name: position for position, name in enumerate(_MEASUREMENT_NAMES)}
-        values = np.full((len(counts), len(column)), np.nan, dtype=np.float32)
-        for row, told in enumerate(counts.found.series(self.fields_)):
-            summary = summarise_series(told)
-            values[row, [column[name] for name in summary]] = list(summary.values())
-        return values, np.array(_MEASUREMENT_NAMES)
+        values = summary_matrix(counts.found.names, *counts.found.told(self.fields_), len(counts))
+        return values.astype(np.float32), np.array(_MEASUREMENT_NAMES)
 
     def _diagnosis_list(self, counts: Counts):
         fields = [field for field in counts.listed if field in self.fields_]

@@ -10,10 +10,14 @@ Sources: 中国高血压防治指南 (2018 revision; 2024 revision keeps grades 
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterator
 from typing import NamedTuple
 
-__all__ = ["GRADE_WORDS", "STRATA", "Grade", "blood_pressure_grade", "read_grade", "read_grades"]
+__all__ = [
+    "DIASTOLIC_LIMITS", "GRADE_WORDS", "STRATA", "SYSTOLIC_LIMITS", "Grade", "blood_pressure_grade", "read_grade",
+    "read_grades",
+]
 
 STRATA = {"低危": 1, "中危": 2, "高危": 3, "很高危": 4, "极高危": 4}
 """Cardiovascular risk; 很高危 (2018) and 极高危 (older texts, code names) are one."""
@@ -156,6 +160,10 @@ def read_grades(text: str) -> dict[str, int]:
     return found
 
 
+SYSTOLIC_LIMITS, DIASTOLIC_LIMITS = (140, 160, 180), (90, 100, 110)
+"""Where grades 1, 2 and 3 begin, mmHg."""
+
+
 def blood_pressure_grade(systolic: float, diastolic: float) -> int:
     """Return the grade of an office blood pressure, 0 to 3.
 
@@ -165,6 +173,4 @@ def blood_pressure_grade(systolic: float, diastolic: float) -> int:
     >>> blood_pressure_grade(150, 112), blood_pressure_grade(162, 80), blood_pressure_grade(138, 84)
     (3, 2, 0)
     """
-    by_systolic = (systolic >= 140) + (systolic >= 160) + (systolic >= 180)
-    by_diastolic = (diastolic >= 90) + (diastolic >= 100) + (diastolic >= 110)
-    return max(by_systolic, by_diastolic)
+    return max(bisect_right(SYSTOLIC_LIMITS, systolic), bisect_right(DIASTOLIC_LIMITS, diastolic))

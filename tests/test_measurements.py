@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from icdbase.analytes import ANALYTES
 from icdbase.grades import blood_pressure_grade, read_grades
 from icdbase.matching import expand
-from icdbase.measurements import MEASUREMENTS, Found, find_measurements, measure, summarise
+from icdbase.measurements import MEASUREMENTS, Found, find_measurements
+from icdbase.summaries import measure, summarise
 from icdbase.tasks import CCL25
 from icdbase.text import normalize
 
