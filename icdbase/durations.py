@@ -92,7 +92,8 @@ def read_years(text: str, end: int) -> Iterator[tuple[float, int]]:
     >>> list(read_years("高血压病史10余年", 3)), list(read_years("糖尿病6个月", 3))
     ([(10.0, 9)], [(0.5, 6)])
     """
-    match = _YEARS.match(text, end, end + 20)
+    window = text[end : end + 20]
+    match = _YEARS.match(text, end, end + 20) if "年" in window or "月" in window else None
     if match:
         yield _years(match), match.end()
 

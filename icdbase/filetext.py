@@ -12,6 +12,7 @@ import difflib
 import re
 import string
 import sys
+from functools import lru_cache
 from pathlib import Path
 
 from icdbase.errors import DataError, Problem
@@ -80,6 +81,7 @@ def _reason(error: Exception) -> str:
     return getattr(error, "strerror", None) or type(error).__name__
 
 
+@lru_cache(maxsize=1000)
 def clean_name(name) -> str:
     """Strip a column name of blanks and stray byte-order marks.
 

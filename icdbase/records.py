@@ -252,7 +252,7 @@ def build_frame(
 
 
 def _read_text(value, record: str, field: str, problems: list[Problem]) -> str:
-    value = plain(value)
+    value = value if value.__class__ is str else plain(value)
     if value is None:
         return ""
     if isinstance(value, str):
