@@ -133,13 +133,19 @@ SIZES = tuple(f"{organ}_mm" for organ in ORGANS if organ)
 
 Reader = Callable[[object, str, int, int], Iterable[tuple[str, float, int, int]]]
 
+_VESSEL = "vessel"
+"""Stands where a reader would: vessels are read together, since each ends where the next begins."""
+
+_ORGAN = "organ"
+"""Stands where a reader would: an organ has no number of its own, it owns the sizes behind it."""
+
 
 @cache
 def _matcher() -> PhraseMatcher:
     """Every word that a number may belong to, with (reader, what it reads)."""
-    words: dict[str, tuple[Reader, object]] = {}
+    words: dict[str, tuple[Reader | str, object]] = {}
 
-    def add(forms: str, reader: Reader, what: object):
+    def add(forms: str, reader: Reader | str, what: object):
         for form in forms.split("|"):
             words.update({normalize(text): (reader, what) for text in expand(form)})
 
@@ -150,7 +156,7 @@ def _matcher() -> PhraseMatcher:
     for analyte in ANALYTES:
         add(analyte.forms, read_analyte, analyte)
     for vessel, forms in VESSELS.items():
-        add(forms, _read_vessel, vessel)
+        add(forms, _VESSEL, vessel)
     for word, forms in GRADE_WORDS.items():
         add(forms, _read_class, word)
     add("timi{/i/ii/iii}", _read_timi, None)
@@ -161,7 +167,7 @@ def _matcher() -> PhraseMatcher:
     for kind, forms in LESION_WORDS.items():
         add(forms, _read_lesion_size, kind)
     for organ, forms in ORGANS.items():
-        add(forms, _read_organ, organ)
+        add(forms, _ORGAN, organ)
     add("岁", _read_age, None)
     add("{老年/中年/青年/}男性|性别:男|男|先生", _read_sex, 1.0)
     add("{老年/中年/青年/}女性|性别:女|女|女士", _read_sex, 0.0)
@@ -211,9 +217,9 @@ def find_numbers(text: str, field: str = "", marked: str = "") -> list[tuple[str
     values = matcher.values
     for word, start, end in matcher.search(text, marked):
         reader, what = values[word]
-        if reader is _read_vessel:
+        if reader is _VESSEL:
             vessels.append((start, end, what))
-        elif reader is _read_organ:
+        elif reader is _ORGAN:
             organ, organ_end = what, end
         elif reader is _read_lesion_size:
             for value, begin, stop in _read_lesion_size(what, text, start, end):
@@ -226,11 +232,6 @@ def find_numbers(text: str, field: str = "", marked: str = "") -> list[tuple[str
     found += [(f"stenosis_{vessel}", *told) for vessel, *told in read_stenoses(text, vessels)]
     found += find_pressures(text, field)
     return found
-
-
-def _read_vessel(what, text, start, end):
-    """Vessels are read together, since each ends where the next begins."""
-    return ()
 
 
 def _read_class(word: str, text: str, start: int, end: int):
@@ -274,11 +275,6 @@ def _read_smoking(what, text: str, start: int, end: int):
 def _read_lesion_size(what, text: str, start: int, end: int):
     before = [(value, begin, end) for value, begin in read_size_before(text, start)]
     return before or [(value, start, stop) for value, stop in read_size(text, end)]
-
-
-def _read_organ(what, text, start, end):
-    """An organ has no number of its own; it owns the sizes behind it."""
-    return ()
 
 
 def _read_age(what, text: str, start: int, end: int):
