@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -11,7 +12,8 @@ from icdbase.analytes import ANALYTES
 from icdbase.grades import blood_pressure_grade, read_grades
 from icdbase.matching import expand
 from icdbase.measurements import MEASUREMENTS, Found, find_measurements
-from icdbase.summaries import measure, summarise
+from icdbase.summaries import measure, summarise, summary_matrix
+from icdbase.tally import NumberRows
 from icdbase.tasks import CCL25
 from icdbase.text import normalize
 
@@ -276,11 +278,45 @@ def test_sample_record_by_hand():
     }
 
 
+def test_summaries_by_hand():
+    """Two records and an empty one: the highest pair, not its parts; a systolic pressure alone; the rise of a series."""
+    rows = NumberRows(("现病史", "诊疗经过"))
+    pairs = [("sbp_highest", 170.0, 0, 0), ("dbp_highest", 80.0, 0, 0), ("sbp_other", 160.0, 0, 0), ("dbp_other", 112.0, 0, 0)]
+    rows.add([("现病史", pairs), ("诊疗经过", [("troponin", 30.0, 0, 0), ("troponin", 90.0, 0, 0)])])
+    rows.add([("现病史", [])])
+    rows.add([("现病史", [("sbp_alone", 200.0, 0, 0)]), ("诊疗经过", [("stenosis_lad", 80.0, 0, 0), ("stenosis_rca", 49.0, 0, 0), ("troponin", 30.0, 0, 0)])])
+    numbers, columns = rows.numbers(), [measurement.name for measurement in MEASUREMENTS]
+
+    def told(*fields):
+        matrix = summary_matrix(numbers.names, *numbers.told(fields), 3)
+        return [{name: value for name, value in zip(columns, row, strict=True) if not np.isnan(value)} for row in matrix]
+
+    assert told("现病史", "诊疗经过") == [
+        {"sbp_highest": 170, "dbp_highest": 80, "bp_grade": 3, "troponin_first": 30, "troponin_max": 90, "troponin_ratio": 3},
+        {},
+        {"sbp_highest": 200, "bp_grade": 3, "stenosis_lad": 80, "stenosis_rca": 49, "stenosis_max": 80, "vessels_narrowed": 1,
+         "troponin_first": 30, "troponin_max": 30},
+    ]
+    assert told("现病史")[2] == {"sbp_highest": 200, "bp_grade": 3}
+
+
 PIECES = st.sampled_from(
     ["血钾", "血压", "3.1", "mmol/l", "180/100", "mmhg", ",", "。", "lad", "狭窄", "80%",
      "高血压", "3级", "killip", "(", "心功能", "10余年", "nyha", "结节", "8mm", "76", "岁", "-",
      " ", "timi", "支架", "2", "枚", "→", "吸烟", "室早", "次"]
 )
+
+
+@settings(deadline=None)
+@given(st.lists(st.lists(PIECES, max_size=12).map("".join), max_size=6))
+def test_a_summary_does_not_depend_on_other_records(texts):
+    found, rows = [find_measurements({"现病史": text}) for text in texts], NumberRows(["现病史"])
+    for numbers in found:
+        rows.add([("现病史", [(item.name, item.value, item.start, item.end) for item in numbers])])
+    numbers = rows.numbers()
+    together = summary_matrix(numbers.names, *numbers.told(["现病史"]), len(texts))
+    alone = [list(summarise(numbers).values()) for numbers in found]
+    assert [row[~np.isnan(row)].tolist() for row in together] == alone
 
 
 @settings(deadline=None)
