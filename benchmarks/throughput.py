@@ -28,14 +28,21 @@ from pathlib import Path
 HERE = Path(__file__).parent
 
 
+# Peak of its own from /proc (Linux): what getrusage tells begins with the memory of the process that started it.
+PREDICT = """
+import re, resource, sys
+from pathlib import Path
+from icdbase import predict_file
+
+predict_file(*sys.argv[1:4], n_jobs=int(sys.argv[4]))
+peak = re.search(r"VmHWM:\\s*(\\d+)", Path("/proc/self/status").read_text())
+print(int(peak[1]) / 1024, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024)
+"""
+
+
 def command(model, source, out, jobs) -> list:
     """A process that predicts a file, and prints the peak MiB of itself and of its largest child."""
-    script = (
-        "import sys, resource; from icdbase import predict_file; "
-        "predict_file(*sys.argv[1:4], n_jobs=int(sys.argv[4])); "
-        "print(*(resource.getrusage(who).ru_maxrss / 1024 for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)))"
-    )
-    return [sys.executable, "-W", "ignore", "-c", script, model, source, out, str(jobs)]
+    return [sys.executable, "-W", "ignore", "-c", PREDICT, model, source, out, str(jobs)]
 
 
 def predict(model, source, out, jobs):
