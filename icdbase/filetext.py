@@ -81,7 +81,7 @@ def _reason(error: Exception) -> str:
     return getattr(error, "strerror", None) or type(error).__name__
 
 
-@lru_cache(maxsize=1000)
+@lru_cache(maxsize=1000, typed=True)
 def clean_name(name) -> str:
     """Strip a column name of blanks and stray byte-order marks.
 
