@@ -3,8 +3,9 @@
     python benchmarks/linear_time.py [--repeats N] [--characters N] [--quick]
 
 First each phrase that icdbase looks for (triggers, concepts, words before a
-number) is repeated 3000 times: the slowest for their length are suspects.  Then
-the suspects and some patterns made for the purpose, N/2 and N times; then
+number) is repeated 300 times.  The slowest 3000 for their length, and every
+trigger and word before a number, are then repeated 3000 times: the slowest, and
+those that have grown most for their length, are suspects.  Then the suspects and some patterns made for the purpose, N/2 and N times; then
 fields of one kind of text, N/2 and N characters long (the places of an
 explanation, which is made for one record, a tenth).  Ratios of CPU time in one
 process, the best of three tries each: 2 is linear, 4 is quadratic.  Times below
@@ -26,7 +27,9 @@ from icdbase.text import Tokenizer, normalize, normalize_with_offsets, user_word
 FIELD = "入院诊断"
 NOISE = 0.2  # seconds: below, caches and the collector of garbage decide
 TOO_MUCH = 3.0
-SCREENED = 3000
+SCREENED = (300, 3000)
+LOOKED_AT_AGAIN = 3000
+SUSPECTS = 20
 FIELDS = ("患者反复胸闷、气促3天，否认高血压、糖尿病史，血钾3.1mmol/L。", "血", "1", "a", " ", "(", "*")
 
 PATTERNS = (
@@ -75,23 +78,32 @@ def ratio(run, small: str, large: str) -> float:
     return second / max(first, NOISE / 2)
 
 
-def phrases() -> list[str]:
-    forms = {form for concept in load_concepts() if concept.kind != "composite" for form in concept.forms}
-    return sorted({*load_rules(), *forms, *_matcher().phrases})
+def phrases() -> tuple[set[str], set[str]]:
+    """Return what a rule hangs on (triggers, words before a number), and the names of concepts beside it."""
+    rules = {*load_rules(), *_matcher().phrases}
+    return rules, {form for concept in load_concepts() if concept.kind != "composite" for form in concept.forms} - rules
 
 
-def suspects(runs) -> list[str]:
-    """Return the phrases that take longest for their length, all passes together."""
-    known, run = phrases(), runs["places"]
-    found = []
-    for unit in known:
-        raw = unit * SCREENED
-        found.append((seconds(run, raw, "") / len(raw), unit))
-    found.sort(reverse=True)
-    middle = found[len(found) // 2][0]
-    print(f"{len(known):,} phrases, {SCREENED:,} times each: the slowest takes {found[0][0] / middle:.0f} times as long"
-          f" for its length as the middle one ({found[0][1]})", flush=True)
-    return [unit for _, unit in found[:20]]
+def screen(run, units, repeats: int) -> dict[str, float]:
+    """Return the seconds a character of each phrase, repeated; the slowest first."""
+    told = {unit: seconds(run, unit * repeats, "") / (len(unit) * repeats) for unit in units}
+    told = dict(sorted(told.items(), key=lambda item: -item[1]))
+    slowest, middle = next(iter(told)), list(told.values())[len(told) // 2]
+    print(f"{len(told):,} phrases, {repeats:,} times each: the slowest takes {told[slowest] / middle:.1f} times as long"
+          f" for its length as the middle one ({slowest!r})", flush=True)
+    return told
+
+
+def suspects(run) -> list[str]:
+    """Return the phrases that take longest for their length, and those that grow most for it."""
+    rules, names = phrases()
+    print(f"{len(rules):,} phrases that rules hang on, {len(names):,} names of concepts", flush=True)
+    short = screen(run, sorted(rules | names), SCREENED[0])
+    long = screen(run, {*rules, *list(short)[:LOOKED_AT_AGAIN]}, SCREENED[1])
+    growth = sorted(long, key=lambda unit: -long[unit] / short[unit])
+    print(f"from {SCREENED[0]:,} to {SCREENED[1]:,} times, seconds a character grow at most"
+          f" {long[growth[0]] / short[growth[0]]:.2f} times ({growth[0]!r})", flush=True)
+    return [*list(long)[:SUSPECTS], *growth[:SUSPECTS]]
 
 
 def doubled(runs, texts, what: str) -> float:
@@ -117,7 +129,7 @@ def main() -> int:
     runs = passes()
     for run in runs.values():
         run("高血压", "高血压")  # tables are read once
-    units = dict.fromkeys([*PATTERNS, *(() if args.quick else suspects(runs))])
+    units = dict.fromkeys([*PATTERNS, *(() if args.quick else suspects(runs["places"]))])
     print(f"{len(units)} phrases and patterns {args.repeats:,} times, fields of {args.characters:,} characters")
     worst = doubled(runs, ((unit, unit * args.repeats) for unit in units), "repetitions")
     fields = ((unit, unit * (args.characters // len(unit))) for unit in FIELDS)

@@ -71,11 +71,12 @@ def out_of_fold(fit_predict: Callable, folds: np.ndarray, n_jobs: int | None, st
     splits = [(everything, everything[:0])]
     splits += [(np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)) for fold in np.unique(folds)]
     run = Parallel(n_jobs=n_jobs, prefer="threads", return_as="generator")
-    results = list(progress.track(run(delayed(fit_predict)(*split) for split in splits), stage, len(splits)))
-    margins = np.empty((len(folds), *results[0][1].shape[1:]))
-    for (_, test), (_, predicted) in zip(splits, results, strict=True):
+    results = progress.track(run(delayed(fit_predict)(*split) for split in splits), stage, len(splits))
+    model, predicted = next(results)
+    margins = np.empty((len(folds), *predicted.shape[1:]))
+    for (_, test), (_, predicted) in zip(splits[1:], results, strict=True):  # a fold's model is let go at once
         margins[test] = predicted
-    return results[0][0], margins
+    return model, margins
 
 
 class MainCodeClassifier(BaseEstimator):

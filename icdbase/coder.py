@@ -204,14 +204,15 @@ class IcdCoder(BaseEstimator):
             self.features_ = FeatureBuilder(fields=self.fields, blocks=self.blocks, min_df=self.min_df)
             features = self.features_.fit_transform(counts)
             folds = stratified_folds(labels.iloc[:, 0].map(str), min(self.n_folds, len(labels)), self.random_state)
-            self.codes_, self.unseen_codes_, self.models_, self.listed_ = {}, {}, {}, {}
+            self.codes_, self.unseen_codes_, self.models_ = {}, {}, {}
+            self._fit_listed(counts)
+            del counts  # of many records half the memory; what is fitted now reads features only
             context = []
             for target in self._targets_in_order():
                 if target.is_single:
                     context.append(self._fit_single(target, features, labels[target.name], folds))
                 else:
                     self._fit_multi(target, features, labels[target.name], folds, self._context(context))
-                    self._fit_listed(target, counts)
         return self
 
     def _targets_in_order(self) -> list[Target]:
@@ -270,11 +271,13 @@ class IcdCoder(BaseEstimator):
         records = Counter(code for listed in labels for code in listed)
         return sorted(code for code, n in records.items() if n >= self.min_records) or sorted(records)
 
-    def _fit_listed(self, target: Target, counts: Counts):
-        named = tuple(code for code in self.task.known_codes.get(target.name, ()) if code in self.task.code_names)
-        if self.listed_codes and named and not target.codes:
-            listed = ListedCodes(codes=named, fields=self.features_.fields_)
-            self.listed_[target.name] = listed.fit(counts, counts.labels[target.name])
+    def _fit_listed(self, counts: Counts):
+        self.listed_ = {}
+        for target in self.task.targets:
+            named = tuple(code for code in self.task.known_codes.get(target.name, ()) if code in self.task.code_names)
+            if self.listed_codes and named and not (target.is_single or target.codes):
+                listed = ListedCodes(codes=named, fields=self.features_.fields_)
+                self.listed_[target.name] = listed.fit(counts, counts.labels[target.name])
 
     def _remember_codes(self, target: Target, seen, codes=None):
         self.codes_[target.name] = np.array(seen if codes is None else codes, dtype=str)

@@ -225,7 +225,9 @@ class Features:
         return next(iter(self.blocks.values())).shape[0]
 
     def take(self, rows) -> Features:
-        """Return the features of some records, by position."""
+        """Return the features of some records, by position; of all of them in order, without a copy."""
+        if np.array_equal(rows, np.arange(len(self))):
+            return self
         return Features({name: block[rows] for name, block in self.blocks.items()}, self.names)
 
     def sparse(self) -> sparse.csr_matrix:
@@ -370,7 +372,7 @@ class FeatureBuilder(BaseEstimator):
             shape=(len(counts.terms), len(self.terms_)),
         )
         whole = _whole_record(counts.words, self.fields_) @ select
-        return self.tfidf_.transform(whole).astype(np.float32), self.terms_
+        return self.tfidf_.transform(whole, copy=False).astype(np.float32, copy=False), self.terms_
 
     def _concepts(self, counts: Counts):
         counted = self._concept_counts(counts)

@@ -20,6 +20,9 @@ __all__ = ["BoostedTrees", "ClassTrees", "CodeLogits", "CodeTrees", "Deciders", 
 MARGIN_LIMIT = 8.0
 """Log-odds beyond this are certainty; more would only drown what else is heard."""
 
+_AT_ONCE = 10_000
+"""Records whose sums are taken in one go."""
+
 
 class BoostedTrees(BaseEstimator):
     """LightGBM on a dense matrix; pickled and saved as LightGBM's text, which runs no code.
@@ -70,9 +73,8 @@ class BoostedTrees(BaseEstimator):
     def fit(self, X: np.ndarray, y: np.ndarray) -> BoostedTrees:
         """Fit on a dense matrix (n_records, n_columns) and class numbers (n_records,)."""
         data = lightgbm.Dataset(X, np.asarray(y, dtype=np.float32), params=self._parameters())
-        self.booster_ = lightgbm.train(
-            self._parameters(), data, num_boost_round=self.n_estimators, keep_training_booster=True
-        )
+        # Not the training booster: that one keeps the binned records and their gradients.
+        self.booster_ = lightgbm.train(self._parameters(), data, num_boost_round=self.n_estimators)
         return self
 
     def margins(self, X: np.ndarray) -> np.ndarray:
@@ -122,11 +124,10 @@ class TellingColumns(BaseEstimator):
 
     def fit(self, features: Features, Y: np.ndarray, context: np.ndarray | None = None) -> TellingColumns:
         """Choose by absolute correlation with the 0/1 codes Y (n_records, n_codes)."""
-        sparse_part, dense_part = _parts(features, context)
-        self.n_sparse_, self.n_dense_ = sparse_part.shape[1], dense_part.shape[1]
-        strength = _sparse_correlation(sparse_part, Y)
-        strength[np.bincount(sparse_part.indices, minlength=sparse_part.shape[1]) < self.min_support] = 0
-        strength = np.vstack([strength, np.maximum(correlation(dense_part, Y), correlation_ratio(dense_part, Y))])
+        words, dense = _parts(features, context)
+        self.n_sparse_, self.n_dense_ = sum(block.shape[1] for block in words), dense.shape[1]
+        strength = [_sparse_correlation(block, Y, self.min_support) for block in words]
+        strength = np.vstack([*strength, np.maximum(correlation(dense, Y), correlation_ratio(dense, Y))])
         ranked = np.sort(np.argsort(-strength, axis=0, kind="stable")[: self.n_columns], axis=0)
         self.union_ = np.unique(ranked)
         self.of_code_ = [np.searchsorted(self.union_, columns) for columns in ranked.T]
@@ -134,20 +135,24 @@ class TellingColumns(BaseEstimator):
 
     def transform(self, features: Features, context: np.ndarray | None = None) -> np.ndarray:
         """Return the chosen columns as a dense float32 array (n_records, n_union)."""
-        sparse_part, dense_part = _parts(features, context)
-        if (sparse_part.shape[1], dense_part.shape[1]) != (self.n_sparse_, self.n_dense_):
+        words, dense = _parts(features, context)
+        if (sum(block.shape[1] for block in words), dense.shape[1]) != (self.n_sparse_, self.n_dense_):
             raise ModelError("it was fitted on another number of features")
-        chosen_sparse = self.union_[self.union_ < self.n_sparse_]
-        chosen_dense = self.union_[self.union_ >= self.n_sparse_] - self.n_sparse_
-        chosen = np.empty((sparse_part.shape[0], len(self.union_)), dtype=np.float32)
-        chosen[:, : len(chosen_sparse)] = sparse_part[:, chosen_sparse].toarray()
-        chosen[:, len(chosen_sparse) :] = dense_part[:, chosen_dense]
+        chosen = np.empty((len(features), len(self.union_)), dtype=np.float32)
+        first = 0
+        for block in (*words, dense):
+            begin, end = np.searchsorted(self.union_, [first, first + block.shape[1]])
+            columns = block[:, self.union_[begin:end] - first]
+            chosen[:, begin:end] = columns.toarray() if sparse.issparse(columns) else columns
+            first += block.shape[1]
         return chosen
 
 
-def _parts(features: Features, context: np.ndarray | None) -> tuple[sparse.csr_matrix, np.ndarray]:
-    dense_part = features.dense()
-    return features.sparse(), dense_part if context is None else np.hstack([dense_part, context])
+def _parts(features: Features, context: np.ndarray | None) -> tuple[list[sparse.csr_matrix], np.ndarray]:
+    """Return the sparse blocks, one by one (side by side they would be copied), and all dense columns."""
+    dense = features.dense()
+    sparse_blocks = [block for block in features.blocks.values() if sparse.issparse(block)]
+    return sparse_blocks, dense if context is None else np.hstack([dense, context])
 
 
 def correlation(X: np.ndarray, Y: np.ndarray) -> np.ndarray:
@@ -191,14 +196,23 @@ def correlation_ratio(X: np.ndarray, Y: np.ndarray, n_bins: int = 8) -> np.ndarr
     return ratio
 
 
-def _sparse_correlation(X: sparse.csr_matrix, Y: np.ndarray) -> np.ndarray:
-    """Return what :func:`correlation` does, without filling in the zeros."""
-    n_records = max(X.shape[0], 1)
-    # By column, without a copy of X: it may be large.
-    mean = np.bincount(X.indices, X.data, X.shape[1]) / n_records
-    squares = np.bincount(X.indices, X.data**2, X.shape[1])
+def _sparse_correlation(X: sparse.csr_matrix, Y: np.ndarray, min_support: int = 0) -> np.ndarray:
+    """Return what :func:`correlation` does, without filling in the zeros; 0 for what fewer records have."""
+    (n_records, n_columns), n_codes = X.shape, Y.shape[1]
+    support, total, squares = np.zeros(n_columns, dtype=int), np.zeros(n_columns), np.zeros(n_columns)
+    products = np.zeros((n_columns, n_codes))
+    # Part by part: each of these sums makes a copy of what it sums up, in double precision.
+    for begin in range(0, n_records, _AT_ONCE):
+        part = X[begin : begin + _AT_ONCE].astype(np.float64)
+        support += np.bincount(part.indices, minlength=n_columns)
+        total += np.bincount(part.indices, part.data, n_columns)
+        squares += np.bincount(part.indices, part.data**2, n_columns)
+        products += part.T @ Y[begin : begin + _AT_ONCE]
+    mean = total / max(n_records, 1)
     spread = np.sqrt(np.maximum(squares - n_records * mean**2, 0))
-    return np.abs(X.T @ Y - np.outer(mean, Y.sum(axis=0))) / _scale(spread, Y)
+    strength = np.abs(products - np.outer(mean, Y.sum(axis=0))) / _scale(spread, Y)
+    strength[support < min_support] = 0
+    return strength
 
 
 def _scale(spread: np.ndarray, Y: np.ndarray) -> np.ndarray:
