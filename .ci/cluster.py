@@ -1,4 +1,4 @@
-"""Cross-validation and prediction on a real Dask cluster of three processes, one of which is killed meanwhile, twice.
+"""Cross-validation and prediction on a real Dask cluster of three processes, one of which is killed meanwhile, each time.
 
     python .ci/cluster.py
 
@@ -16,7 +16,7 @@ from pathlib import Path
 import pandas as pd
 from distributed import Client, LocalCluster
 
-from icdbase import IcdCoder, make_records, predict_file, save, write_records
+from icdbase import IcdCoder, features, make_records, predict_file, save, write_records
 from icdbase.backends import use_backend
 from icdbase.experiments import cross_validate
 
@@ -62,9 +62,19 @@ def main():
     pd.testing.assert_frame_equal(alone, with_a_killed_worker(validated, "cross-validation"), check_exact=True)
     print(f"{len(alone)} predictions, all as on one machine")
 
+    def top(**options):
+        return coder.set_params(**options).predict_top(many, 3)
+
+    # Counting is worth processes from some thousand records on; here from some hundred.
+    features.WORTH_PROCESSES, features._CHUNK = 100, 30
+    many, _ = make_records(900, random_state=1), coder.fit(records)
+    alone = top(n_jobs=1)
+    pd.testing.assert_frame_equal(alone, with_a_killed_worker(lambda: top(n_jobs=-1), "prediction with --top"), check_exact=True)
+    print("900 lists of codes, all as on one machine")
+
     with tempfile.TemporaryDirectory() as folder:
         folder = Path(folder)
-        save(coder.fit(records), folder / "model")
+        save(coder, folder / "model")
         write_records(make_records(900, random_state=1), folder / "in.json")
 
         def predicted(name, **options):

@@ -60,7 +60,9 @@ def train(task_name, train_file, model_folder, seed, setting, fields, min_df, ma
     """Train a model on labelled records."""
     from icdbase import get_task, progress, read_records, save
     from icdbase.report import corpus_line
+    from icdbase.store import check_model_folder
 
+    check_model_folder(model_folder)  # before the work, not after it
     task = get_task(task_name)
     coder = new_coder(
         setting, seed, task=task, fields=_chosen_fields(fields, task), min_df=min_df, main_learner=main_learner,

@@ -9,6 +9,7 @@ is computed twice.
 
 from __future__ import annotations
 
+import pickle
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -128,18 +129,27 @@ def count_records(
         return _count(records, task, **options)
     parts = (records.iloc[begin : begin + _CHUNK] for begin in range(0, len(records), _CHUNK))
     run = Parallel(n_jobs=n_jobs, return_as="generator", batch_size=1)
-    counted = run(delayed(_count)(part, task, **options) for part in parts)
-    return _joined(list(progress.track(counted, "reading records", -(-len(records) // _CHUNK))))
+    # As bytes a part travels with its job; a frame Dask would lay on one worker, and with that it would die.
+    counted = run(delayed(_count_packed)(pickle.dumps(part), task, **options) for part in parts)
+    return _joined(list(progress.track(counted, "reading records", -(-len(records) // _CHUNK))), _labels(records, task))
 
 
-def _joined(parts: Sequence[Counts]) -> Counts:
+def _count_packed(packed: bytes, task: Task, **options) -> Counts:
+    return _count(pickle.loads(packed), task, **options)
+
+
+def _labels(records: pd.DataFrame, task: Task) -> pd.DataFrame:
+    return records[[target.name for target in task.targets if target.name in records]]
+
+
+def _joined(parts: Sequence[Counts], labels: pd.DataFrame) -> Counts:
     """Put counts one under the other; terms keep the order in which a single pass would meet them."""
     number: dict[str, int] = {}
     columns = [np.array([number.setdefault(term, len(number)) for term in part.terms], dtype=int) for part in parts]
     first = parts[0]
     return replace(
         first,
-        labels=pd.concat([part.labels for part in parts]),
+        labels=labels,
         terms=np.array(list(number), dtype=object),
         words={name: stack([part.words[name] for part in parts], columns, len(number)) for name in first.words},
         mentions={name: sparse.vstack([part.mentions[name] for part in parts], format="csr") for name in first.mentions},
@@ -178,7 +188,7 @@ def _count(records: pd.DataFrame, task: Task, *, engine: str, concept_tables, to
         progress.report("reading records", begin + len(part), len(records))
     return Counts(
         task=task,
-        labels=records[[target.name for target in task.targets if target.name in records]],
+        labels=_labels(records, task),
         terms=np.array(list(vocabulary), dtype=object),
         words={name: rows.matrix(len(vocabulary)) for name, rows in words.items()},
         concept_names=tuple(spotter.names),

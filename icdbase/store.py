@@ -26,14 +26,14 @@ import pandas as pd
 from icdbase import __version__
 from icdbase.classifiers import MainCodeClassifier
 from icdbase.coder import IcdCoder
-from icdbase.errors import DataError, ModelError, PrivacyWarning, VersionWarning
+from icdbase.errors import DataError, ModelError, PrivacyWarning, UsageError, VersionWarning
 from icdbase.files import atomic_write
 from icdbase.learners import ClassTrees, CodeLogits
 from icdbase.linear import ClassLogits, ClassRidge
 from icdbase.modelfile import check_model_file
 from icdbase.tasks import Target, Task
 
-__all__ = ["fingerprint", "load", "read_card", "save"]
+__all__ = ["check_model_folder", "fingerprint", "load", "read_card", "save"]
 
 CARD = "model.json"
 FORMAT = "icdbase-model"
@@ -106,6 +106,11 @@ def save(coder: IcdCoder, folder, *, records: pd.DataFrame | None = None, scores
     Path
         The folder.
 
+    Raises
+    ------
+    UsageError
+        If the folder holds something else: see :func:`check_model_folder`.
+
     Warns
     -----
     PrivacyWarning
@@ -113,7 +118,7 @@ def save(coder: IcdCoder, folder, *, records: pd.DataFrame | None = None, scores
     """
     import skops.io
 
-    folder = Path(folder)
+    folder = check_model_folder(folder)
     content = skops.io.dumps(coder)
     digest = hashlib.sha256(content).hexdigest()
     card = {
@@ -149,6 +154,41 @@ def save(coder: IcdCoder, folder, *, records: pd.DataFrame | None = None, scores
             PrivacyWarning,
         )
     return folder
+
+
+def check_model_folder(folder) -> Path:
+    """Return the folder if a model may be written there: it is not there yet, empty, or a model's.
+
+    Raises
+    ------
+    UsageError
+        If it holds something else, or is no folder.
+
+    >>> check_model_folder("models/no/such/folder").as_posix()
+    'models/no/such/folder'
+    """
+    folder = Path(folder)
+    if not folder.exists():
+        return folder
+    if not folder.is_dir():
+        raise UsageError(f"{folder} is a file; name a folder for the model, models/first say")
+    # Hidden files are somebody's .gitkeep, a model file without a card the rest of an interrupted save.
+    others = sorted(p.name for p in folder.iterdir() if not p.name.startswith(".") and not _MODEL_NAME.fullmatch(p.name))
+    if others and not _is_card(folder / CARD):
+        raise UsageError(
+            f"{folder} is no model folder, it holds {ascii(others[0])[1:-1]}; name a new or empty folder for the model, "
+            "models/first say"
+        )
+    return folder
+
+
+def _is_card(path: Path) -> bool:
+    """Whether a file is the card of a model, of whatever version."""
+    try:
+        card = json.loads(_read_bytes(path, MAX_CARD_BYTES).decode("utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return False
+    return isinstance(card, dict) and card.get("format") == FORMAT
 
 
 def long_numbers(coder: IcdCoder) -> int:
