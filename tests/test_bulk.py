@@ -84,6 +84,7 @@ def test_counting_does_not_depend_on_processes(coder, held_out, monkeypatch):
     together = sklearn.base.clone(coder).set_params(n_jobs=2).count(held_out)
     assert together.terms.tolist() == alone.terms.tolist()
     assert together.labels.equals(alone.labels)
+    assert together.labels.index.dtype == alone.labels.index.dtype == object
     for block in ("words", "mentions", "listed"):
         for field, counts in getattr(alone, block).items():
             other = getattr(together, block)[field]

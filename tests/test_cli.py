@@ -120,6 +120,7 @@ def test_synth_writes_the_official_files(tmp_path):
         (["train", "--train", "{folder}/pred.json", "--model", "m"], 1, "pred.json"),
         (["train", "--train", "{folder}/train.json", "--model", "m", "--fields", "主述"], 2, "did you mean '主诉'"),
         (["train", "--train", "{folder}/train.json", "--model", "m", "--setting", "plane"], 2, "did you mean 'plain'"),
+        (["train", "--train", "{folder}/train.json", "--model", "{folder}"], 2, "is no model folder, it holds"),
         (["predict", "--model", "nowhere", "--input", "{folder}/test.json", "--out", "o.json"], 1, "icdbase train"),
         (["score", "--gold", "{folder}/pred.json", "--pred", "{folder}/test.json"], 1, "pred.json: this is a submission"),
         (["synth", "--n", "30"], 2, "--out"),

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from icdbase import store
-from icdbase.errors import ModelError, VersionWarning
+from icdbase.errors import ModelError, UsageError, VersionWarning
 
 
 @pytest.fixture
@@ -64,6 +64,25 @@ def test_an_interrupted_save_leaves_the_old_model_whole(coder, folder, held_out,
     monkeypatch.undo()
     assert set(before) <= {path.name for path in folder.iterdir()}
     assert store.load(folder).threshold == coder.threshold
+
+
+def test_a_folder_with_something_else_in_it_is_not_written_to(coder, folder, tmp_path):
+    assert store.check_model_folder(folder) == folder
+    for name in ("empty", "hidden", "torn"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "hidden" / ".gitkeep").touch()
+    (tmp_path / "torn" / "model-0123456789ab.skops").touch()  # a first save, interrupted before its card
+    for name in ("new", "empty", "hidden", "torn"):
+        assert store.check_model_folder(tmp_path / name) == tmp_path / name
+    before = sorted(tmp_path.iterdir())
+    with pytest.raises(UsageError, match="is no model folder, it holds empty; name a new or empty folder"):
+        store.save(coder, tmp_path)
+    (tmp_path / "torn" / store.CARD).write_text('{"layers": 3}', encoding="utf-8")  # another program's model
+    with pytest.raises(UsageError, match=r"is no model folder, it holds model\.json"):
+        store.save(coder, tmp_path / "torn")
+    with pytest.raises(UsageError, match=r"model\.json is a file; name a folder"):
+        store.save(coder, folder / store.CARD)
+    assert sorted(tmp_path.iterdir()) == before
 
 
 def edit_card(folder, **changes):
