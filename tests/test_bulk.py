@@ -7,7 +7,6 @@ import sys
 import warnings
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pytest
 import sklearn.base
@@ -90,16 +89,22 @@ def test_counting_does_not_depend_on_processes(coder, held_out, monkeypatch):
             other = getattr(together, block)[field]
             assert (other.shape, other.indptr.tolist()) == (counts.shape, counts.indptr.tolist())
             assert (other.indices.tolist(), other.data.tolist()) == (counts.indices.tolist(), counts.data.tolist())
-    fields = coder.task.text_fields
-    rows = np.array([3, 0, 49])
-    for row, kept in enumerate(rows):
-        told = alone.found.of(kept, fields)
-        assert told == together.found.of(kept, fields) == together.found.take(rows).of(row, fields)
-        assert told == [item._replace(start=0, end=0) for item in found_in(held_out.iloc[kept])]
+    rows = [3, 0, 49]
+    told = numbers_of(alone, rows)
+    assert told == numbers_of(together, rows) == numbers_of(together.take(rows), range(3))
+    assert told == [
+        [(one.name, one.field, one.value) for one in find_measurements(dict(zip(CCL25.text_fields, texts, strict=True)))]
+        for texts in (map(normalize, held_out.iloc[row][list(CCL25.text_fields)]) for row in rows)
+    ]
 
 
-def found_in(record):
-    return find_measurements({field: normalize(record[field]) for field in CCL25.text_fields})
+def numbers_of(counts, rows):
+    found = counts.found
+    numbers = [
+        (found.names[name], found.fields[field], value)
+        for name, field, value in zip(found.name_of, found.field_of, found.values.tolist(), strict=True)
+    ]
+    return [numbers[found.ends[row] : found.ends[row + 1]] for row in rows]
 
 
 # --- stopped and gone on with ----------------------------------------------------------
