@@ -138,12 +138,14 @@ class TellingColumns(BaseEstimator):
         words, dense = _parts(features, context)
         if (sum(block.shape[1] for block in words), dense.shape[1]) != (self.n_sparse_, self.n_dense_):
             raise ModelError("it was fitted on another number of features")
+        if len(self.union_) and not 0 <= self.union_.min() <= self.union_.max() < self.n_sparse_ + self.n_dense_:
+            raise ModelError("it chooses columns that are not there")
         chosen = np.empty((len(features), len(self.union_)), dtype=np.float32)
         first = 0
         for block in (*words, dense):
-            begin, end = np.searchsorted(self.union_, [first, first + block.shape[1]])
-            columns = block[:, self.union_[begin:end] - first]
-            chosen[:, begin:end] = columns.toarray() if sparse.issparse(columns) else columns
+            here = (first <= self.union_) & (self.union_ < first + block.shape[1])
+            columns = block[:, self.union_[here] - first]
+            chosen[:, here] = columns.toarray() if sparse.issparse(columns) else columns
             first += block.shape[1]
         return chosen
 
