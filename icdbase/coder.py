@@ -359,7 +359,9 @@ class IcdCoder(BaseEstimator):
             Index of record ids; a column of tuples ``((code, probability), ...)``
             for each target, most probable first.  The probabilities of a single
             target are of the codes that exclude each other (the empty text is
-            "no code"), those of a multi target each of its own.
+            "no code"), those of a multi target each of its own.  What the most
+            probable code of a single target rules out (itself, the codes of its
+            exclusive group) is left out of the sets' lists, as in :meth:`predict`.
 
         Raises
         ------
@@ -368,29 +370,32 @@ class IcdCoder(BaseEstimator):
         """
         if k < 1:
             raise UsageError(f"k must be at least 1, got {k}")
-        tops = {}
-        for name, table in self.predict_proba(records).items():
+        probabilities, tops = self.predict_proba(records), {}
+        mains = list(self._most_probable(probabilities).values())
+        for target in self.task.targets:
+            table = probabilities[target.name]
             codes, p = table.columns.to_numpy(dtype=object), table.to_numpy()
+            if not target.is_single:
+                p = np.where(self._forbidden(table.columns, mains, len(p)), 0.0, p)
             order = np.argsort(-p, axis=1, kind="stable")[:, :k]
             listed = [
                 tuple((codes[column], float(p[row, column])) for column in columns if p[row, column] > 0)
                 for row, columns in enumerate(order)
             ]
-            tops[name] = pd.Series(listed, table.index, dtype=object)
+            tops[target.name] = pd.Series(listed, table.index, dtype=object)
         return pd.DataFrame(tops)
 
     def decode(self, probabilities: dict[str, pd.DataFrame]) -> pd.DataFrame:
         """Choose codes from what :meth:`predict_proba` returned."""
-        chosen = {}
-        for target in self._targets_in_order():
+        chosen = self._most_probable(probabilities)
+        taken = list(chosen.values())
+        for target in self.task.targets:
             p = probabilities[target.name]
             if target.is_single:
-                chosen[target.name] = p.columns.to_numpy()[p.to_numpy().argmax(axis=1)]
                 continue
             if not p.shape[1]:
                 chosen[target.name] = [()] * len(p)
                 continue
-            taken = [chosen[single.name] for single in self.task.targets if single.is_single]
             sets = decode(
                 p.to_numpy(),
                 rule=self.decoding,
@@ -407,6 +412,11 @@ class IcdCoder(BaseEstimator):
             found = pd.Series(chosen[target.name], index, dtype=object)
             columns[target.name] = found.where(found != NO_CODE, None) if target.is_single else found
         return pd.DataFrame(columns, index)
+
+    def _most_probable(self, probabilities: dict[str, pd.DataFrame]) -> dict[str, np.ndarray]:
+        """The code of each single target, record by record."""
+        singles = {target.name: probabilities[target.name] for target in self.task.targets if target.is_single}
+        return {name: p.columns.to_numpy()[p.to_numpy().argmax(axis=1)] for name, p in singles.items()}
 
     def _forbidden(self, codes, taken: list[np.ndarray], n_records: int) -> np.ndarray:
         """Codes that the main code rules out: itself, and its exclusive group."""

@@ -51,6 +51,18 @@ def test_probabilities(coder, held_out):
     assert others.to_numpy().min() >= 0 and others.to_numpy().max() <= 1
 
 
+def test_top_lists_leave_out_what_the_main_code_rules_out(coder, held_out):
+    p, top = coder.predict_proba(held_out)[OTHERS], coder.predict_top(held_out, len(CCL25.others.codes))
+    n_ruled_out = 0
+    for record, mains, others in top.itertuples():
+        main, group = mains[0][0], CCL25.exclusive_groups.get(mains[0][0], "no group")
+        ruled_out = {code for code in p if code == main or CCL25.exclusive_groups.get(code) == group}
+        row = p.loc[record]
+        assert dict(others) == row[(row > 0) & ~row.index.isin(ruled_out)].to_dict()
+        n_ruled_out += any(row[code] > 0 for code in ruled_out)
+    assert n_ruled_out > len(held_out) / 10
+
+
 def test_a_code_never_seen_has_no_probability_and_is_named(coder, train, held_out):
     seen = {code for listed in train[OTHERS] for code in listed}
     unseen = [code for code in CCL25.others.codes if code not in seen]
