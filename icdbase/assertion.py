@@ -37,6 +37,7 @@ FIELD_ROLES: Mapping[str, str] = MappingProxyType({
     "术前诊断": "diagnoses",
     "术中诊断": "diagnoses",
     "诊疗经过": "course",
+    "手术经过": "operation",
     "主诉": "complaint",
 })
 """What a field is for, by name.  A field that is not here has no role; that is no error."""

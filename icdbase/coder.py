@@ -22,7 +22,7 @@ from icdbase.errors import DataError, Problem, UsageError, did_you_mean
 from icdbase.features import Counts, FeatureBuilder, Features, count_records
 from icdbase.listed_codes import ListedCodes
 from icdbase.records import check_frame
-from icdbase.tasks import CCL25, Target
+from icdbase.tasks import CCL25, Target, is_operation_code
 from icdbase.values import shown_id
 
 __all__ = ["SETTINGS", "IcdCoder"]
@@ -57,7 +57,8 @@ class IcdCoder(BaseEstimator):
         Codes of an open set that fewer training records carry are not learned.
     listed_codes : bool
         Predict a code of an open set that was not learned where a listed
-        diagnosis fits its name; see :class:`icdbase.listed_codes.ListedCodes`.
+        diagnosis, or an operation that the record tells, fits its name; see
+        :class:`icdbase.listed_codes.ListedCodes`.
     min_df : int
         Words and concepts in fewer training records are dropped.
     concept_tables : sequence of paths
@@ -101,7 +102,7 @@ class IcdCoder(BaseEstimator):
     models_ : dict of target name to fitted classifier
         None for a multi target without any code in training.
     listed_ : dict of target name to ListedCodes
-        For open sets with known names.
+        For open sets with known names, and single targets that are operations.
     codes_ : dict of target name to array of str
         The codes that can be predicted, columns of :meth:`predict_proba`; the
         empty text stands for "no code" of a single target that may be empty.
@@ -274,10 +275,14 @@ class IcdCoder(BaseEstimator):
     def _fit_listed(self, counts: Counts):
         self.listed_ = {}
         for target in self.task.targets:
-            named = tuple(code for code in self.task.known_codes.get(target.name, ()) if code in self.task.code_names)
-            if self.listed_codes and named and not (target.is_single or target.codes):
-                listed = ListedCodes(codes=named, fields=self.features_.fields_)
-                self.listed_[target.name] = listed.fit(counts, counts.labels[target.name])
+            named = [code for code in self.task.known_codes.get(target.name, ()) if code in self.task.code_names]
+            given = counts.labels[target.name]
+            if target.is_single:  # which listed diagnosis is the main one is told by no name
+                named = [code for code in named if counts.operations and is_operation_code(code)]
+                given = given.map(lambda code: (code,) if code else ())
+            if self.listed_codes and named and not target.codes:
+                listed = ListedCodes(codes=tuple(named), fields=self.features_.fields_)
+                self.listed_[target.name] = listed.fit(counts, given)
 
     def _remember_codes(self, target: Target, seen, codes=None):
         self.codes_[target.name] = np.array(seen if codes is None else codes, dtype=str)
@@ -300,7 +305,7 @@ class IcdCoder(BaseEstimator):
         dict of target name to pandas.DataFrame
             Index of record ids, a column per code.  A candidate code without a
             training record has probability zero; see ``unseen_codes_``.  Codes
-            of an open set that were not learned but are listed by name in one
+            of an open set that were not learned but are said by name in one
             of the records stand behind the others.
         """
         check_is_fitted(self)
@@ -324,13 +329,19 @@ class IcdCoder(BaseEstimator):
         return {target.name: probabilities[target.name] for target in self.task.targets}
 
     def _with_listed(self, target: Target, learned: pd.DataFrame, counts: Counts) -> pd.DataFrame:
-        """Add the codes that no model knows and a record lists by name."""
+        """Add the codes that no model knows and a record says by name."""
         if target.name not in self.listed_:
             return learned
         listed = self.listed_[target.name]
         p = listed.transform(counts)
         new = p.any(axis=0) & ~np.isin(listed.codes, learned.columns.to_numpy(dtype=str))
-        return learned.join(pd.DataFrame(p[:, new], learned.index, np.array(listed.codes)[new])) if new.any() else learned
+        if not new.any():
+            return learned
+        p = p[:, new]
+        if target.is_single:  # codes exclude each other: the named ones take their share from the learned
+            p /= np.maximum(p.sum(axis=1, keepdims=True), 1.0)
+            learned = learned * (1.0 - p.sum(axis=1, keepdims=True))
+        return learned.join(pd.DataFrame(p, learned.index, np.array(listed.codes)[new]))
 
     def predict(self, records) -> pd.DataFrame:
         """Return the codes of each record.

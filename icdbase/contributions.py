@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 import numpy as np
-import pandas as pd
 
 from icdbase.classifiers import MainCodeClassifier, OtherCodesClassifier
 from icdbase.coder import IcdCoder
@@ -29,16 +28,15 @@ class Contributions:
         Fitted.
     features : Features
         Of one record.
-    probabilities : mapping of target name to pandas.DataFrame
-        What the coder's ``predict_proba`` says of it.
     """
 
-    def __init__(self, coder: IcdCoder, features: Features, probabilities: Mapping[str, pd.DataFrame]):
+    def __init__(self, coder: IcdCoder, features: Features):
         self.coder, self.features = coder, features
         self._of_model: dict[int, tuple[np.ndarray, np.ndarray]] = {}
         sparse, dense = feature_keys(coder.features_, coder.task)
         singles = [target.name for target in coder.task.targets if target.is_single]
-        self.context = coder._context([probabilities[name].to_numpy() for name in singles])
+        # As the models say it: codes known by name only are no part of it.
+        self.context = coder._context([coder.models_[name].predict_proba(features) for name in singles])
         self.context_keys = [] if self.context is None else [
             Key("context", f"{name}={code}") for name in singles for code in coder.codes_[name]
         ]

@@ -22,7 +22,7 @@ from icdbase.grades import read_grades
 from icdbase.tasks import Task
 from icdbase.text import normalize
 
-__all__ = ["DiagnosisLinker", "Item", "Link", "is_diagnosis_list", "split_diagnoses"]
+__all__ = ["DiagnosisLinker", "Item", "Link", "NameLikeness", "is_diagnosis_list", "split_diagnoses"]
 
 MIN_SIMILARITY = 0.3
 """Below this, shared characters (性, 病, 功能) say nothing."""
@@ -130,6 +130,45 @@ def is_diagnosis_list(field: str, task: Task) -> bool:
     return FIELD_ROLES.get(task.reads_like.get(field, field)) == "diagnoses"
 
 
+class NameLikeness:
+    """How like an item is to each of some names, by their characters.
+
+    Parameters
+    ----------
+    names : sequence of str
+
+    Examples
+    --------
+    >>> NameLikeness(["胃息肉", "脑梗死"]).find("胃部息肉")[0][0]
+    0
+    """
+
+    def __init__(self, names: Sequence[str]):
+        self.lengths = [len(name) for name in names]
+        self._names = [normalize(name) for name in names]
+
+    @cached_property
+    def _vectors(self):
+        """Vectoriser and matrix (n_ngrams, n_names)."""
+        vectoriser = TfidfVectorizer(analyzer="char", ngram_range=(1, 3), sublinear_tf=True, dtype=np.float32)
+        return (vectoriser, vectoriser.fit_transform(self._names).T.tocsc()) if any(self._names) else (None, None)
+
+    def find(self, item: str) -> list[tuple[int, float]]:
+        """Return (position of the name, likeness in (0, 1]) for names that are like the item."""
+        vectoriser, names = self._vectors
+        if vectoriser is None or len(item) * MIN_SIMILARITY**2 > max(self.lengths):
+            return []  # too long to be like any name
+        likeness = (vectoriser.transform([item]) @ names).tocoo()
+        found = []
+        for position, score in zip(likeness.col.tolist(), likeness.data, strict=True):
+            # The vectoriser does not know foreign n-grams: 脑梗死个人史 must not be all of 脑梗死.
+            lengths = sorted((len(item), self.lengths[position]))
+            alike = min(float(score), 1.0) * (lengths[0] / lengths[1]) ** 0.5
+            if alike >= MIN_SIMILARITY:
+                found.append((position, alike))
+        return found
+
+
 class DiagnosisLinker:
     """Link the items of a diagnosis list to the codes of a task.
 
@@ -199,15 +238,8 @@ class DiagnosisLinker:
         return {code: position for position, code in enumerate(self.codes)}
 
     @cached_property
-    def _names(self):
-        """Vectoriser and matrix (n_codes, n_ngrams) of the standard names."""
-        names = [normalize(self.task.code_names[code]) for code in self.codes]
-        vectoriser = TfidfVectorizer(analyzer="char", ngram_range=(1, 3), sublinear_tf=True, dtype=np.float32)
-        return (vectoriser, vectoriser.fit_transform(names).T.tocsc()) if any(names) else (None, None)
-
-    @cached_property
-    def _longest_name(self) -> int:
-        return max(map(len, self.task.code_names.values()))
+    def _names(self) -> NameLikeness:
+        return NameLikeness([self.task.code_names[code] for code in self.codes])
 
     @cached_property
     def _graded_codes(self) -> dict[str, dict[str, int]]:
@@ -264,15 +296,4 @@ class DiagnosisLinker:
         return links
 
     def _by_name(self, item: str) -> list[Link]:
-        vectoriser, names = self._names
-        if vectoriser is None or len(item) * MIN_SIMILARITY**2 > self._longest_name:
-            return []  # too long to be like any name
-        likeness = (vectoriser.transform([item]) @ names).tocoo()
-        links = []
-        for column, score in zip(likeness.col, likeness.data, strict=True):
-            # The vectoriser does not know foreign n-grams: 脑梗死个人史 must not be all of 脑梗死.
-            lengths = sorted((len(item), len(self.task.code_names[self.codes[column]])))
-            alike = min(float(score), 1.0) * (lengths[0] / lengths[1]) ** 0.5
-            if alike >= MIN_SIMILARITY:
-                links.append(Link(self.codes[column], alike, "name"))
-        return links
+        return [Link(self.codes[position], alike, "name") for position, alike in self._names.find(item)]

@@ -208,14 +208,14 @@ def explain(coder: IcdCoder, record, codes: Iterable[str] | None = None, *, n_ne
         places = read_places(
             texts, coder.task, engine=coder.engine, concept_tables=coder.concept_tables, tokenizer=coder.tokenizer
         )
-        parts = Contributions(coder, features, probabilities)
+        parts = Contributions(coder, features)
         told = []
         for target, code in wanted:
             if code in coder.codes_[target]:
                 margin, contributions = parts.of(target, code)
             else:  # known by name only
                 margin = float(logit(probabilities[target].iloc[0][code]))
-                keys = [key for key in places.spans if key.kind == "listed diagnosis" and key.name == code]
+                keys = [key for key in places.spans if key.kind in ("listed diagnosis", "named operation") and key.name == code]
                 contributions = {key: margin / len(keys) for key in keys}
             evidence, unplaced = _placed(contributions, places, texts)
             told.append(CodeExplanation(

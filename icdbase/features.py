@@ -30,6 +30,7 @@ from icdbase.diagnosis_list import DiagnosisLinker
 from icdbase.errors import ModelError, UsageError, did_you_mean
 from icdbase.matching import mark_edges
 from icdbase.measurements import MEASUREMENTS, find_numbers
+from icdbase.operations import OperationFinder
 from icdbase.summaries import summary_matrix
 from icdbase.tally import NumberRows, Numbers, SparseRows, join, stack
 from icdbase.tasks import BLOCKS, Task
@@ -68,6 +69,9 @@ class Counts:
         The measurements of each record.
     listed : mapping of field to CSR matrix (n_records, n_codes)
         How well an item of a diagnosis list fits each code's name, in [0, 1].
+    operations : mapping of field to CSR matrix (n_records, n_codes)
+        How well an operation that the text tells fits each code's name; see
+        :meth:`icdbase.operations.OperationFinder.find`.
     """
 
     task: Task
@@ -79,6 +83,7 @@ class Counts:
     mentions: Mapping[str, sparse.csr_matrix]
     found: Numbers
     listed: Mapping[str, sparse.csr_matrix]
+    operations: Mapping[str, sparse.csr_matrix]
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -93,6 +98,7 @@ class Counts:
             mentions={field: counts[rows] for field, counts in self.mentions.items()},
             found=self.found.take(rows),
             listed={field: scores[rows] for field, scores in self.listed.items()},
+            operations={field: scores[rows] for field, scores in self.operations.items()},
         )
 
 
@@ -147,26 +153,30 @@ def _joined(parts: Sequence[Counts], labels: pd.DataFrame) -> Counts:
     number: dict[str, int] = {}
     columns = [np.array([number.setdefault(term, len(number)) for term in part.terms], dtype=int) for part in parts]
     first = parts[0]
+    linked = {
+        name: {field: sparse.vstack([getattr(part, name)[field] for part in parts], format="csr") for field in fields}
+        for name, fields in (("mentions", first.mentions), ("listed", first.listed), ("operations", first.operations))
+    }
     return replace(
         first,
         labels=labels,
         terms=np.array(list(number), dtype=object),
         words={name: stack([part.words[name] for part in parts], columns, len(number)) for name in first.words},
-        mentions={name: sparse.vstack([part.mentions[name] for part in parts], format="csr") for name in first.mentions},
         found=join([part.found for part in parts]),
-        listed={name: sparse.vstack([part.listed[name] for part in parts], format="csr") for name in first.listed},
+        **linked,
     )
 
 
 def _count(records: pd.DataFrame, task: Task, *, engine: str, concept_tables, tokenizer: str | None) -> Counts:
     cutter = Tokenizer(user_words(task), kind=tokenizer or task.tokenizer, engine=engine)
-    spotter, linker = readers(task, concept_tables)
+    spotter, linker, finder = readers(task, concept_tables)
     vocabulary: defaultdict[str, int] = defaultdict()
     vocabulary.default_factory = vocabulary.__len__  # a new token gets the next number
     number, n_statuses = vocabulary.__getitem__, len(STATUSES)
     words = {field: SparseRows() for field in task.text_fields}
     mentions = {field: SparseRows() for field in task.text_fields}
     listed = {field: SparseRows() for field in linker.fields}
+    operations = {field: SparseRows() for field in finder.fields}
     found = NumberRows(task.text_fields)
     likes = tuple(task.reads_like.get(field, field) for field in task.text_fields)
     progress.report("reading records", 0, len(records))
@@ -182,6 +192,8 @@ def _count(records: pd.DataFrame, task: Task, *, engine: str, concept_tables, to
         for name, text in zip(names, texts, strict=True):
             if name in listed:
                 listed[name].add(*linker.scores(text))
+            elif name in operations:
+                operations[name].add(*finder.scores(text))
         for start in range(0, len(texts), len(task.text_fields)):
             one = slice(start, start + len(task.text_fields))
             found.add(zip(task.text_fields, map(find_numbers, texts[one], roles[one], marked[one]), strict=True))
@@ -196,19 +208,20 @@ def _count(records: pd.DataFrame, task: Task, *, engine: str, concept_tables, to
         mentions={name: rows.matrix(n_statuses * len(spotter.names)) for name, rows in mentions.items()},
         found=found.numbers(),
         listed={name: rows.matrix(len(linker.codes)) for name, rows in listed.items()},
+        operations={name: rows.matrix(len(linker.codes)) for name, rows in operations.items()},
     )
 
 
-def readers(task: Task, concept_tables: Sequence[str] = ()) -> tuple[ConceptSpotter, DiagnosisLinker]:
-    """Return who spots the concepts and who links the listed diagnoses, built once a process."""
+def readers(task: Task, concept_tables: Sequence[str] = ()) -> tuple[ConceptSpotter, DiagnosisLinker, OperationFinder]:
+    """Return who spots concepts, links listed diagnoses and finds operations, built once a process."""
     return _readers(task, tuple((str(path), _time_of_change(path)) for path in concept_tables))
 
 
 @lru_cache(maxsize=4)
-def _readers(task: Task, tables: tuple[tuple[str, int], ...]) -> tuple[ConceptSpotter, DiagnosisLinker]:
+def _readers(task: Task, tables: tuple[tuple[str, int], ...]) -> tuple:
     """Build automaton and linker once; an edited table (path, time of change) is read anew."""
     spotter = ConceptSpotter(load_concepts([path for path, _ in tables]))
-    return spotter, DiagnosisLinker(task, spotter)
+    return spotter, DiagnosisLinker(task, spotter), OperationFinder(task)
 
 
 def _time_of_change(path) -> int:

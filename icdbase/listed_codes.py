@@ -1,9 +1,10 @@
-"""Codes known by name only: predicted where the record lists their name.
+"""Codes known by name only: predicted where the record says their name.
 
 In an open set of codes most are rare, and some that a new record needs were in
 no training record.  How far a listed diagnosis may be trusted can be learned
 all the same, from the codes that were: how often is a code given whose
-standard name an item of a diagnosis list fits so well?
+standard name an item of a diagnosis list fits so well, or an operation that
+the record tells, as the first one or later on?
 """
 
 from __future__ import annotations
@@ -13,18 +14,25 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import sparse
 from sklearn.base import BaseEstimator
+from sklearn.isotonic import IsotonicRegression
 from sklearn.utils.validation import check_is_fitted
 
 from icdbase.features import Counts
+from icdbase.operations import FIRST
 
-__all__ = ["ListedCodes"]
+__all__ = ["N_SHARES", "ListedCodes"]
 
 EDGES = (0.5, 0.7, 0.85, 0.97)
 """Where the fit of an item to a name is cut into classes; the last is as good as literal."""
 
+_N_CLASSES = len(EDGES) + 1
+
+N_SHARES = 3 * _N_CLASSES
+"""Shares that are learned: by class of fit, for lists, later operations and the first operation."""
+
 
 class ListedCodes(BaseEstimator):
-    """Probability of a code, given how well a listed diagnosis fits its name.
+    """Probability of a code, given how well a listed diagnosis or an operation fits its name.
 
     Parameters
     ----------
@@ -35,8 +43,9 @@ class ListedCodes(BaseEstimator):
 
     Attributes
     ----------
-    p_ : array of shape (len(EDGES) + 1,)
-        Share of the listed names, by class of fit, whose code was given.
+    p_ : array of shape (N_SHARES,)
+        Share of the names, by class of fit, whose code was given: names in a
+        list, names of a later operation, names of the operation told first.
 
     Examples
     --------
@@ -59,31 +68,55 @@ class ListedCodes(BaseEstimator):
 
     def fit(self, counts: Counts, given: Sequence[Sequence[str]]) -> ListedCodes:
         """Learn from training records and the codes that they were given."""
-        fit = self._fit_to_names(counts).tocoo()
+        evidence = self._evidence(counts).tocoo()
         column = {code: position for position, code in enumerate(self.codes)}
         true = {(row, column[code]) for row, listed in enumerate(given) for code in listed if code in column}
-        hits = np.fromiter(((row, code) in true for row, code in zip(fit.row, fit.col, strict=True)), float, fit.nnz)
-        classes = np.searchsorted(EDGES, fit.data, side="right")
-        n_classes = len(EDGES) + 1
-        # One hit and one miss beforehand: a class that was never met says nothing either way.
-        met = np.bincount(classes, minlength=n_classes)
-        self.p_ = (np.bincount(classes, hits, minlength=n_classes) + 1) / (met + 2)
-        self.p_[met == 0] = 0.0
+        places = zip(evidence.row.tolist(), evidence.col.tolist(), strict=True)
+        hits = np.fromiter((place in true for place in places), float, evidence.nnz)
+        met = np.bincount(evidence.data - 1, minlength=N_SHARES)
+        hit = np.bincount(evidence.data - 1, hits, minlength=N_SHARES)
+        kinds = zip(np.split(hit, 3), np.split(met, 3), strict=True)
+        self.p_ = np.concatenate([_rising_shares(hit, met) for hit, met in kinds])
         return self
 
     def transform(self, counts: Counts) -> np.ndarray:
-        """Return probabilities (n_records, n_codes); zero where nothing is listed."""
+        """Return probabilities (n_records, n_codes); zero where nothing is said."""
         check_is_fitted(self)
-        fit = self._fit_to_names(counts)
-        fit.data = self.p_[np.searchsorted(EDGES, fit.data, side="right")]
-        return fit.toarray()
+        evidence = self._evidence(counts)
+        return sparse.csr_matrix((self.p_[evidence.data - 1], evidence.indices, evidence.indptr), evidence.shape).toarray()
 
-    def _fit_to_names(self, counts: Counts) -> sparse.csr_matrix:
-        """How well the best item of any list fits each code's name (n_records, n_codes)."""
+    def _evidence(self, counts: Counts) -> sparse.csr_matrix:
+        """The best that is said for each code (n_records, n_codes): 1 + its class, operations above lists."""
         position = {code: place for place, code in enumerate(counts.task.code_names)}
         columns = [position[code] for code in self.codes]
-        best = sparse.csr_matrix((len(counts), len(columns)), dtype=np.float64)
-        for field, scores in counts.listed.items():
-            if field in self.fields:
-                best = best.maximum(scores[:, columns].astype(np.float64))
-        return sparse.csr_matrix(best)
+        best = sparse.csr_matrix((len(counts), len(columns)), dtype=np.int64)
+        for said, is_told in ((counts.listed, False), (counts.operations, True)):
+            for field, scores in said.items():
+                if field in self.fields:
+                    scores = scores[:, columns]
+                    classes = sparse.csr_matrix((_classes(scores.data, is_told), scores.indices, scores.indptr), best.shape)
+                    best = sparse.csr_matrix(best.maximum(classes))
+        return best
+
+
+def _rising_shares(hit: np.ndarray, met: np.ndarray) -> np.ndarray:
+    """Share of hits by class of fit; a better fit never says less than a worse one.
+
+    A class that was never met says what the best below it says, or nothing.
+
+    >>> _rising_shares(np.array([0, 3, 0, 5, 0]), np.array([0, 8, 0, 8, 3])).round(3).tolist()
+    [0.0, 0.4, 0.4, 0.491, 0.491]
+    """
+    shares, known = np.zeros(len(met)), np.flatnonzero(met)
+    if len(known):
+        # One hit and one miss beforehand.
+        smoothed = (hit[known] + 1) / (met[known] + 2)
+        shares[known] = IsotonicRegression().fit_transform(known, smoothed, sample_weight=met[known])
+    return np.maximum.accumulate(shares)
+
+
+def _classes(scores: np.ndarray, is_told: bool) -> np.ndarray:
+    """1 + the class of each score; of an operation told first it is above one."""
+    scores = scores.astype(np.float64)
+    first = is_told & (scores > FIRST)
+    return 1 + np.searchsorted(EDGES, scores - FIRST * first, side="right") + _N_CLASSES * (int(is_told) + first)

@@ -2,7 +2,7 @@
 
 What :mod:`icdbase.features` counts is read once more here with its places: a
 word is every occurrence of the token, a concept its mentions, a number the
-words that tell it, a listed diagnosis its item.
+words that tell it, a listed diagnosis its item, an operation its name.
 """
 
 from __future__ import annotations
@@ -179,7 +179,7 @@ def read_places(
     """
     collected: dict[Key, list[Span]] = {}
     mentions, folded, maps = {}, {}, {}
-    spotter, linker = readers(task, concept_tables)
+    spotter, linker, finder = readers(task, concept_tables)
     spoken = spotter.spoken_codes(task.code_names)
     cutter = Tokenizer(user_words(task), kind=tokenizer or task.tokenizer, engine=engine)
     for field, text in texts.items():
@@ -202,6 +202,9 @@ def read_places(
             for code, items in _best_items(linker, folded[field]).items():
                 spans = [original.span(item.start, item.end) for item in items]
                 collected[Key("listed diagnosis", code, f"@{field}")] = spans
+        elif field in finder.fields:
+            for item, code, _ in finder.find(folded[field]):
+                collected.setdefault(Key("named operation", code, f"@{field}"), []).append(original.span(item.start, item.end))
     for name, found in _measured(find_measurements(folded, task.reads_like)).items():
         collected[Key("measurement", name)] = [maps[item.field].span(item.start, item.end) for item in found]
     spans = {key: tuple(dict.fromkeys(listed)) for key, listed in collected.items()}

@@ -30,6 +30,7 @@ from icdbase.errors import DataError, ModelError, PrivacyWarning, UsageError, Ve
 from icdbase.files import atomic_write
 from icdbase.learners import ClassTrees, CodeLogits
 from icdbase.linear import ClassLogits, ClassRidge
+from icdbase.listed_codes import N_SHARES
 from icdbase.modelfile import check_model_file
 from icdbase.tasks import Target, Task
 
@@ -284,6 +285,8 @@ def _try_out(coder: IcdCoder, card: Mapping) -> None:
         if model is None and not len(coder.codes_[target]):
             continue  # a set of codes that was empty in every training record
         _check_shapes(model, len(coder.codes_[target]))
+    if any(listed.p_.shape != (N_SHARES,) for listed in coder.listed_.values()):
+        raise ModelError(_MISFIT)
     if coder.features_.tfidf_.idf_.shape != coder.features_.terms_.shape:
         raise ModelError(_MISFIT)
     record = pd.DataFrame({coder.task.id_field: ["1"], **dict.fromkeys(coder.task.text_fields, "")})

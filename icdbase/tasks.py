@@ -221,6 +221,15 @@ def is_code_shaped(code: str) -> bool:
     return _CODE_SHAPE.fullmatch(code) is not None
 
 
+def is_operation_code(code: str) -> bool:
+    """Whether a canonical code is an operation's: ICD-9-CM-3 begins with two digits.
+
+    >>> is_operation_code("74.1x01"), is_operation_code("I10.x00x032")
+    (True, False)
+    """
+    return re.match(r"\d{2}\.", code) is not None
+
+
 def _read_code_table(filename: str):
     """Read ``target,code,name`` and, where known, ``exclusive_group,train_count`` rows of a packaged table."""
     codes, names, groups, counts = {}, {}, {}, {}

@@ -17,7 +17,7 @@ ORDER = [
     "filetext", "tables", "rows", "streams", "values", "findings", "records", "batches",
     "predictions", "submissions", "toplists", "proposals",
     "text", "taskfile", "matching", "assertion", "concepts",
-    "analytes", "grades", "durations", "pressures", "vessels", "cardiac", "measurements", "summaries", "diagnosis_list", "tally",
+    "analytes", "grades", "durations", "pressures", "vessels", "cardiac", "measurements", "summaries", "diagnosis_list", "operations", "tally",
     "features",
     "listed_codes", "calibration", "boosters", "learners", "linear", "classifiers", "decoding", "coder",
     "statistics", "pairing", "scoring", "baselines", "modelfile", "store", "bulk", "report",

@@ -58,14 +58,17 @@ def _table(name: str) -> list[dict]:
 
 
 def code_names() -> list[dict]:
-    """Return target, code and name of all that the departments may code besides the main codes.
+    """Return target, code and name of all that the departments may code besides the main diagnoses.
 
     >>> code_names()[0]
     {'target': '其他诊断编码', 'code': 'I10.x00x002', 'name': '高血压'}
     """
     diagnoses = [{"target": OTHERS, "code": row["code"], "name": row["name"]} for row in _table("ward_diagnoses.csv")]
     listed = _table("ward_operations.csv")
-    return diagnoses + [{"target": OPERATIONS, "code": row["code"], "name": row["name"]} for row in listed]
+    operations = [
+        {"target": target, "code": row["code"], "name": row["name"]} for target in (OPERATION, OPERATIONS) for row in listed
+    ]
+    return diagnoses + operations
 
 
 def iter_ward_records(n: int, random_state: int = 0, *, start: int = 0) -> Iterator[dict]:
