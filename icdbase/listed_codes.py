@@ -25,6 +25,9 @@ __all__ = ["N_SHARES", "ListedCodes"]
 EDGES = (0.5, 0.7, 0.85, 0.97)
 """Where the fit of an item to a name is cut into classes; the last is as good as literal."""
 
+TRUST = 4
+"""How many names of codes never seen before weigh as much as what the codes that were seen tell."""
+
 _N_CLASSES = len(EDGES) + 1
 
 N_SHARES = 3 * _N_CLASSES
@@ -59,7 +62,7 @@ class ListedCodes(BaseEstimator):
     >>> listed = listed.fit(counts, [("K76.000",), ("K76.807",), ("K76.000",)])
     >>> p = listed.transform(counts)
     >>> p[0].round(2).tolist()
-    [0.67, 0.0, 0.67]
+    [0.61, 0.0, 0.61]
     """
 
     def __init__(self, *, codes: Sequence[str], fields: Sequence[str]):
@@ -71,12 +74,16 @@ class ListedCodes(BaseEstimator):
         evidence = self._evidence(counts).tocoo()
         column = {code: position for position, code in enumerate(self.codes)}
         true = {(row, column[code]) for row, listed in enumerate(given) for code in listed if code in column}
+        n_given = np.bincount([code for _, code in true], minlength=len(self.codes))
         places = zip(evidence.row.tolist(), evidence.col.tolist(), strict=True)
-        hits = np.fromiter((place in true for place in places), float, evidence.nnz)
-        met = np.bincount(evidence.data - 1, minlength=N_SHARES)
-        hit = np.bincount(evidence.data - 1, hits, minlength=N_SHARES)
-        kinds = zip(np.split(hit, 3), np.split(met, 3), strict=True)
-        self.p_ = np.concatenate([_rising_shares(hit, met) for hit, met in kinds])
+        hits = np.fromiter((place in true for place in places), bool, evidence.nnz)
+        # Codes that without this record were never seen: what a code without a model is to a new record.
+        fresh = n_given[evidence.col] - hits == 0
+        tallies = [
+            np.bincount(evidence.data[rows] - 1, minlength=N_SHARES).reshape(3, _N_CLASSES)
+            for rows in (hits, slice(None), hits & fresh, fresh)
+        ]
+        self.p_ = np.concatenate([_rising_shares(*tally) for tally in zip(*tallies, strict=True)])
         return self
 
     def transform(self, counts: Counts) -> np.ndarray:
@@ -99,19 +106,26 @@ class ListedCodes(BaseEstimator):
         return best
 
 
-def _rising_shares(hit: np.ndarray, met: np.ndarray) -> np.ndarray:
+def _rising_shares(hit, met, fresh_hit, fresh_met) -> np.ndarray:
     """Share of hits by class of fit; a better fit never says less than a worse one.
 
-    A class that was never met says what the best below it says, or nothing.
+    The share among codes that were never seen before, drawn to that among all
+    codes where such were hardly met.  A class that was never met says what the
+    best below it says, or nothing.
 
-    >>> _rising_shares(np.array([0, 3, 0, 5, 0]), np.array([0, 8, 0, 8, 3])).round(3).tolist()
-    [0.0, 0.4, 0.4, 0.491, 0.491]
+    >>> hit, met, none = np.array([0, 3, 0, 5, 0]), np.array([0, 8, 0, 8, 3]), np.zeros(5)
+    >>> _rising_shares(hit, met, none, none).round(3).tolist()
+    [0.0, 0.4, 0.4, 0.4, 0.4]
+    >>> _rising_shares(hit, met, none, np.array([0, 8, 0, 0, 0])).round(3).tolist()
+    [0.0, 0.133, 0.133, 0.4, 0.4]
     """
     shares, known = np.zeros(len(met)), np.flatnonzero(met)
     if len(known):
         # One hit and one miss beforehand.
-        smoothed = (hit[known] + 1) / (met[known] + 2)
-        shares[known] = IsotonicRegression().fit_transform(known, smoothed, sample_weight=met[known])
+        among_all = (hit[known] + 1) / (met[known] + 2)
+        weight = fresh_met[known] + TRUST
+        fresh = (fresh_hit[known] + TRUST * among_all) / weight
+        shares[known] = IsotonicRegression().fit_transform(known, fresh, sample_weight=weight)
     return np.maximum.accumulate(shares)
 
 
