@@ -82,8 +82,7 @@ def main():
             given, predicted, both = sum(each[name, option][0] for each in rounds)
             told = np.mean([each[name, option][1] for each in rounds])
             shares = [f"{both / n:.2f}" if n else "" for n in (given, predicted)]
-            if any(each[name, way][0].any() for each in rounds for way in ("with", "without")):
-                rows.append([str(seed), name, option, str(given), str(predicted), str(both), *shares, f"{told:.3f}"])
+            rows.append([str(seed), name, option, str(given), str(predicted), str(both), *shares, f"{told:.3f}"])
     print(table(COLUMNS, rows))
 
 
