@@ -44,7 +44,7 @@ PATTERNS = (
 
 def passes():
     """Return what icdbase does with a text: name to function of an original text."""
-    spotter, linker = readers(CCL25)
+    spotter, linker, *_ = readers(CCL25)
     tokenizer = Tokenizer(user_words(CCL25))
     return {
         "normalize": lambda raw, text: normalize(raw),

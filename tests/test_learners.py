@@ -16,11 +16,15 @@ from icdbase.learners import BoostedTrees, TellingColumns, correlation
 DRAW = np.random.default_rng(0)
 
 
+def some_sparse(n_records, n_columns, density, dtype):
+    return sparse.csr_matrix(np.maximum(DRAW.random((n_records, n_columns)) - (1 - density), 0).astype(dtype))
+
+
 def some_features(n_records, n_columns, density=0.2):
     blocks = {
-        "words": sparse.random(n_records, n_columns, density, "csr", np.float32, rng=1),
+        "words": some_sparse(n_records, n_columns, density, np.float32),
         "numbers": DRAW.normal(size=(n_records, 3)).astype(np.float32),
-        "listed": sparse.random(n_records, 5, 0.3, "csr", np.float64, rng=2),
+        "listed": some_sparse(n_records, 5, 0.3, np.float64),
     }
     return Features(blocks, {name: np.array([str(i) for i in range(b.shape[1])]) for name, b in blocks.items()})
 
