@@ -31,7 +31,7 @@ def test_interval_matches_the_record_by_record_bootstrap():
 def test_interval_matches_scipy():
     values = np.random.default_rng(3).random(100)
     oracle = stats.bootstrap(
-        (values,), np.mean, n_resamples=20_000, confidence_level=0.9, method="percentile", rng=4
+        (values,), np.mean, n_resamples=20_000, confidence_level=0.9, method="percentile", random_state=4
     ).confidence_interval
     ours = bootstrap_interval(values, n_bootstrap=20_000, confidence=0.9)
     assert ours == pytest.approx((oracle.low, oracle.high), abs=0.003)
@@ -98,7 +98,7 @@ def test_randomisation_matches_scipy():
     rng = np.random.default_rng(8)
     a, b = rng.random(30), rng.random(30) - 0.1
     oracle = stats.permutation_test(
-        (a, b), lambda x, y: np.mean(x - y), permutation_type="samples", n_resamples=20_000, rng=9
+        (a, b), lambda x, y: np.mean(x - y), permutation_type="samples", n_resamples=20_000, random_state=9
     )
     assert approximate_randomisation(a, b, n_permutations=20_000) == pytest.approx(oracle.pvalue, abs=0.015)
 
