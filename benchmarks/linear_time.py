@@ -21,7 +21,7 @@ from icdbase.concepts import load_concepts
 from icdbase.features import readers
 from icdbase.measurements import _matcher, find_measurements
 from icdbase.places import read_places
-from icdbase.tasks import CCL25
+from icdbase.tasks import CCL25, CCL26
 from icdbase.text import Tokenizer, normalize, normalize_with_offsets, user_words
 
 FIELD = "入院诊断"
@@ -39,12 +39,14 @@ PATTERNS = (
     "1.高血压", "1.", "2.", "1、", "(1)", "(高血压)", "(", ")", ";", ",", "\n", "  ", "高血压,", "否认,高血压", "高血压?", "高血压或",
     "颈动脉,斑块", "斑块颈动脉", "i-", "iii", "iii级", "三级", "***", "xxx", "××*", "* ", "Ⅲ", "Ａ", "①", "1", "a", "a1", "的", "血",
     "\t", "\r", " \n", "。", "/", "1/", "_x000D_", "😀", "\u3000", "ﬁ", "½", "<", "父亲", "无", "待排",
+    "手术名称:", "行", "改行胆囊切除术", "胆囊切除术+", "术后", "行a", "手术名称:胆囊切除术",
 )  # fmt: skip
 
 
 def passes():
     """Return what icdbase does with a text: name to function of an original text."""
-    spotter, linker, *_ = readers(CCL25)
+    spotter, linker, _ = readers(CCL25)
+    _, _, finder = readers(CCL26)  # of operations, which CCL25 has not
     tokenizer = Tokenizer(user_words(CCL25))
     return {
         "normalize": lambda raw, text: normalize(raw),
@@ -53,6 +55,7 @@ def passes():
         "concepts": lambda raw, text: assert_status(text, spotter.spot(text), FIELD),
         "diagnosis list": lambda raw, text: linker.scores(text),
         "measurements": lambda raw, text: find_measurements({FIELD: text}),
+        "operations": lambda raw, text: finder.scores(text),
         "places": lambda raw, text: read_places({FIELD: raw}, CCL25),
     }
 
