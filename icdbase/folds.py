@@ -105,8 +105,8 @@ def nested_order(main_codes: Sequence, random_state) -> np.ndarray:
     Examples
     --------
     >>> order = nested_order(["I20.000"] * 6 + ["I48.x01"] * 2, 0)
-    >>> sorted(order[:4] >= 6)
-    [np.False_, np.False_, np.False_, np.True_]
+    >>> sorted((order[:4] >= 6).tolist())
+    [False, False, False, True]
     """
     _, codes = np.unique(np.asarray(main_codes, dtype=str), return_inverse=True)
     shuffled = np.random.default_rng(random_state).permutation(len(codes))
