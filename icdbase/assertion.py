@@ -21,9 +21,10 @@ from importlib import resources
 from types import MappingProxyType
 
 from icdbase.matching import PhraseMatcher, expand
+from icdbase.tasks import Task
 from icdbase.text import normalize
 
-__all__ = ["FIELD_ROLES", "STATUSES", "Rule", "assert_status", "load_rules"]
+__all__ = ["FIELD_ROLES", "STATUSES", "Rule", "assert_status", "has_role", "load_rules"]
 
 STATUSES = ("present", "negated", "uncertain", "historical", "family", "resolved")
 
@@ -41,6 +42,12 @@ FIELD_ROLES: Mapping[str, str] = MappingProxyType({
     "主诉": "complaint",
 })
 """What a field is for, by name.  A field that is not here has no role; that is no error."""
+
+
+def has_role(field: str, role: str, task: Task) -> bool:
+    """Whether a field of the task is for what ``role`` says, by its own name or by that of the field it reads like."""
+    return FIELD_ROLES.get(task.reads_like.get(field, field)) == role
+
 
 EFFECTS = (*STATUSES[1:], "end", "now", "patient", "none")
 DIRECTIONS = ("forward", "backward", "either", "after")

@@ -9,20 +9,20 @@ TF-IDF weighted character n-grams, as is usual for linking short clinical names
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property, lru_cache
 from typing import NamedTuple
 
 import numpy as np
 from sklearn.feature_extraction.text import TfidfVectorizer
 
-from icdbase.assertion import FIELD_ROLES, assert_status
+from icdbase.assertion import assert_status, has_role
 from icdbase.concepts import DIAGNOSIS_KINDS, STATUSES, Concept, ConceptSpotter
 from icdbase.grades import read_grades
 from icdbase.tasks import Task
 from icdbase.text import normalize
 
-__all__ = ["DiagnosisLinker", "Item", "Link", "NameLikeness", "is_diagnosis_list", "split_diagnoses"]
+__all__ = ["DiagnosisLinker", "Item", "Link", "NameLikeness", "best_scores", "is_diagnosis_list", "split_diagnoses"]
 
 MIN_SIMILARITY = 0.3
 """Below this, shared characters (性, 病, 功能) say nothing."""
@@ -127,7 +127,16 @@ def is_diagnosis_list(field: str, task: Task) -> bool:
     >>> is_diagnosis_list("入院诊断", CCL25), is_diagnosis_list("主诉", CCL25)
     (True, False)
     """
-    return FIELD_ROLES.get(task.reads_like.get(field, field)) == "diagnoses"
+    return has_role(field, "diagnoses", task)
+
+
+def best_scores(links: Iterable[tuple[object, str, float]], position: Mapping[str, int]) -> tuple[list[int], list[float]]:
+    """Return the position of each code in (item, code, score), in order of appearance, and its best score."""
+    best: dict[int, float] = {}
+    for _, code, score in links:
+        column = position[code]
+        best[column] = max(best.get(column, 0.0), score)
+    return list(best), list(best.values())
 
 
 class NameLikeness:
@@ -227,11 +236,7 @@ class DiagnosisLinker:
 
     def scores(self, text: str) -> tuple[list[int], list[float]]:
         """Return positions in :attr:`codes` and the best score of each over the items of a list."""
-        best: dict[int, float] = {}
-        for _, code, score in self.link(text):
-            column = self._position[code]
-            best[column] = max(best.get(column, 0.0), score)
-        return list(best), list(best.values())
+        return best_scores(self.link(text), self._position)
 
     @cached_property
     def _position(self) -> dict[str, int]:

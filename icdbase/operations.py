@@ -12,8 +12,8 @@ import re
 from collections.abc import Iterator
 from functools import cached_property, lru_cache
 
-from icdbase.assertion import FIELD_ROLES, STATUSES, assert_status
-from icdbase.diagnosis_list import Item, NameLikeness, split_diagnoses
+from icdbase.assertion import STATUSES, assert_status, has_role
+from icdbase.diagnosis_list import Item, NameLikeness, best_scores, split_diagnoses
 from icdbase.matching import PhraseMatcher
 from icdbase.tasks import Task, is_operation_code
 from icdbase.text import normalize
@@ -70,7 +70,7 @@ class OperationFinder:
     def __init__(self, task: Task):
         self.task = task
         self.codes = tuple(code for code, name in task.code_names.items() if name and is_operation_code(code))
-        self.fields = tuple(name for name in task.text_fields if self.codes and _tells_operations(name, task))
+        self.fields = tuple(name for name in task.text_fields if self.codes and has_role(name, "operation", task))
         self._linked = lru_cache(maxsize=20_000)(self._link)
 
     def __getstate__(self):
@@ -108,10 +108,7 @@ class OperationFinder:
 
     def scores(self, text: str) -> tuple[list[int], list[float]]:
         """Return positions in ``task.code_names`` and the best score of each."""
-        best: dict[int, float] = {}
-        for _, code, score in self.find(text):
-            best[self._position[code]] = max(best.get(self._position[code], 0.0), score)
-        return list(best), list(best.values())
+        return best_scores(self.find(text), self._position)
 
     @cached_property
     def _position(self) -> dict[str, int]:
@@ -150,10 +147,6 @@ class OperationFinder:
         fits.update((code, 1.0) for _, _, codes in self._matcher.find(item) for code in codes)
         best = max(fits.values(), default=0.0)
         return tuple(sorted((code, score) for code, score in fits.items() if score == best))
-
-
-def _tells_operations(field: str, task: Task) -> bool:
-    return FIELD_ROLES.get(task.reads_like.get(field, field)) == "operation"
 
 
 def _just_done(text: str, item: Item) -> bool:
