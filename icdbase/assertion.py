@@ -13,7 +13,9 @@ of times, so the time is linear in the text however often a trigger is repeated.
 from __future__ import annotations
 
 import csv
+import re
 import sys
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -56,19 +58,23 @@ REACHES = ("near", "clause", "list", "sentence")
 NEAR = 3
 """Characters that may stand between a mention and a trigger that reaches ``near``."""
 
+_BACK = frozenset({"backward", "either"})
 _BITS = {"negated": 1, "uncertain": 2, "resolved": 4, "historical": 8, "family": 16}
-_END, _NOW, _PATIENT = -1, -2, -3
-_COMMA, _SEMICOLON, _STOP, _BLANK, _HEADING = 1, 2, 3, 4, 5
-_AFTER_ALL, _NO_MENTION = (-1, sys.maxsize - 1, 0), (sys.maxsize, sys.maxsize)
+_END, _NOW, _PATIENT, _NONE = -1, -2, -3, 0
+_BLANK, _HEADING, _COMMA, _SEMICOLON, _STOP = 1, 2, 3, 4, 5
 # When several statuses hold, the first of these is told: a denied disease of the father is denied.
 _PRIORITY = ("negated", "family", "uncertain", "resolved", "historical")
 _ROLE_BITS = {"family": 16, "past": 8}
 # What may follow a bare item of an enumeration: 否认肝炎,结核,疟疾等病史.
 _ITEM_ENDS = frozenset(",、。;及和或等史病与")
 _ITEM_JOINTS = frozenset(" 及和或与、")
-_DELIMITERS = {",": _COMMA, ";": _SEMICOLON, "。": _STOP, "!": _STOP, "\n": _STOP, ":": _HEADING, " ": _BLANK}
+_DELIMITERS = {" ": _BLANK, ":": _HEADING, ",": _COMMA, ";": _SEMICOLON, "。": _STOP, "!": _STOP, "\n": _STOP}
+_DELIMITER, _CLAUSE_END, _SENTENCE_END = (
+    re.compile("[" + "".join(char for char, rank in _DELIMITERS.items() if rank >= least) + "]")
+    for least in (_BLANK, _COMMA, _STOP)
+)
 # What stands before and behind an answer: 高血压史:无。
-_ANSWER_STARTS, _ANSWER_ENDS = frozenset(":([ 史"), frozenset(",;。 \n)]")
+_ANSWER_STARTS, _ANSWER_ENDS = frozenset(":([ 史"), frozenset(["", *",;。 \n)]"])
 
 
 @dataclass(frozen=True)
@@ -114,13 +120,12 @@ def load_rules() -> Mapping[str, Rule]:
 
 @cache
 def _matcher() -> PhraseMatcher:
-    """Triggers as (bit or marker, direction, reach), what only looks like one as None, delimiters as their rank."""
-    marks = _BITS | {"end": _END, "now": _NOW, "patient": _PATIENT}
-    table = {
-        trigger: None if rule.effect == "none" else (marks[rule.effect], rule.direction, rule.reach)
+    """Triggers as (bit or marker, direction, reach, whether a delimiter is part of it)."""
+    marks = _BITS | {"end": _END, "now": _NOW, "patient": _PATIENT, "none": _NONE}
+    return PhraseMatcher({
+        trigger: (marks[rule.effect], rule.direction, rule.reach, bool(_DELIMITER.search(trigger)))
         for trigger, rule in load_rules().items()
-    }
-    return PhraseMatcher(table | _DELIMITERS)
+    })
 
 
 @cache
@@ -172,88 +177,110 @@ def assert_status(text: str, mentions: Sequence[tuple], field: str = "", marked:
 
 
 class _Scan:
-    """One pass over mentions, triggers and delimiters.
+    """One pass over mentions and triggers.
 
-    What holds forward is local to :meth:`run`, which meets some five hundred of
-    them a record; where we are, and what may reach back from there, is on the object.
+    Delimiters are looked for only where something holds that one may end, and
+    between a trigger and the mention that it may reach back to.  What holds
+    forward is local to :meth:`run`; where we are, and what may reach back from
+    there, is on the object.
     """
 
-    __slots__ = ("applied", "bits", "count", "first", "last_end", "mentions", "sentence", "text", "waiting")
+    __slots__ = ("applied", "bits", "count", "gap", "gap_end", "inner", "last_end", "mentions", "text", "waiting")
 
     def __init__(self, text: str, mentions: Sequence[tuple]):
         self.text, self.mentions = text, mentions
         self.bits = [0] * len(mentions)
-        self.count = 0  # mentions seen
-        self.first = self.sentence = 0  # first mention of this clause, of this sentence
+        self.count, self.last_end = 0, -1  # mentions seen, and where the last of them ends
         self.waiting = 0  # a claim that found no mention behind it yet
-        self.last_end = -1
+        self.inner: set[int] = set()  # delimiters that are part of a trigger
+        self.gap, self.gap_end = 0, -1  # what parts the last mention from there; see _parting
         self.applied = dict.fromkeys(_BITS.values(), 0)  # per effect, mentions that it reached back to
 
-    def run(self, triggers: Iterable[tuple[int, int, int]], rules: Sequence) -> list[int]:
+    def run(self, triggers: Iterable[tuple[int, int, int]], rules: Sequence[tuple]) -> list[int]:
         """Return the bits that hold for each mention; triggers are (number of the rule, start, end)."""
+        text, mentions, bits = self.text, self.mentions, self.bits
+        starts = [mention[0] for mention in mentions]
+        starts.append(sys.maxsize)
         claim, claim_reach, comma = 0, "", -1  # denial or doubt that holds; comma passed
-        hit, last_start = False, -1  # whether the claim fell on a mention; where the last mention began
+        hit = False  # whether the claim fell on a mention
         past, past_near, family = 0, -1, 0
-        mentions = iter(self.mentions)
-        next_start, next_end = next(mentions)[:2]
-        for number, start, end in (*triggers, _AFTER_ALL):
-            while next_start <= start:
-                # A mention: what holds falls on it.
-                if past and 0 <= past_near < next_start - NEAR:
-                    past = 0
-                if claim and comma >= 0 and next_start != last_start:
-                    claim, comma = (claim, -1) if hit and self._is_bare(next_start, next_end, comma) else (0, comma)
-                self.bits[self.count] = claim | past | family
-                self.count += 1
-                self.waiting, hit = 0, True
-                self.last_end, last_start = next_end, next_start
-                next_start, next_end = next(mentions, _NO_MENTION)[:2]
-            rule = rules[number]
-            if rule is None or end <= self.last_end:
+        done = count = 0
+        for number, start, end in (*triggers, (-1, len(text), len(text))):
+            while claim or past or family:
+                delimiter = (_DELIMITER if claim else _SENTENCE_END).search(text, done, start)
+                here = delimiter.start() if delimiter else start
+                if starts[count] <= here:
+                    # Mentions: what holds falls on them.
+                    while starts[count] <= here:
+                        begin, last_end = mentions[count][:2]
+                        if past and 0 <= past_near < begin - NEAR:
+                            past = 0
+                        if claim and comma >= 0 and not (count and starts[count - 1] == begin):
+                            claim, comma = (claim, -1) if hit and self._is_bare(begin, last_end, comma) else (0, comma)
+                        bits[count] = claim | past | family
+                        hit = True
+                        count += 1
+                    self.count, self.last_end, self.gap_end, self.waiting = count, last_end, -1, 0
+                if not delimiter:
+                    break
+                done = here + 1
+                if done <= self.last_end:
+                    continue
+                rank = _DELIMITERS[text[here]]
+                if rank < _COMMA:
+                    if claim and hit:
+                        claim, comma = self._pause(rank, done, claim, claim_reach, comma)
+                    continue
+                if self.waiting:
+                    self._settle()
+                if rank == _COMMA and claim_reach == "list":
+                    comma = done
+                else:
+                    claim = 0
+                if rank == _STOP:
+                    past = family = 0
+            if number < 0:
+                break
+            bit, direction, reach, has_delimiter = rules[number]
+            done = end
+            if has_delimiter:
+                self.inner.update(match.start() for match in _DELIMITER.finditer(text, start, end))
+            if bit > 0 and starts[count] <= start:
+                self.count = count = bisect_right(starts, start, count)
+                self.last_end, self.gap_end = mentions[count - 1][1], -1
+            if bit == _NONE or end <= self.last_end:
                 continue  # words of a mention are no triggers: 无复流, 陈旧性心肌梗死
-            if rule.__class__ is int:
-                if rule < _BLANK:
-                    if self.waiting:
-                        self._settle()
-                    self.first = self.count
-                    if rule == _COMMA and claim_reach == "list":
-                        comma = end
-                    else:
-                        claim = 0
-                    if rule == _STOP:
-                        past = family = 0
-                        self.sentence = self.count
-                elif claim and hit:
-                    claim, comma = self._pause(rule, end, claim, claim_reach, comma)
-                continue
-            bit, direction, reach = rule
             if bit == _END:
-                self._settle()
+                if self.waiting:
+                    self._settle()
                 claim = 0
             elif bit == _NOW:
                 past = 0
             elif bit == _PATIENT:
                 family = 0
-            elif self._reaches_back(bit, direction, reach, start, end):
+            elif (direction in _BACK or bit == 1 and text[end : end + 1] in _ANSWER_ENDS) and self._reaches_back(
+                bit, direction, reach, start, end
+            ):
                 continue
             elif bit == 16:
                 family = bit
             elif bit == 8:
                 past, past_near = bit, end if reach == "near" else -1
             else:
-                self._settle()
+                if self.waiting:
+                    self._settle()
                 claim, claim_reach, comma, hit = bit, reach, -1, False
                 # 病理征未引出: no mention may follow in this clause, then the one before is meant.
                 self.waiting = bit if direction == "after" and self._touches(start, NEAR) else 0
         self._settle()
-        return self.bits
+        return bits
 
-    def _pause(self, mark: int, end: int, claim: int, reach: str, comma: int) -> tuple[int, int]:
+    def _pause(self, rank: int, end: int, claim: int, reach: str, comma: int) -> tuple[int, int]:
         """A claim that fell on a mention ends at the next heading; at a blank only an enumeration goes on.
 
         未见斑块 甲状腺彩超:结节, but 无咳嗽 咳痰 发热.  A blank beside Latin or a number parts nothing.
         """
-        if mark == _HEADING:
+        if rank == _HEADING:
             return 0, comma
         if reach == "list":
             return claim, end
@@ -280,14 +307,31 @@ class _Scan:
 
     def _answer(self, start: int, end: int) -> str:
         """How far back a denial reaches that ends its clause: 高血压史:无。, 肝炎[否认], 肝炎、结核史均否认。"""
-        closed = end >= len(self.text) or self.text[end] in _ANSWER_ENDS
-        if not closed or not self._touches(start, NEAR):
+        if self.text[end : end + 1] not in _ANSWER_ENDS or not self._touches(start, NEAR):
             return ""
         return "clause" if self.text[start] == "均" else "near" if self.text[start - 1] in _ANSWER_STARTS else ""
 
     def _touches(self, start: int, gap: int) -> bool:
         """Whether a mention of this clause ends within ``gap`` characters before."""
-        return self.count > self.first and start - self.last_end <= gap
+        return self.count > 0 and start - self.last_end <= gap and not self._strongest(self.last_end, start)
+
+    def _parting(self, start: int) -> int:
+        """What parts the last mention from a trigger: the strongest delimiter between them that ends a clause, or 0."""
+        if self.gap_end < 0:
+            self.gap, self.gap_end = 0, self.last_end
+        if self.gap < _STOP:
+            self.gap = max(self.gap, self._strongest(self.gap_end, start))
+            self.gap_end = start  # not looked at again: many triggers may follow one mention
+        return self.gap
+
+    def _strongest(self, start: int, end: int) -> int:
+        strongest = 0
+        for match in _CLAUSE_END.finditer(self.text, start, end):
+            if match.start() not in self.inner:
+                strongest = max(strongest, _DELIMITERS[match[0]])
+                if strongest == _STOP:
+                    break
+        return strongest
 
     def _settle(self):
         """A claim that found no mention behind it falls on the one before."""
@@ -300,19 +344,29 @@ class _Scan:
             if self._touches(start, NEAR):
                 self._mark_last(bit)
             return
-        if reach == "sentence" and self.first == self.count > self.sentence:
+        if not self.count:
+            return
+        parting = self._parting(start)
+        if reach == "sentence" and _COMMA <= parting < _STOP:
             # A clause of its own: 曾患肺炎,已治愈.
             self._mark_last(bit)
-            return
-        for index in range(max(self.first, self.applied[bit]), self.count):
+        elif self.applied[bit] < self.count:
+            if not parting:
+                self._mark_clause(bit)
+            self.applied[bit] = self.count
+
+    def _mark_clause(self, bit: int):
+        """Mark the mentions of this clause that the effect has not reached yet."""
+        for index in range(self.count - 1, self.applied[bit] - 1, -1):
             self.bits[index] |= bit
-        self.applied[bit] = self.count
+            if index and self._strongest(self.mentions[index - 1][1], self.mentions[index][0]):
+                break
 
     def _mark_last(self, bit: int):
         """Mark the last mention, its twins of the same span, and those joined to it by 或."""
         index = self.count - 1
         self.bits[index] |= bit
-        while index > max(self.first, self.applied[bit]):
+        while index > self.applied[bit]:
             start, (before, stop) = self.mentions[index][0], self.mentions[index - 1][:2]
             if before != start and not (start - stop == 1 and self.text[stop] == "或"):
                 break

@@ -29,7 +29,7 @@ from icdbase.submissions import submission_rows
 
 __all__ = ["BATCH_SIZE", "predict_file"]
 
-BATCH_SIZE = 500
+BATCH_SIZE = 1000
 """Records that are in work at a time, in each process."""
 
 WORTH_PROCESSES = 4000

@@ -97,7 +97,7 @@ def _chosen_fields(fields: str | None, task) -> tuple[str, ...] | None:
               help="Instead, write the K most probable codes of each target with probabilities: JSON Lines, "
                    ".csv or .xlsx; --out - prints a table.")
 @click.option("--n-jobs", type=int, default=-1, show_default=True, help="Processes; -1 = all cores. Same result.")
-@click.option("--batch-size", type=click.IntRange(min=1), default=500, show_default=True,
+@click.option("--batch-size", type=click.IntRange(min=1), default=1000, show_default=True,
               help="Records in work at a time. Same result.")
 @backend_options
 def predict(model_folder, input_file, out_file, top_k, n_jobs, batch_size, backend, scheduler):

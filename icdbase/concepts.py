@@ -268,6 +268,11 @@ class ConceptSpotter:
     def _organs(self) -> frozenset[int]:
         return frozenset(organ for organs in self._composites.values() for organ in organs)
 
+    @cached_property
+    def _parts(self) -> frozenset[int]:
+        """What may be part of a composite."""
+        return self._organs.union(self._composites)
+
     def spoken_codes(self, codes: Collection[str]) -> tuple[str, ...]:
         """Return for each concept the one code that it says outright, if it is a diagnosis and says one; else "".
 
@@ -303,20 +308,23 @@ class ConceptSpotter:
 
     def _with_composites(self, text: str, mentions: list) -> list[tuple[int, int, int]]:
         """Add composites: the last organ before a finding, in reach and in the same sentence."""
-        composites, organs, organ, organ_end = self._composites, self._organs, -1, -1
-        found = []
-        for mention in mentions:
-            found.append(mention)
-            start, end, concept_id = mention
+        composites, organs, parts = self._composites, self._organs, self._parts
+        organ, organ_end, added = -1, -1, []
+        for place in [place for place, mention in enumerate(mentions) if mention[2] in parts]:
+            start, end, concept_id = mentions[place]
             pairs = composites.get(concept_id)
             if pairs and organ in pairs and start - organ_end <= COMPOSITE_REACH:
                 if _SENTENCE_END.search(text, organ_end, start):
                     organ = -1
                 else:
-                    found.append((start, end, pairs[organ]))
+                    added.append((place + 1, (start, end, pairs[organ])))
             if concept_id in organs:
                 organ, organ_end = concept_id, end
-        return found
+        found, begin = [], 0
+        for place, mention in added:
+            found += [*mentions[begin:place], mention]
+            begin = place
+        return found + mentions[begin:]
 
     def counts(self, text: str) -> Counter:
         """Return how often each concept is mentioned, by name."""

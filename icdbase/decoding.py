@@ -32,6 +32,8 @@ RULES = ("expected_f1", "threshold", "top_k")
 MANY_CODES = 64
 """Of an open set of hundreds, only so many of a record's most probable codes are weighed."""
 
+FIRST_SIZES = 20
+"""Larger sets are tried only where one of them may be better than the best of these sizes."""
 
 _AT_ONCE = 32
 """Records whose gains, a number for each code and each size, stay in the processor's cache."""
@@ -96,13 +98,9 @@ def decode(
         return _decode_likely(p, groups, min_codes)
     allowed = _best_of_each_group(p, groups) & (p > 0)
     if rule == "expected_f1":
-        chosen = np.zeros(p.shape, dtype=bool)
-        for begin in range(0, len(p), _AT_ONCE):
-            some = slice(begin, begin + _AT_ONCE)
-            gains = _gains(p[some], groups)
-            gains[~allowed[some]] = -1.0
-            chosen[some] = _best_prefix(gains, _empty_value(p[some], groups), min_codes)
-        return chosen
+        parts = range(0, len(p), _AT_ONCE)
+        chosen = [_best_sets(p[at : at + _AT_ONCE], allowed[at : at + _AT_ONCE], groups, min_codes) for at in parts]
+        return np.concatenate([np.zeros((0, p.shape[1]), dtype=bool), *chosen])
     ranked = np.where(allowed, p, -1.0)
     chosen = ranked >= threshold if rule == "threshold" else _first(ranked, top_k)
     return chosen | _first(ranked, min_codes)
@@ -140,8 +138,8 @@ def expected_f1(probabilities, chosen, *, groups: Sequence[str | None] | None = 
     """
     p, chosen = _checked(probabilities), np.asarray(chosen, dtype=bool)
     sizes = chosen.sum(axis=1)
-    gains = _gains(p, groups)
-    at_size = np.take_along_axis(gains, np.maximum(sizes - 1, 0)[:, None, None], axis=2)[..., 0]
+    gains = _gains(p, groups, p.shape[1])
+    at_size = gains[np.arange(len(p)), np.maximum(sizes - 1, 0)]
     return np.where(sizes > 0, (at_size * chosen).sum(axis=1), _empty_value(p, groups))
 
 
@@ -199,18 +197,33 @@ def _units(p: np.ndarray, groups) -> tuple[np.ndarray, np.ndarray]:
     return np.minimum(q, 1.0), unit_of
 
 
-def _gains(p: np.ndarray, groups) -> np.ndarray:
-    """Share of each code in the expected F1 of a set of size k (n, n_codes, k=1..n_codes)."""
+def _best_sets(p: np.ndarray, allowed: np.ndarray, groups, min_codes: int, first: int = FIRST_SIZES) -> np.ndarray:
+    """The best set of each record among sizes up to ``first``, and of more only where one may be better."""
+    n_codes = p.shape[1]
+    n_sizes = min(n_codes, max(first, min_codes))
+    gains = np.where(allowed[:, None, :], _gains(p, groups, n_sizes), -1.0)
+    chosen, value = _best_prefix(gains, _empty_value(p, groups), min_codes)
+    if n_sizes < n_codes:
+        # With T units true, F1 of k codes is at most 2T / (k + T), and so its expectation is below 2 E[T] / k.
+        expected = _units(p, groups)[0].sum(axis=1)
+        open_ = value < 2 * expected / (n_sizes + 1)
+        if open_.any():
+            chosen[open_] = _best_sets(p[open_], allowed[open_], groups, min_codes, n_codes)
+    return chosen
+
+
+def _gains(p: np.ndarray, groups, n_sizes: int) -> np.ndarray:
+    """Share of each code in the expected F1 of a set of size k (n, k=1..n_sizes, n_codes)."""
     n_codes = p.shape[1]
     q, unit_of = _units(p, groups)
-    # tᵏ times a polynomial of degree n_units - 1: nodes enough for degree 2 n_codes.
-    nodes, weights = _quadrature(n_codes + 1)
+    # tᵏ times a polynomial of degree n_units - 1: n nodes are exact up to degree 2n - 1.
+    nodes, weights = _quadrature((n_sizes + n_codes) // 2 + 1)
     t, weights = (nodes + 1) / 2, weights / 2
-    factors = 1 - q[:, :, None] * (1 - t)
-    product = np.exp(np.log(factors).sum(axis=1))
-    powers = 2 * weights[:, None] * t[:, None] ** np.arange(1, n_codes + 1)
-    others_true = product[:, None, :] / factors
-    return p[:, :, None] * (others_true @ powers)[:, unit_of, :]
+    factors = 1 - (1 - t)[:, None] * q[:, None, :]
+    product = np.exp(np.log(factors).sum(axis=2, keepdims=True))
+    powers = 2 * weights * t ** np.arange(1, n_sizes + 1)[:, None]
+    gains = powers @ (product / factors)
+    return p[:, None, :] * (gains if gains.shape[2] == n_codes else gains[:, :, unit_of])
 
 
 @lru_cache(maxsize=128)
@@ -231,22 +244,27 @@ def _best_of_each_group(p: np.ndarray, groups) -> np.ndarray:
     return best
 
 
-def _best_prefix(gains: np.ndarray, empty_value: np.ndarray, min_codes: int) -> np.ndarray:
-    """Try every size k with its k largest gains; ties go to the smaller set and earlier code."""
-    n, n_codes, _ = gains.shape
-    ranked = -np.sort(-gains, axis=1)
-    possible = (ranked[:, :, 0] >= 0).sum(axis=1)
-    sizes = np.arange(1, n_codes + 1)
-    # A set of size k is worth the sum of its k largest gains at that size: the diagonal.
-    value = np.maximum(ranked, 0, out=ranked).cumsum(axis=1)[:, sizes - 1, sizes - 1]
-    value[(sizes > possible[:, None]) | (sizes < np.minimum(min_codes, possible)[:, None])] = -1.0
-    best = np.concatenate([np.where(min_codes > 0, -1.0, empty_value)[:, None], value], axis=1).argmax(axis=1)
-    best = np.where(possible == 0, 0, best)
-    at_best = np.take_along_axis(gains, np.maximum(best - 1, 0)[:, None, None], axis=2)[:, :, 0]
-    order = np.argsort(-at_best, axis=1, kind="stable")
+def _best_prefix(gains: np.ndarray, empty_value: np.ndarray, min_codes: int) -> tuple[np.ndarray, np.ndarray]:
+    """Try every size k with its k largest gains; ties go to the smaller set and earlier code.
+
+    Returns
+    -------
+    bool array of shape (n, n_codes), array of shape (n,)
+        The best set of each record, and what it is worth.
+    """
+    n, n_sizes, n_codes = gains.shape
+    possible = (gains[:, 0] >= 0).sum(axis=1)
+    sizes = np.arange(1, n_sizes + 1)
+    largest = np.sort(gains, axis=2)[:, :, : -n_sizes - 1 : -1]
+    # A set of size k is worth the sum of its k largest gains at that size.
+    values = np.einsum("nki,ki->nk", np.maximum(largest, 0), np.tri(n_sizes))
+    values[(sizes > possible[:, None]) | (sizes < np.minimum(min_codes, possible)[:, None])] = -1.0
+    values = np.concatenate([np.where(min_codes > 0, -1.0, empty_value)[:, None], values], axis=1)
+    best = np.where(possible == 0, 0, values.argmax(axis=1))
+    order = np.argsort(-gains[np.arange(n), np.maximum(best - 1, 0)], axis=1, kind="stable")
     chosen = np.zeros((n, n_codes), dtype=bool)
     np.put_along_axis(chosen, order, np.arange(n_codes) < best[:, None], axis=1)
-    return chosen
+    return chosen, values[np.arange(n), best]
 
 
 def _first(ranked: np.ndarray, k: int) -> np.ndarray:

@@ -25,10 +25,11 @@ _HIGHEST = re.compile(r"最高|高达|曾达|高时|升至|达")
 _CONTROLLED = re.compile(r"控制|维持|波动|平素|平时|服药后|治疗后|最低|降至")
 _LOOK_BACK = 24
 # A systolic pressure alone: 最高时收缩压208mmhg, 血压最高达200mmhg.
-# Begins with a plain set of characters, which the engine looks for several times faster than for a choice.
-_ALONE = re.compile(
-    r"[压p](?:(?<=血压|高压|bp)|(?<=收缩压))[^,。;/\d]{0,10}?(?P<systolic>\d{3})(?![\d.]|\s?[-~至/])"
-)
+# By what they begin with, which a text is searched for many times faster.
+_ALONE = {
+    begin: re.compile(rf"{begin}{behind}[^,。;/\d]{{0,10}}?(?P<systolic>\d{{3}})(?![\d.]|\s?[-~至/])")
+    for begin, behind in (("压", "(?:(?<=血压|高压)|(?<=收缩压))"), ("bp", ""))
+}
 
 
 def find_pressures(text: str, field: str = "") -> Iterator[tuple[str, float, int, int]]:
@@ -62,8 +63,11 @@ def find_pressures(text: str, field: str = "") -> Iterator[tuple[str, float, int
 
 
 def _alone(text: str) -> Iterator[tuple[str, float, int, int]]:
-    for match in _ALONE.finditer(text):
-        start = match.start() - (2 if text[match.start() - 1] == "缩" else 1)
+    matches = [match for begin, pattern in _ALONE.items() if begin in text for match in pattern.finditer(text)]
+    # By number, the longer match last: bp血压208 is one.
+    matches.sort(key=lambda match: (match.start("systolic"), -match.start()))
+    for match in {match.start("systolic"): match for match in matches}.values():
+        start = match.start() - (0 if match[0][0] == "b" else 2 if text[match.start() - 1] == "缩" else 1)
         clause = re.split(r"[,。;]", text[max(start - 6, 0) : match.end()])[-1]
         systolic = float(match["systolic"])
         if _HIGHEST.search(clause) and not _CONTROLLED.search(clause) and 100 <= systolic <= 320:

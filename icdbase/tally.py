@@ -29,6 +29,7 @@ class SparseRows:
         columns, ends = np.array(self.columns, dtype=np.int32), np.array(self.ends, dtype=np.int64)
         values = np.array(self.values, dtype=np.float32) if self.values else np.ones(len(columns), dtype=np.float32)
         matrix = sparse.csr_matrix((values, columns, ends), shape=(len(ends) - 1, n_columns))
+        matrix = matrix.tocsc().tocsr()  # sorts the columns of a row in linear time
         matrix.sum_duplicates()
         return matrix
 

@@ -108,6 +108,23 @@ def test_by_hand(spotter, sentence, mention, field, status):
     assert status_of(spotter, sentence, mention, field) == status
 
 
+def test_what_stands_at_one_place_has_one_status():
+    """A finding and the composite that it makes: also where a clause of its own speaks of them."""
+    for text in ("双侧颈动脉斑块,后已治愈。", "无颈动脉斑块。", "颈动脉斑块待排。", "既往颈动脉斑块。"):
+        start = text.index("颈动脉斑块")
+        first, twin = assert_status(text, [(start, start + 5, 0), (start, start + 5, 1)])
+        assert first == twin != STATUSES.index("present"), text
+
+
+def test_a_delimiter_inside_a_trigger_ends_no_clause():
+    """“:否,” is one trigger, so 病史 reaches over it; a plain comma it does not pass."""
+    mentions = [(0, 2, 0), (5, 7, 0)]
+    over, plain = "肝炎:否,结核病史", "肝炎现有,结核病史"
+    told = [[STATUSES[status] for status in assert_status(text, mentions)] for text in (over, plain)]
+    assert told == [["negated", "historical"], ["present", "historical"]]
+    assert assert_status("肝炎:否,病史", [(0, 2, 0)]) == [STATUSES.index("negated")]
+
+
 def test_rules_are_well_formed():
     rules = load_rules()
     assert len(rules) > 1000

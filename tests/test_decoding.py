@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from icdbase.decoding import decode, expected_f1, group_probabilities
+from icdbase.decoding import _best_sets, decode, expected_f1, group_probabilities
 from icdbase.errors import UsageError
 
 probability_rows = st.lists(st.floats(0, 1), min_size=1, max_size=6)
@@ -94,6 +94,24 @@ def test_min_codes_adds_the_most_probable():
     assert decode(p, rule="threshold", min_codes=0).sum() == 0
     assert decode([[0.01, 0.02]], min_codes=0).sum() == 0
     assert decode(np.zeros((1, 3))).sum() == 0, "a code without probability is never predicted"
+
+
+@settings(deadline=None)
+@given(st.lists(st.floats(0, 1), min_size=3, max_size=12), st.integers(0, 4), st.booleans())
+def test_larger_sets_are_tried_where_they_may_be_better(row, min_codes, grouped):
+    """Few sizes first, more on demand: the same set as with all sizes at once."""
+    p = np.array([row, sorted(row)])
+    groups = ["g" if grouped and column < 2 else None for column in range(len(row))]
+    allowed = p > 0
+    allowed[:, 0] &= not grouped  # one of a group
+    every = _best_sets(p, allowed, groups, min_codes, len(row))
+    assert (_best_sets(p, allowed, groups, min_codes, 1) == every).all()
+
+
+def test_large_sets():
+    """All thirty are sure: more than are tried at first."""
+    assert decode(np.full((2, 30), 0.95)).all()
+    assert decode(np.r_[np.full(25, 0.9), np.full(20, 0.01)][None]).sum() == 25
 
 
 def test_top_k():

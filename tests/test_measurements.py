@@ -25,6 +25,21 @@ def told(text, field="诊疗经过"):
 
 
 @pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("最高bp血压208mmhg,收缩压最高190", [(208, 2, 9), (190, 14, 22)]),
+        ("血压高达bp210mmhg", [(210, 0, 9)]),
+        ("bp最高200", [(200, 0, 7)]),
+        ("高血压最高达195mmhg。压最高200", [(195, 1, 9)]),
+        ("血压最高180-200,平时血压190", []),
+    ],
+)
+def test_a_systolic_pressure_alone(text, found):
+    alone = [(item.value, item.start, item.end) for item in find_measurements({"现病史": text}) if item.name == "sbp_alone"]
+    assert alone == found
+
+
+@pytest.mark.parametrize(
     ("text", "name", "value"),
     [
         # laboratory: separators, units, marks, missing units
