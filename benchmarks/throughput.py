@@ -2,8 +2,11 @@
 
     python benchmarks/throughput.py [--sizes 1000 10000] [--jobs 1 2] [--distinct 1000] [--recipe 300] [--kill]
 
-A model is trained on 800 synthetic records.  Files of each size are made of
-``--distinct`` further records, repeated under new ids.  Each run of
+A model is trained on 800 synthetic records.  First the bare rate: as many processes as
+``--jobs`` says load the model and the ``--distinct`` further records, and when all are
+ready each predicts them once, in batches as ``icdbase predict`` does (records to rows of
+the submission, no file).  Then from file to file: files of each size are made of
+these records, repeated under new ids.  Each run of
 ``icdbase predict`` is a fresh process; its start (import, model, dictionaries)
 is measured with an input of ten records and taken off.  The plain recipe
 (jieba.lcut, TF-IDF of 1-2-grams, LightGBM, one-vs-rest logistic regression, as
@@ -38,6 +41,37 @@ predict_file(*sys.argv[1:4], n_jobs=int(sys.argv[4]))
 peak = re.search(r"VmHWM:\\s*(\\d+)", Path("/proc/self/status").read_text())
 print(int(peak[1]) / 1024, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024)
 """
+
+
+LOADED = """
+import sys, time
+from icdbase import load, read_records
+from icdbase.bulk import BATCH_SIZE
+from icdbase.submissions import submission_rows
+
+coder, records = load(sys.argv[1]).set_params(n_jobs=1), read_records(sys.argv[2])
+coder.predict(records[:20])
+print("ready", flush=True)
+input()
+start = time.perf_counter()
+for begin in range(0, len(records), BATCH_SIZE):
+    submission_rows(coder.predict(records[begin : begin + BATCH_SIZE]), coder.task)
+print(len(records) / (time.perf_counter() - start))
+"""
+
+
+def loaded_rate(model, source, jobs) -> float:
+    """Records a second of some processes at once, each with model and records in memory."""
+    program = [sys.executable, "-W", "ignore", "-c", LOADED, model, source]
+    processes = [
+        subprocess.Popen(program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(jobs)
+    ]
+    for process in processes:
+        process.stdout.readline()
+    for process in processes:
+        process.stdin.write("\n")
+        process.stdin.flush()
+    return sum(float(process.communicate()[0]) for process in processes)
 
 
 def command(model, source, out, jobs) -> list:
@@ -112,7 +146,7 @@ def write_repeated(records, path, size):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--sizes", type=int, nargs="+", default=[1000, 10_000])
+    parser.add_argument("--sizes", type=int, nargs="*", default=[1000, 10_000])
     parser.add_argument("--jobs", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--distinct", type=int, default=1000)
     parser.add_argument("--recipe", type=int, default=300, help="records for the plain recipe; 0 leaves it out")
@@ -143,6 +177,11 @@ def main():
             recipe = recipe_rate(folder / "train.json", some.drop(columns=[*coder.codes_]).to_dict("records"))
             rows.append(["plain recipe, CPU time", str(len(some)), "", f"{recipe:.0f}", "1.0", ""])
             rows.append(["icdbase, CPU time", str(len(some)), "", f"{ours:.0f}", f"{ours / recipe:.1f}", ""])
+        write_repeated(pool, folder / "pool.jsonl", len(pool))
+        for jobs in args.jobs:
+            rate = loaded_rate(folder / "model", folder / "pool.jsonl", jobs)
+            versus = f"{rate / recipe:.1f}" if args.recipe else ""
+            rows.append([f"icdbase, {jobs} loaded", f"{jobs * len(pool):,}", "", f"{rate:.0f}", versus, ""])
         for jobs in args.jobs:
             write_repeated(pool, folder / "few.jsonl", 10)
             start_up, *_ = predict(folder / "model", folder / "few.jsonl", folder / "few.json", jobs)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 __all__ = [
     "DISEASES",
+    "DURATION_REACH",
     "LESION_WORDS",
     "ORGANS",
     "read_age",
@@ -43,6 +44,9 @@ DISEASES = {
     "stent": "支架{植入/置入/术/后/术后}{术/}{后/}|心脏支架{术/}{后/}|{放/装/安/植入/置入/放置}{/过/了}{/心脏/冠脉/药物}支架|pci{术/}{后/}|{冠脉/心脏}介入{治疗/术}{术/}{后/}",
 }
 """Diseases whose years are told, with the words that they follow (高血压 is read with its grade)."""
+
+DURATION_REACH = 20
+"""Characters from the name of a disease within which its years are told."""
 
 _NUMERAL = dict(zip("一二两三四五六七八九十半", (1, 2, 2, 3, 4, 5, 6, 7, 8, 9, 10, 0.5), strict=True))
 _COUNT = r"(?P<count>\d{1,2}(?:\.\d)?|[二三四五六]?十[一二三四五六七八九]?|[一二两三四五六七八九半])"
@@ -92,9 +96,7 @@ def read_years(text: str, end: int) -> Iterator[tuple[float, int]]:
     >>> list(read_years("高血压病史10余年", 3)), list(read_years("糖尿病6个月", 3))
     ([(10.0, 9)], [(0.5, 6)])
     """
-    window = text[end : end + 20]
-    match = _YEARS.match(text, end, end + 20) if "年" in window or "月" in window else None
-    if match:
+    if match := _YEARS.match(text, end, end + DURATION_REACH):
         yield _years(match), match.end()
 
 
@@ -104,7 +106,7 @@ def read_years_before(text: str, start: int) -> Iterator[tuple[float, int]]:
     >>> list(read_years_before("10余年前体检发现高血压", 8)), list(read_years_before("3个月前曾患脑梗死", 6))
     ([(10.0, 0)], [(0.25, 0)])
     """
-    window = max(start - 20, 0)
+    window = max(start - DURATION_REACH, 0)
     if text.find("前", window, start) < 0:
         return
     match = _YEARS_BEFORE.search(text, window, start)

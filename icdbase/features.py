@@ -10,10 +10,12 @@ is computed twice.
 from __future__ import annotations
 
 import pickle
+from array import array
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from operator import itemgetter
 from pathlib import Path
 
 import numpy as np
@@ -43,6 +45,9 @@ WORTH_PROCESSES = 4000
 """Fewer records are counted before a second process has read its dictionaries."""
 
 _CHUNK = 500
+
+_CONCEPT = itemgetter(2)
+"""The concept of a mention (start, end, concept)."""
 
 _AT_ONCE = 200
 """Records that go through one stage of counting, then the next: so its tables stay in the processor's cache."""
@@ -175,6 +180,7 @@ def _count(records: pd.DataFrame, task: Task, *, engine: str, concept_tables, to
     number, n_statuses = vocabulary.__getitem__, len(STATUSES)
     words = {field: SparseRows() for field in task.text_fields}
     mentions = {field: SparseRows() for field in task.text_fields}
+    statuses = {field: array("i") for field in task.text_fields}  # one a mention
     listed = {field: SparseRows() for field in linker.fields}
     operations = {field: SparseRows() for field in finder.fields}
     found = NumberRows(task.text_fields)
@@ -187,8 +193,9 @@ def _count(records: pd.DataFrame, task: Task, *, engine: str, concept_tables, to
         for name, text in zip(names, texts, strict=True):
             words[name].add(list(map(number, cutter.cut(text))))
         spotted = list(map(spotter.spot, texts, marked))
-        for name, spots, statuses in zip(names, spotted, map(assert_status, texts, spotted, roles, marked), strict=True):
-            mentions[name].add([spot[2] * n_statuses + status for spot, status in zip(spots, statuses, strict=True)])
+        for name, spots, told in zip(names, spotted, map(assert_status, texts, spotted, roles, marked), strict=True):
+            mentions[name].add(list(map(_CONCEPT, spots)))
+            statuses[name].fromlist(told)
         for name, text in zip(names, texts, strict=True):
             if name in listed:
                 listed[name].add(*linker.scores(text))
@@ -198,6 +205,8 @@ def _count(records: pd.DataFrame, task: Task, *, engine: str, concept_tables, to
             one = slice(start, start + len(task.text_fields))
             found.add(zip(task.text_fields, map(find_numbers, texts[one], roles[one], marked[one]), strict=True))
         progress.report("reading records", begin + len(part), len(records))
+    for name, rows in mentions.items():
+        rows.columns = n_statuses * np.array(rows.columns, dtype=np.int32) + np.array(statuses[name], dtype=np.int32)
     return Counts(
         task=task,
         labels=_labels(records, task),

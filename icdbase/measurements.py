@@ -17,6 +17,7 @@ from icdbase.analytes import ANALYTES, read_analyte
 from icdbase.cardiac import BEATS, LESIONS, read_beats, read_lesion
 from icdbase.durations import (
     DISEASES,
+    DURATION_REACH,
     LESION_WORDS,
     ORGANS,
     read_age,
@@ -240,6 +241,9 @@ def _read_class(word: str, text: str, start: int, end: int):
 
 
 def _read_disease(name: str, text: str, start: int, end: int):
+    near = text[max(start - DURATION_REACH, 0) : end + DURATION_REACH]
+    if "年" not in near and "月" not in near:
+        return []
     behind = [(f"{name}_years", value, start, stop) for value, stop in read_years(text, end)]
     return behind or [(f"{name}_years", value, begin, end) for value, begin in read_years_before(text, start)]
 

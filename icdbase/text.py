@@ -16,7 +16,7 @@ import re
 import unicodedata
 import warnings
 from collections.abc import Iterable, Sequence
-from functools import lru_cache, partial
+from functools import cached_property, lru_cache, partial
 from typing import NamedTuple
 
 from icdbase.errors import UsageError, did_you_mean
@@ -55,7 +55,8 @@ _WORD_OR_MARK = re.compile(r"[^\W_]+|[^\w\s]")
 _OPENING = 4  # words and marks that a text is recognised by at its beginning
 # A full stop typed in Latin: 颈动脉斑块.2023-05-01腹部彩超.  What follows is no decimal.
 _STOP = re.compile(r"\.(?<=[\u4e00-\u9fff)]\.)(?!\d{1,2}(?![\d.年月-]))")
-_BLANKS = re.compile(r"\s(?:\s+|(?<=[\t\r\f\v]))")
+# Begins with the blanks that are left when compatibility characters are folded: found faster than any blank.
+_BLANKS = re.compile("[\t-\r\x1c-\x1f \x85\u1680\u2028\u2029](?:\\s+|(?<=[\t\r\f\v]))")
 _SEAM = "\0"
 """Between texts that are normalised in one go: in no record, and no rule reaches across it."""
 
@@ -285,8 +286,12 @@ class Tokenizer:
             found += _one_after_the_other(self._words(text)) if find is None else find(text)
         return found
 
-    def _words(self, text: str) -> list[str]:
-        return _cutter(self.engine, self.words)(text)
+    @cached_property
+    def _words(self):
+        return _cutter(self.engine, self.words)
+
+    def __getstate__(self):
+        return {name: value for name, value in vars(self).items() if name != "_words"}
 
 
 def _one_after_the_other(words: Iterable[str]) -> list[Token]:
