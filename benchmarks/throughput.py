@@ -166,7 +166,11 @@ def main():
         icdbase.save(coder, folder / "model")
         task = coder.task
         expected = [row[task.prediction_field] for row in submission_rows(coder.predict(pool), task)]
-        rows = []
+        rows, recipe = [], None
+
+        def times(rate) -> str:
+            return f"{rate / recipe:.1f}" if recipe else ""
+
         if args.recipe:
             icdbase.write_records(train, folder / "train.json")
             some = pool[: args.recipe]
@@ -176,12 +180,11 @@ def main():
             ours = len(some) / (time.process_time() - start)
             recipe = recipe_rate(folder / "train.json", some.drop(columns=[*coder.codes_]).to_dict("records"))
             rows.append(["plain recipe, CPU time", str(len(some)), "", f"{recipe:.0f}", "1.0", ""])
-            rows.append(["icdbase, CPU time", str(len(some)), "", f"{ours:.0f}", f"{ours / recipe:.1f}", ""])
+            rows.append(["icdbase, CPU time", str(len(some)), "", f"{ours:.0f}", times(ours), ""])
         write_repeated(pool, folder / "pool.jsonl", len(pool))
         for jobs in args.jobs:
             rate = loaded_rate(folder / "model", folder / "pool.jsonl", jobs)
-            versus = f"{rate / recipe:.1f}" if args.recipe else ""
-            rows.append([f"icdbase, {jobs} loaded", f"{jobs * len(pool):,}", "", f"{rate:.0f}", versus, ""])
+            rows.append([f"icdbase, {jobs} loaded", f"{jobs * len(pool):,}", "", f"{rate:.0f}", times(rate), ""])
         for jobs in args.jobs:
             write_repeated(pool, folder / "few.jsonl", 10)
             start_up, *_ = predict(folder / "model", folder / "few.jsonl", folder / "few.json", jobs)
@@ -194,9 +197,8 @@ def main():
                 if args.kill:
                     print(f"{size:,} records, {jobs} processes: killed with {kept:,} rows kept; gone on; output complete")
                 rate = (size - kept) / max(seconds - start_up, 0.1)
-                versus = f"{rate / recipe:.1f}" if args.recipe else ""
                 memory = f"{peak:.0f} + {child:.0f}" if child else f"{peak:.0f}"
-                rows.append([f"icdbase --n-jobs {jobs}", f"{size:,}", f"{seconds:.1f}", f"{rate:.0f}", versus, memory])
+                rows.append([f"icdbase --n-jobs {jobs}", f"{size:,}", f"{seconds:.1f}", f"{rate:.0f}", times(rate), memory])
         columns = ["", "records", "seconds", "per second", "times", "peak MiB"]
         print(table(columns, rows, title=f"synthetic, seed {args.seed}, {args.distinct:,} distinct records"))
 

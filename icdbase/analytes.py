@@ -188,7 +188,7 @@ def read_analyte(analyte: Analyte, text: str, start: int, end: int) -> list[tupl
         return []
     found, (number, upper, unit) = [], match.groups()
     while match:
-        value, stop = _convert(analyte, float(number.replace(",", "")), unit), match.end()
+        value, stop = _convert(analyte, read_number(number), unit), match.end()
         if value is not None:
             if upper:
                 top = _convert(analyte, float(upper), unit)

@@ -58,7 +58,6 @@ REACHES = ("near", "clause", "list", "sentence")
 NEAR = 3
 """Characters that may stand between a mention and a trigger that reaches ``near``."""
 
-_BACK = frozenset({"backward", "either"})
 _BITS = {"negated": 1, "uncertain": 2, "resolved": 4, "historical": 8, "family": 16}
 _END, _NOW, _PATIENT, _NONE = -1, -2, -3, 0
 _BLANK, _HEADING, _COMMA, _SEMICOLON, _STOP = 1, 2, 3, 4, 5
@@ -258,9 +257,7 @@ class _Scan:
                 past = 0
             elif bit == _PATIENT:
                 family = 0
-            elif (direction in _BACK or bit == 1 and text[end : end + 1] in _ANSWER_ENDS) and self._reaches_back(
-                bit, direction, reach, start, end
-            ):
+            elif self._reaches_back(bit, direction, reach, start, end):
                 continue
             elif bit == 16:
                 family = bit
