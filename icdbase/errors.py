@@ -8,11 +8,12 @@ of a note, which is patient data.
 from __future__ import annotations
 
 import difflib
+import re
 import sys
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 __all__ = [
     "DataError",
@@ -26,9 +27,15 @@ __all__ = [
     "VersionWarning",
     "did_you_mean",
     "explained",
+    "grouped",
 ]
 
 MAX_PROBLEMS_SHOWN = 20
+_LISTED_ONE_BY_ONE = 3
+_EXAMPLES = 3
+_VALUE = r"(?:'[^']*'|[^\s,;:]*\d[^\s,;:]*)"
+_VALUES = re.compile(rf"{_VALUE}(?:[,;]? {_VALUE})*")
+"""Numbers, codes and quoted text in a rule: what differs between problems of one kind."""
 
 
 class IcdbaseError(Exception):
@@ -121,15 +128,44 @@ class DataError(IcdbaseError):
     def _message(self) -> str:
         if len(self.problems) == 1:
             return f"{self.path}: {self.problems[0]}"
-        lines = [f"{self.path}: {len(self.problems)} problems"]
-        lines += [f"  - {problem}" for problem in self.problems[:MAX_PROBLEMS_SHOWN]]
-        hidden = len(self.problems) - MAX_PROBLEMS_SHOWN
-        if hidden > 0:
-            lines.append(f"  - ... and {hidden} more")
-        return "\n".join(lines)
+        listed = grouped(self.problems)
+        lines = [f"{self.path}: {len(self.problems)} problems", *listed[:MAX_PROBLEMS_SHOWN]]
+        if len(listed) > MAX_PROBLEMS_SHOWN:
+            lines.append(f"... and {len(listed) - MAX_PROBLEMS_SHOWN} more")
+        return "\n  - ".join(lines)
 
     def __reduce__(self):
         return type(self), (self.path, self.problems)
+
+
+def grouped(problems: Iterable[Problem]) -> list[str]:
+    """Return one line for each kind of problem: those of the whole file first, then the rarest kind.
+
+    Problems are of one kind if their fields and rules are the same except for
+    numbers, codes and quoted text.  Up to three of a kind have a line each.
+
+    >>> problems = [Problem("no brackets", f"ZY{number}", remedy="add them") for number in range(482)]
+    >>> grouped([*problems, Problem("3 records have no prediction")])
+    ['3 records have no prediction', 'no brackets: 482 records, e.g. ZY0, ZY1, ZY2; add them']
+    """
+    kinds: dict[tuple, list[Problem]] = {}
+    for problem in problems:
+        kind = (problem.field, _VALUES.sub("#", problem.rule), bool(problem.record))
+        kinds.setdefault(kind, []).append(problem)
+    by_rarity = sorted(kinds.values(), key=lambda alike: len(alike) if alike[0].record else 0)
+    return [line for alike in by_rarity for line in _lines_of_kind(alike)]
+
+
+def _lines_of_kind(alike: list[Problem]) -> list[str]:
+    first = alike[0]
+    if len(alike) <= _LISTED_ONE_BY_ONE or not first.record:
+        return list(map(str, alike))
+    examples = list({problem.rule: problem for problem in reversed(alike)}.values())[::-1][:_EXAMPLES]
+    records = dict.fromkeys(problem.record for problem in alike)
+    rule = f"{first.rule}: {len(records):,} records, e.g. {', '.join(list(records)[:_EXAMPLES])}"
+    if len(examples) > 1:
+        rule = f"{len(records):,} records, e.g. " + ", ".join(f"{each.record}: {each.rule}" for each in examples)
+    return [str(replace(first, rule=rule, record=""))]
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from icdbase.errors import DataError
+from icdbase.errors import DataError, Problem, grouped
 from icdbase.records import read_records, write_records
 from icdbase.submissions import check_submission, read_submission, write_submission
 from icdbase.tasks import CCL25
@@ -210,13 +210,31 @@ def test_broken_prediction_is_refused(tmp_path, value, part):
     check_message(caught.value, path, [part, "record ZY1, field 预测结果"])
 
 
-def test_all_problems_come_at_once_up_to_a_limit(tmp_path):
+def test_all_problems_come_at_once_grouped_and_up_to_a_limit(tmp_path):
     rows = [record(f"ZY{number}", **{MAIN: NOTE}) for number in range(30)]
     path = put(tmp_path, "many.json", as_json(*rows, "text", record("ZY0", 主诉=[NOTE])))
     with pytest.raises(DataError, match=r"many\.json: 33 problems") as caught:
         read_records(path)
-    check_message(caught.value, path, ["  - record number 31: a text instead", "record ZY18,", "... and 13 more"])
+    grouped = "  - field 主诊断编码: a text of 7 characters is no ICD code: 30 records, e.g. ZY0, ZY1, ZY2; write ICD"
+    check_message(caught.value, path, ["  - record number 31: a text instead", grouped])
+    assert str(caught.value).index("number 31") < str(caught.value).index("30 records")
     assert len(caught.value.problems) == 33
+
+    many_kinds = [Problem("a list instead of text", "ZY1", f"field{'x' * number}") for number in range(33)]
+    assert "... and 13 more" in str(DataError("a.json", many_kinds))
+
+
+def test_problems_are_grouped_by_rule_and_the_rare_one_comes_first():
+    brackets = [Problem("the brackets [ ] are missing", f"ZY{n}", PREDICTION, f"write [I{n:02}.000|]") for n in range(482)]
+    codes = [Problem(f"'I10.{n}999' is no ICD code", f"ZY{n}", MAIN, "write ICD codes") for n in range(4)]
+    rare = [Problem("3 of 485 records have no prediction: ZY482, ZY483, ZY484", field=ID, remedy="predict every record")]
+    assert grouped([*brackets, *codes, *rare]) == [
+        "field 病案标识: 3 of 485 records have no prediction: ZY482, ZY483, ZY484; predict every record",
+        "field 主诊断编码: 4 records, e.g. ZY0: 'I10.0999' is no ICD code, ZY1: 'I10.1999' is no ICD code, "
+        "ZY2: 'I10.2999' is no ICD code; write ICD codes",
+        "field 预测结果: the brackets [ ] are missing: 482 records, e.g. ZY0, ZY1, ZY2; write [I00.000|]",
+    ]
+    assert grouped(codes[:3]) == list(map(str, codes[:3]))
 
 
 def test_records_without_labels_where_training_needs_them(tmp_path):
