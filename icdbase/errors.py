@@ -33,9 +33,8 @@ __all__ = [
 MAX_PROBLEMS_SHOWN = 20
 _LISTED_ONE_BY_ONE = 3
 _EXAMPLES = 3
-_VALUE = r"(?:'[^']*'|[^\s,;:]*\d[^\s,;:]*)"
-_VALUES = re.compile(rf"{_VALUE}(?:[,;]? {_VALUE})*")
-"""Numbers, codes and quoted text in a rule: what differs between problems of one kind."""
+_VALUE = re.compile(r"'[^']*'|[^\s,;:]+")
+_VALUES = re.compile(r"#(?:[,;]? #)+")
 
 
 class IcdbaseError(Exception):
@@ -150,10 +149,19 @@ def grouped(problems: Iterable[Problem]) -> list[str]:
     """
     kinds: dict[tuple, list[Problem]] = {}
     for problem in problems:
-        kind = (problem.field, _VALUES.sub("#", problem.rule), bool(problem.record))
-        kinds.setdefault(kind, []).append(problem)
+        kinds.setdefault((problem.field, _kind(problem.rule), bool(problem.record)), []).append(problem)
     by_rarity = sorted(kinds.values(), key=lambda alike: len(alike) if alike[0].record else 0)
     return [line for alike in by_rarity for line in _lines_of_kind(alike)]
+
+
+def _kind(rule: str) -> str:
+    """Put # for numbers, codes and quoted text.
+
+    >>> _kind("'I10' is no ICD code"), _kind("I10.1, I10.2 repeated")
+    ('# is no ICD code', '# repeated')
+    """
+    words = _VALUE.sub(lambda word: "#" if re.search(r"^'|\d", word[0]) else word[0], rule)
+    return _VALUES.sub("#", words)
 
 
 def _lines_of_kind(alike: list[Problem]) -> list[str]:

@@ -140,25 +140,27 @@ class _Window:
 
     def __init__(self, blocks: Iterator[str]):
         self.blocks, self.text, self.at, self.ended = blocks, "", 0, False
-        self.line, self.column = 1, 1  # of the first character of ``text``
+        self.line, self.column, self.placed = 1, 1, 0  # line and column of the character ``placed`` of ``text``
 
     def read_on(self) -> bool:
         """Drop what is behind us, read on; False at the end of the file."""
-        self.line, self.column = self.place(self.at)
+        self.place(self.at)
         rest, added = len(self.text) - self.at, []
         # As much as is waiting: what is longer than a block is decoded a bounded number of times.
         while not self.ended and sum(map(len, added)) <= rest:
             added.append(next(self.blocks, ""))
             self.ended = not added[-1]
-        self.text, self.at = self.text[self.at :] + "".join(added), 0
+        self.text, self.at, self.placed = self.text[self.at :] + "".join(added), 0, 0
         return bool(added and added[0])
 
     def place(self, position: int) -> tuple[int, int]:
-        """Return line and column of a position in ``text``."""
-        breaks = self.text.count("\n", 0, position)
-        if not breaks:
-            return self.line, self.column + position
-        return self.line + breaks, position - self.text.rfind("\n", 0, position)
+        """Return line and column of a position in ``text`` that is not before the last one asked for."""
+        breaks = self.text.count("\n", self.placed, position)
+        self.column += position - self.placed
+        if breaks:
+            self.line, self.column = self.line + breaks, position - self.text.rfind("\n", self.placed, position)
+        self.placed = position
+        return self.line, self.column
 
     def skip_blanks(self) -> str:
         """Go to the next character that is no blank and return it; empty at the end."""

@@ -250,3 +250,21 @@ def test_so_many_problems_are_enough(tmp_path, long_files, monkeypatch):
     with pytest.raises(DataError, match="4 problems") as caught:
         RecordBatches(path)
     assert caught.value.path != FRAME
+
+
+class _Watched(str):
+    """A text that adds up how many characters are searched for line breaks."""
+
+    searched = 0
+
+    def count(self, what, start=0, end=None):
+        type(self).searched += (len(self) if end is None else end) - start
+        return super().count(what, start, end)
+
+
+def test_a_block_of_many_small_records_is_searched_once(tmp_path):
+    window = streams._Window(iter([]))
+    text = _Watched("[" + ",\n".join(['{"a": "1"}'] * 2000) + "]")
+    window.text, window.ended = text, True
+    assert len(list(streams._array_items(window, tmp_path / "a.json"))) == 2000
+    assert 0 < _Watched.searched <= 2 * len(text)
