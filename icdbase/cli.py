@@ -59,6 +59,7 @@ def main():
 def train(task_name, train_file, model_folder, seed, setting, fields, min_df, main_learner, n_jobs):
     """Train a model on labelled records."""
     from icdbase import get_task, progress, read_records, save
+    from icdbase.findings import counted
     from icdbase.report import corpus_line
     from icdbase.store import check_model_folder
 
@@ -76,6 +77,9 @@ def train(task_name, train_file, model_folder, seed, setting, fields, min_df, ma
     for target, codes in coder.unseen_codes_.items():
         if codes:
             click.echo(f"{target}: never predicted, no training record: {', '.join(codes)}")
+    for target, counts in coder.outside_codes_.items():
+        if counts:
+            click.echo(f"{target}: not learned and never predicted, outside the candidate list: {counted(counts)}")
     click.echo(f"model: {model_folder}")
 
 

@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections import Counter
 
 import numpy as np
@@ -18,8 +19,9 @@ from threadpoolctl import threadpool_limits
 
 from icdbase.classifiers import LEARNERS, MainCodeClassifier, OtherCodesClassifier, stratified_folds
 from icdbase.decoding import RULES, decode
-from icdbase.errors import DataError, Problem, UsageError, did_you_mean
+from icdbase.errors import DataError, DataWarning, Problem, UsageError, did_you_mean
 from icdbase.features import Counts, FeatureBuilder, Features, count_records
+from icdbase.findings import OPEN_TARGETS, codes_outside, not_learned
 from icdbase.listed_codes import ListedCodes
 from icdbase.records import check_frame
 from icdbase.tasks import CCL25, Target, is_operation_code
@@ -108,6 +110,8 @@ class IcdCoder(BaseEstimator):
         empty text stands for "no code" of a single target that may be empty.
     unseen_codes_ : dict of target name to tuple of str
         Candidate codes without a training record: they are never predicted.
+    outside_codes_ : dict of target name to dict of str to int
+        Codes of training records that are no candidates, with the number of records: they are not learned.
 
     Examples
     --------
@@ -197,10 +201,18 @@ class IcdCoder(BaseEstimator):
             On a parameter that does not exist or does not fit.
         DataError
             On records without labels, or too few of them.
+
+        Warns
+        -----
+        DataWarning
+            If training records carry codes outside the candidate lists, which are not learned.
         """
         self._check_parameters()
         counts = records if isinstance(records, Counts) else self.count(records)
         labels = _checked_labels(counts, self.task)
+        self.outside_codes_ = {target.name: codes_outside(labels, target) for target in self.task.targets}
+        for message in not_learned(labels, self.task):
+            warnings.warn(message, DataWarning, stacklevel=2)
         with threadpool_limits(1):
             self.features_ = FeatureBuilder(fields=self.fields, blocks=self.blocks, min_df=self.min_df)
             features = self.features_.fit_transform(counts)
@@ -234,7 +246,7 @@ class IcdCoder(BaseEstimator):
         if not len(usable):
             raise DataError("training records", [Problem(
                 "no record carries a candidate code", field=target.name,
-                remedy="check the label column, or use a task whose candidates fit",
+                remedy=f"check the label column; if it is right: {OPEN_TARGETS}",
             )])
         probabilities = model.fit_out_of_fold(features.take(usable), labels.iloc[usable], folds[usable])
         self.models_[target.name] = model

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from numbers import Integral
@@ -10,7 +11,8 @@ import numpy as np
 import pandas as pd
 
 from icdbase.coder import IcdCoder
-from icdbase.errors import UsageError
+from icdbase.errors import DataWarning, UsageError
+from icdbase.findings import not_learned
 from icdbase.folds import check_groups, deal_folds
 from icdbase.records import check_frame
 from icdbase.runs import Cell, run_cells
@@ -171,6 +173,8 @@ def prepare(
         raise UsageError(f"the coder's random_state must be a whole number here, got {coder.random_state!r}")
     records = check_frame(records, coder.task, require_labels=True)
     groups = check_groups(groups, records)
+    for message in not_learned(records, coder.task):
+        warnings.warn(message, DataWarning, stacklevel=3)
     folds = [deal_folds(records, coder.task, n_folds, [random_state, repeat], groups) for repeat in range(n_repeats)]
     return records, Splits(np.array(folds)), groups
 

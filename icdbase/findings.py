@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import difflib
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from itertools import count, islice
 
 import pandas as pd
@@ -18,14 +18,21 @@ from icdbase.values import shown_id
 
 __all__ = [
     "absent_labels",
+    "codes_outside",
     "column_problems",
+    "counted",
     "known_columns",
     "main_repeated",
     "missing_label",
     "misspelt_fields",
+    "not_learned",
     "outside_candidates",
 ]
 
+OPEN_TARGETS = (
+    "to learn them, type icdbase init-task FILE --out open.toml and train with --task open.toml, "
+    "or add them to the code table of your task"
+)
 _SHOWN = 10
 _COMPARED = 500
 """Columns compared with the names that are missing; records have a few dozen."""
@@ -95,27 +102,56 @@ def misspelt_fields(columns: Collection[str], task: Task) -> list[str]:
     return [f"no field {name}; {hint}" for name, hint in hints.items() if hint]
 
 
+def codes_outside(frame: pd.DataFrame, target: Target) -> dict[str, int]:
+    """Count, most frequent first, the records of each code that is no candidate of a target with a closed list.
+
+    >>> from icdbase.tasks import CCL25
+    >>> codes_outside(pd.DataFrame({"其他诊断编码": [("J81.x00x002", "E11.900"), ("J81.x00x002",)]}), CCL25.others)
+    {'J81.x00x002': 2}
+    """
+    if not target.codes or target.name not in frame.columns:
+        return {}
+    labels = frame[target.name].dropna()
+    counts = Counter(code for label in labels for code in ((label,) if target.is_single else label))
+    candidates = set(target.codes)
+    return {code: n for code, n in counts.most_common() if code not in candidates}
+
+
 def outside_candidates(frame: pd.DataFrame, target: Target) -> str:
-    """Say which codes of a column are no candidates of the target, and how often.
+    """Say which codes of a column are no candidates of the target, and in how many records.
 
     >>> from icdbase.tasks import CCL25
     >>> frame = pd.DataFrame({"其他诊断编码": [("J81.x00x002", "E11.900"), ("J81.x00x002",)]})
     >>> outside_candidates(frame, CCL25.others)
     '1 code outside the candidate list of 其他诊断编码: J81.x00x002 (2)'
     """
-    if not target.codes or target.name not in frame.columns:
-        return ""
-    counts = Counter()
-    for label in frame[target.name].dropna():
-        counts.update((label,) if target.is_single else label)
-    for code in target.codes:
-        counts.pop(code, None)
-    if not counts:
-        return ""
-    listed = ", ".join(f"{code} ({count})" for code, count in counts.most_common(_SHOWN))
-    more = ", ..." if len(counts) > _SHOWN else ""
+    counts = codes_outside(frame, target)
     plural = "code" if len(counts) == 1 else "codes"
-    return f"{len(counts)} {plural} outside the candidate list of {target.name}: {listed}{more}"
+    return f"{len(counts)} {plural} outside the candidate list of {target.name}: {counted(counts)}" if counts else ""
+
+
+def counted(counts: Mapping[str, int]) -> str:
+    """List the first codes with their numbers of records.
+
+    >>> counted({"J81.x00x002": 2, "M54.500": 1})
+    'J81.x00x002 (2), M54.500 (1)'
+    """
+    listed = ", ".join(f"{code} ({n})" for code, n in islice(counts.items(), _SHOWN))
+    return listed + (", ..." if len(counts) > _SHOWN else "")
+
+
+def not_learned(labels: pd.DataFrame, task: Task) -> list[str]:
+    """Say how many training records carry codes that are not learned, for they are no candidates, and what to do."""
+    found = []
+    for target in task.targets:
+        if counts := codes_outside(labels, target):
+            codes = labels[target.name].dropna().map(lambda label, single=target.is_single: (label,) if single else label)
+            n_records = sum(not counts.keys().isdisjoint(listed) for listed in codes)
+            found.append(
+                f"{n_records} of {len(labels)} training records have codes outside the candidate list of "
+                f"{target.name}, which are not learned: {counted(counts)}; {OPEN_TARGETS}"
+            )
+    return found
 
 
 def main_repeated(frame: pd.DataFrame, task: Task) -> list[str]:

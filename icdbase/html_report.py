@@ -332,6 +332,8 @@ def _settings(coder: IcdCoder, card: Mapping | None) -> list[tuple[str, list[tup
 
 
 def _plain(value) -> str:
-    if value is None or (isinstance(value, (list, tuple)) and not value):
+    if value is None or (isinstance(value, (list, tuple, Mapping)) and not value):
         return "–"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} ({inner})" for name, inner in value.items())
     return ", ".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)

@@ -9,8 +9,10 @@ from dataclasses import dataclass
 
 from icdbase.errors import DataError, Problem
 from icdbase.filetext import clean_name, decode, is_zip, read_bytes
+from icdbase.findings import codes_outside
+from icdbase.records import build_frame
 from icdbase.rows import Rows, read_rows
-from icdbase.tasks import BUILT_IN, canonical_code, is_code_shaped
+from icdbase.tasks import BUILT_IN, Task, canonical_code, is_code_shaped
 from icdbase.values import plain
 
 __all__ = ["propose_task"]
@@ -99,6 +101,8 @@ def propose_task(path) -> str:
         if len(set(task.text_fields) & set(rows.columns)) > len(task.text_fields) // 2 and (
             task.name == "ccl25" or task.targets[2].name in rows.columns or task.text_fields[-3] in rows.columns
         ):
+            if outside := [target.name for target in task.targets if codes_outside(build_frame(rows, task, []), target)]:
+                return _opened(task, outside)
             found = "labelled" if known & set(rows.columns) else "without labels"
             return f'# records of a built-in task, {found}: --task {task.name} will do\nbase = "{task.name}"\n'
     columns = _columns(rows)
@@ -114,6 +118,21 @@ def propose_task(path) -> str:
         raise DataError(path, [Problem("no column looks like text", remedy="docs/tasks.md shows a task file to fill in")])
     left_out = [column.name for column in columns if column not in [identity, *labels, *texts]]
     return _toml(identity, texts, labels, left_out)
+
+
+def _opened(task: Task, outside: list[str]) -> str:
+    """Return a task file that takes a built-in task, but learns whatever codes the training records carry."""
+    lines = [
+        f"# records of {task.name}, with codes outside the candidate list of {', '.join(outside)}:",
+        "# here the targets are open, their codes are those of the training records",
+        f'base = "{task.name}"',
+    ]
+    for target in task.targets:
+        lines += [
+            "", "[[targets]]", f"name = {_quoted(target.name)}", f'kind = "{target.kind}"', f"weight = {target.weight}",
+            f"aliases = [{', '.join(map(_quoted, target.aliases))}]", f"min_codes = {target.min_codes}", "open = true",
+        ]
+    return "\n".join(lines) + "\n"
 
 
 def _header_cells(path) -> list[str]:

@@ -12,6 +12,7 @@ import hashlib
 import json
 import pickle
 import time
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, is_dataclass, replace
 from pathlib import Path
@@ -25,7 +26,7 @@ from sklearn.base import clone
 from icdbase import progress
 from icdbase.backends import code_version, spread
 from icdbase.coder import IcdCoder
-from icdbase.errors import UsageError, did_you_mean
+from icdbase.errors import DataWarning, UsageError, did_you_mean
 from icdbase.features import Counts
 from icdbase.files import atomic_write
 from icdbase.store import fingerprint
@@ -219,7 +220,9 @@ def _run_job(coder: IcdCoder, counts, cells: Mapping[str, Cell]) -> list[tuple[s
     held_out = counts.take(first.test)
     held_out = replace(held_out, labels=held_out.labels.iloc[:, :0])  # predict must not see them
     # A coder of one thread; its own steps are no news to who watches the cells, nor work for a cluster.
-    with progress.bars(enabled=False), parallel_config(backend="threading"):
+    # What its fold warns of was said of all records before.
+    with progress.bars(enabled=False), parallel_config(backend="threading"), warnings.catch_warnings():
+        warnings.simplefilter("ignore", DataWarning)
         fitted = clone(coder).set_params(**first.parameters, n_jobs=1).fit(counts.take(first.train))
         results = []
         for key, cell in cells.items():

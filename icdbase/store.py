@@ -134,6 +134,7 @@ def save(coder: IcdCoder, folder, *, records: pd.DataFrame | None = None, scores
         "seed": coder.random_state,
         "codes": {target: len(codes) for target, codes in coder.codes_.items()},
         "unseen_codes": coder.unseen_codes_,
+        "outside_codes": coder.outside_codes_,
         "vocabulary": {"words": len(coder.features_.terms_), "with_long_numbers": long_numbers(coder)},
         "training_data": None if records is None else {"records": len(records), "sha256": fingerprint(records)},
         "scores": scores,

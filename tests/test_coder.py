@@ -11,7 +11,7 @@ from sklearn.model_selection import GridSearchCV
 
 from icdbase import CCL25, IcdCoder, official_scorer, score
 from icdbase.coder import SETTINGS
-from icdbase.errors import DataError, UsageError
+from icdbase.errors import DataError, DataWarning, UsageError
 from icdbase.features import BLOCKS
 
 MAIN, OTHERS = CCL25.main.name, CCL25.others.name
@@ -68,6 +68,20 @@ def test_a_code_never_seen_has_no_probability_and_is_named(coder, train, held_ou
     unseen = [code for code in CCL25.others.codes if code not in seen]
     assert list(coder.unseen_codes_[OTHERS]) == unseen and unseen
     assert (coder.predict_proba(held_out)[OTHERS][unseen] == 0).all(axis=None)
+
+
+def test_codes_outside_the_candidate_list_are_counted_at_fit(train):
+    records = train.copy()
+    records.iloc[:6, records.columns.get_loc(MAIN)] = "I25.103"
+    records.iat[9, records.columns.get_loc(OTHERS)] = ("J81.x00x002", "M54.500")
+    with pytest.warns(DataWarning) as caught:
+        coder = IcdCoder(blocks=("words",), boosted_features=False, main_estimators=5).fit(records)
+    main, others = (str(warning.message) for warning in caught)
+    assert main.startswith("6 of 110 training records have codes outside the candidate list of 主诊断编码, "
+                           "which are not learned: I25.103 (6); to learn them, type icdbase init-task FILE")
+    assert others.startswith("1 of 110 training records") and "J81.x00x002 (1), M54.500 (1)" in others
+    assert coder.outside_codes_ == {MAIN: {"I25.103": 6}, OTHERS: {"J81.x00x002": 1, "M54.500": 1}}
+    assert "I25.103" not in coder.codes_[MAIN]
 
 
 def test_a_code_seen_once_has_a_probability(train):

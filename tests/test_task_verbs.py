@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 
-from icdbase import IcdCoder, get_task, load, read_records
+from icdbase import CCL25, IcdCoder, get_task, load, read_records, write_records
 from icdbase.cli import main
 from icdbase.errors import DataError, UsageError
 from icdbase.proposals import propose_task
@@ -97,8 +97,6 @@ def test_predict_top_agrees_with_predict_proba(folder):
 
 
 def test_what_init_task_says_of_known_and_hopeless_files(folder, tmp_path, records):
-    from icdbase import write_records
-
     write_records(records[:3], tmp_path / "official.json")
     assert 'base = "ccl25"' in propose_task(tmp_path / "official.json")
     assert "is there already" in run("init-task", folder / "visits.csv", "--out", folder / "mine.toml", code=2).stderr
@@ -113,6 +111,29 @@ def test_what_init_task_says_of_known_and_hopeless_files(folder, tmp_path, recor
         if message:
             with pytest.raises(DataError, match=message):
                 propose_task(tmp_path / "t.csv")
+
+
+def test_codes_outside_the_candidates_get_open_targets(tmp_path, train):
+    records = train.iloc[:60].copy()
+    records.iloc[:12, records.columns.get_loc(CCL25.main.name)] = "I25.103"
+    write_records(records, tmp_path / "mine.json")
+    words = ["--train", tmp_path / "mine.json", "--setting", "plain"]
+    closed = run("train", *words, "--model", tmp_path / "closed")
+    assert "12 of 60 training records have codes outside the candidate list of 主诊断编码" in closed.stderr
+    assert "主诊断编码: not learned and never predicted, outside the candidate list: I25.103 (12)" in closed.stdout
+    card = json.loads((tmp_path / "closed" / "model.json").read_text(encoding="utf-8"))
+    assert card["outside_codes"][CCL25.main.name] == {"I25.103": 12}
+    cv = run("cv", *words, "--folds", 2, "--n-jobs", 1)
+    assert cv.stderr.count("12 of 60 training records") == 1 and "of 30 training records" not in cv.stderr
+
+    proposed = run("init-task", tmp_path / "mine.json").stdout
+    assert "will do" not in proposed and "I25.103" not in proposed
+    (tmp_path / "open.toml").write_text(proposed, encoding="utf-8")
+    opened = run("train", "--task", tmp_path / "open.toml", *words, "--model", tmp_path / "open")
+    assert "not learned" not in opened.stderr + opened.stdout
+    coder = load(tmp_path / "open")
+    assert "I25.103" in coder.codes_[CCL25.main.name]
+    assert [(t.weight, t.aliases) for t in coder.task.targets] == [(t.weight, t.aliases) for t in CCL25.targets]
 
 
 def test_free_labels_that_hold_their_own_commas(tmp_path):
