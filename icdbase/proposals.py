@@ -12,8 +12,8 @@ from icdbase.filetext import clean_name, decode, is_zip, read_bytes
 from icdbase.findings import codes_outside
 from icdbase.records import build_frame
 from icdbase.rows import Rows, read_rows
-from icdbase.tasks import BUILT_IN, Task, canonical_code, is_code_shaped
-from icdbase.values import plain
+from icdbase.tasks import BUILT_IN, Target, Task, is_code_shaped
+from icdbase.values import CodeReader, plain
 
 __all__ = ["propose_task"]
 
@@ -52,18 +52,23 @@ class _Column:
         """A different short value in each record."""
         return self.is_filled and self.n_distinct == self.n_records and max(map(len, self.cells)) <= _LONGEST_ID
 
-    def separators(self) -> str:
-        """Characters that part several codes of one cell."""
-        return "".join(sign for sign in _SEPARATORS if any(sign in cell for cell in self.cells))
+    def labels(self, separators: str, code_system: str = "free") -> list[tuple[str, ...]] | None:
+        """The labels of each cell, as records are read; None if one is no code of the system."""
+        target = Target(self.name, "multi", 1.0)
+        reader = CodeReader(Task("", "", (), (target,), separators=separators or "\n", code_system=code_system))
+        found = [reader.read(cell) for cell in self.cells]
+        return None if any(bad for _, bad in found) else [tuple(codes or ()) for codes, _ in found]
 
-    def pieces(self, separators: str) -> list[list[str]]:
-        cut = re.compile(f"[{re.escape(separators)}|\n]+") if separators else re.compile(r"[|\n]+")
-        return [[piece.strip() for piece in cut.split(cell) if piece.strip()] for cell in self.cells]
+    def icd_separators(self) -> str | None:
+        """The separators with which all cells are ICD codes; None if they are not.  / may be part of a code."""
+        for separators in (_SEPARATORS.replace("/", ""), _SEPARATORS):
+            if any(self.labels(separators, "icd") or ()):
+                return "".join(sign for sign in separators if any(sign in cell for cell in self.cells))
+        return None
 
     def is_icd(self) -> bool:
         """Nothing but ICD codes."""
-        codes = [canonical_code(piece) for listed in self.pieces(_SEPARATORS) for piece in listed]
-        return bool(codes) and all(map(is_code_shaped, codes))
+        return self.icd_separators() is not None
 
     def is_label(self) -> bool:
         """Few short values that come again and again, and are no numbers."""
@@ -197,7 +202,7 @@ def _toml(identity: _Column, texts: list[_Column], labels: list[_Column], left_o
     if not labels:
         lines += ["", "# no column looks like a label: name one", "[[targets]]", 'name = "?"', 'kind = "single"']
     for column in labels:
-        several = any(len(listed) > 1 for listed in column.pieces(separators[column.name]))
+        several = any(len(listed) > 1 for listed in column.labels(separators[column.name], "icd" if icd else "free"))
         lines += ["", "[[targets]]", f"name = {_quoted(column.name)}", f'kind = "{"multi" if several else "single"}"']
         if not column.is_filled:
             lines.append("min_codes = 0  # some records have none")
@@ -206,14 +211,12 @@ def _toml(identity: _Column, texts: list[_Column], labels: list[_Column], left_o
 
 def _parting(column: _Column) -> str:
     """Separators of a label column: of free labels only those whose pieces go with others, too."""
-    found = column.separators()
-    if column.is_icd():
-        return found
-    return "".join(sign for sign in found if _parts_labels(column, sign))
+    found = column.icd_separators()
+    return "".join(sign for sign in _SEPARATORS if _parts_labels(column, sign)) if found is None else found
 
 
 def _parts_labels(column: _Column, sign: str) -> bool:
-    cells = column.pieces(sign)
+    cells = column.labels(sign)
     alone = {listed[0] for listed in cells if len(listed) == 1}
     together = [piece for listed in cells if len(listed) > 1 for piece in listed]
     free = len(alone | set(together)) < column.n_distinct or sum(map(alone.__contains__, together)) > len(together) / 2

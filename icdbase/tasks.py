@@ -26,7 +26,11 @@ BLOCKS = ("words", "concepts", "measurements", "diagnosis_list")
 CODE_SYSTEMS = ("icd", "free")
 """Codes are ICD-10 or ICD-9-CM-3, spelt as the Chinese editions do; or any text, as written."""
 
-_CODE_SHAPE = re.compile(r"[A-Z]\d{2}(\.[\dx]{1,4}(x\d{2,3})?)?[+*]?|\d{2}\.\d{1,4}(x\d{2,3}){0,2}")
+_DIAGNOSIS = r"[A-Z]\d{2}(\.[\dx]{1,4}(x\d{2,3})?)?"
+_MORPHOLOGY = r"M?[89]\d{3,4}/\d{1,2}"
+_OPERATION = r"\d{2}\.\d{1,4}(x\d{2,3}){0,2}"
+_CODE_SHAPE = re.compile(rf"{_DIAGNOSIS}(\+({_DIAGNOSIS}\*)?|\*)?|{_MORPHOLOGY}|{_OPERATION}")
+_SIGNS = str.maketrans("†‡∗", "++*")
 
 
 @dataclass(frozen=True)
@@ -203,20 +207,20 @@ class Task:
 def canonical_code(text: str) -> str:
     """Normalise the spelling of a code: width, case, blanks, trailing stops.
 
-    ICD-10 letters are upper case, the Chinese extension's ``x`` lower case.
+    ICD-10 letters are upper case, the Chinese extension's ``x`` lower case, a dagger is ``+``.
 
-    >>> canonical_code("Ｉ２１．４０１；"), canonical_code("i48.X01"), canonical_code("74.1X01")
-    ('I21.401', 'I48.x01', '74.1x01')
+    >>> canonical_code("Ｉ２１．４０１；"), canonical_code("i48.X01"), canonical_code("E11.301† H36.0*")
+    ('I21.401', 'I48.x01', 'E11.301+H36.0*')
     """
-    code = re.sub(r"\s+", "", unicodedata.normalize("NFKC", text)).strip("。.;,、[]")
+    code = re.sub(r"\s+", "", unicodedata.normalize("NFKC", text).translate(_SIGNS)).strip("。.;,、[]")
     return code[:1].upper() + code[1:].upper().replace("X", "x")
 
 
 def is_code_shaped(code: str) -> bool:
-    """Whether a canonical code looks like ICD-10 or ICD-9-CM-3 (Chinese editions).
+    """Whether a canonical code looks like ICD-10, a dagger-asterisk pair, ICD-O morphology or ICD-9-CM-3.
 
-    >>> is_code_shaped("I10.x00x032"), is_code_shaped("06.3100x002"), is_code_shaped("高血压")
-    (True, True, False)
+    >>> [is_code_shaped(code) for code in ("I10.x00x032", "E11.301+H36.0*", "M81400/3", "06.3100x002", "高血压")]
+    [True, True, True, True, False]
     """
     return _CODE_SHAPE.fullmatch(code) is not None
 

@@ -22,7 +22,7 @@ __all__ = ["CodeReader", "IdRegister", "describe_label", "plain", "presentable_i
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _MISSING_WORDS = frozenset({"nan", "none", "null", "<na>", "nat"})
 _WRAPPING = " \t\u3000\"'[](){}"
-_CODE_LIKE = re.compile(r"(?=.*\d)[A-Za-z0-9.;；|,]{1,40}")
+_CODE_LIKE = re.compile(r"(?=.*\d)[A-Za-z0-9.;；|,/+*†]{1,40}")
 _LONGEST_ID_SHOWN = 40
 
 
@@ -94,7 +94,7 @@ class CodeReader:
         self.task = task
         self._seen: dict[tuple[str, bool], tuple] = {}
         self._free = task.code_system == "free"
-        separators = re.escape(unicodedata.normalize("NFKC", task.separators))
+        separators = re.escape(unicodedata.normalize("NFKC", task.separators) + "†‡" * ("+" in task.separators))
         self._separators = re.compile(rf"[{separators}|\r\n]+")
 
     def read(self, value, *, keep_code_like: bool = False) -> tuple:

@@ -17,7 +17,10 @@ from hypothesis import strategies as st
 
 from icdbase.errors import DataError, DataWarning
 from icdbase.records import check_frame, labels, read_records, write_records
+from icdbase.scoring import score
+from icdbase.submissions import read_submission, write_submission
 from icdbase.tasks import CCL25, SINGLE, Target
+from icdbase.values import CodeReader
 
 SAMPLE = Path(__file__).parents[2] / "shared" / "data" / "sample_record.json"
 ID, MAIN, OTHERS = CCL25.id_field, CCL25.main.name, CCL25.others.name
@@ -197,6 +200,39 @@ def test_raw_line_breaks_inside_json_strings(tmp_path):
 def test_spellings_of_other_codes(tmp_path, value, expected):
     rows = [{ID: "ZY1", "主诉": "胸闷", MAIN: "I20.000", OTHERS: value}]
     assert read_records(put(tmp_path, "a.json", as_json(rows)))[OTHERS].tolist() == [expected]
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("M81400/3; m8140／3；C34.900", ("M81400/3", "M8140/3", "C34.900")),
+        ("E11.301+H36.0*、E11.301† H36.0＊", ("E11.301+H36.0*",)),
+        ("e14.300X071＋h36.0*；E11.3†;H36.0*", ("E14.300x071+H36.0*", "E11.3+", "H36.0*")),
+    ],
+)
+def test_spellings_of_morphology_and_of_pairs(value, expected):
+    assert CodeReader(CCL25).read(value) == (expected, [])
+
+
+@pytest.mark.filterwarnings("ignore:.*outside the candidate list")
+def test_a_pair_is_one_code_everywhere_and_comes_back_from_every_format(tmp_path):
+    rows = [{ID: "ZY1", "主诉": "视物模糊", MAIN: "E11.301†H36.0*", OTHERS: "M81400/3;A01.001†"}]
+    frame = read_records(put(tmp_path, "a.json", as_json(rows)))
+    assert frame[[MAIN, OTHERS]].iloc[0].tolist() == ["E11.301+H36.0*", ("M81400/3", "A01.001+")]
+    for name in ("b.json", "b.csv", "b.xlsx"):
+        write_records(frame, tmp_path / name)
+        pd.testing.assert_frame_equal(read_records(tmp_path / name), frame)
+    write_submission(frame[[MAIN, OTHERS]], tmp_path / "pred.json")
+    written = json.loads((tmp_path / "pred.json").read_text(encoding="utf-8"))
+    assert written[0]["预测结果"] == "[E11.301+H36.0*|M81400/3;A01.001+]"
+    assert score(frame, read_submission(tmp_path / "pred.json")).acc == 1
+    parts = pd.DataFrame({MAIN: ["E11.301+"], OTHERS: [("M8140/3", "A01.001")]}, index=frame.index)
+    assert score(frame, parts).acc == 0  # another spelling of a part is another code
+
+
+def test_a_task_whose_separators_hold_the_plus_reads_a_pair_as_two_codes():
+    task = replace(CCL25, separators=";,+")
+    assert CodeReader(task).read("E11.301†H36.0*; I10.x00") == (("E11.301", "H36.0*", "I10.x00"), [])
 
 
 def test_blank_others_of_an_uncoded_record_are_missing(tmp_path):

@@ -136,6 +136,23 @@ def test_codes_outside_the_candidates_get_open_targets(tmp_path, train):
     assert [(t.weight, t.aliases) for t in coder.task.targets] == [(t.weight, t.aliases) for t in CCL25.targets]
 
 
+def test_morphology_and_pairs_are_proposed_as_codes(tmp_path):
+    table = [{"id": n, "note": f"a long enough note number {n} of someone",
+              "main": ["E11.301+H36.0*", "C34.900"][n % 2], "others": ["I10.x00 H35.000", "M81400/3;C77.100"][n % 2]}
+             for n in range(20)]
+    pd.DataFrame(table).to_csv(tmp_path / "t.csv", index=False)
+    (tmp_path / "t.toml").write_text(propose_task(tmp_path / "t.csv"), encoding="utf-8")
+    task = get_task(tmp_path / "t.toml")
+    assert [(target.name, target.kind) for target in task.targets] == [("main", "single"), ("others", "multi")]
+    assert (task.code_system, task.separators) == ("icd", ";")
+    frame = read_records(tmp_path / "t.csv", task)
+    assert frame["main"].iloc[0] == "E11.301+H36.0*" and frame["others"].iloc[1] == ("M81400/3", "C77.100")
+    for table_row in table:
+        table_row["others"] = "I10.x00/H35.000"
+    pd.DataFrame(table).to_csv(tmp_path / "slash.csv", index=False)
+    assert 'separators = "/"' in propose_task(tmp_path / "slash.csv")
+
+
 def test_free_labels_that_hold_their_own_commas(tmp_path):
     table = [{"id": n, "note": f"a long enough note number {n} of someone", "disease": ["Angina, stable", "Flu"][n % 2]}
              for n in range(20)]
