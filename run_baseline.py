@@ -14,8 +14,9 @@ from icdbase.store import read_card
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--train", required=True, help="labelled records (JSON, JSON Lines, CSV, TSV, xlsx)")
-    parser.add_argument("--test", required=True, help="records to code; scored when they carry labels")
+    files = {"action": "append", "required": True, "metavar": "FILE"}
+    parser.add_argument("--train", **files, help="labelled records (JSON, JSON Lines, CSV, TSV, xlsx); may be repeated")
+    parser.add_argument("--test", **files, help="records to code, scored when they carry labels; may be repeated")
     parser.add_argument("--out", required=True, type=Path, help="folder for predictions, model, scores and report")
     parser.add_argument("--task", default="ccl25", help="ccl25, ccl26, or your own .toml file")
     parser.add_argument("--seed", type=int, default=0)
@@ -38,11 +39,12 @@ def main():
         paths |= {"scores": args.out / "scores.json", "report": args.out / "report.html"}
         with atomic_write(paths["scores"]) as file:
             json.dump(scores.to_dict(), file, ensure_ascii=False, indent=2)
-    save(coder, paths["model"], records=train, scores=scores and {"test": args.test, **scores.to_dict()})
+    save(coder, paths["model"], records=train, scores=scores and {"test": ", ".join(args.test), **scores.to_dict()})
     if labelled:
-        command = "python run_baseline.py --train {train} --test {test} --out {out} --task {task} --seed {seed}"
+        files = " ".join(f"--{name} {path}" for name in ("train", "test") for path in getattr(args, name))
+        command = f"python run_baseline.py {files} --out {args.out} --task {args.task} --seed {args.seed}"
         write_report(paths["report"], coder, test, codes, baselines={"majority baseline": majority},
-                     card=read_card(paths["model"]), title=Path(args.test).name, commands=(command.format(**vars(args)),))
+                     card=read_card(paths["model"]), title=", ".join(Path(path).name for path in args.test), commands=(command,))
     print(where_it_lies(paths, *next_lines(paths, args.test, args.task, test.index[0])))
 
 

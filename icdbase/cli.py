@@ -11,7 +11,16 @@ import json
 import click
 
 from icdbase import __version__
-from icdbase.cli_common import FILE, FOLDER, backend_options, examples, new_coder, task_option
+from icdbase.cli_common import (
+    FILE,
+    FOLDER,
+    backend_options,
+    examples,
+    new_coder,
+    refuse_repeated_paths,
+    shown_paths,
+    task_option,
+)
 from icdbase.cli_demo import demo
 from icdbase.cli_experiments import ablate, curve, cv
 from icdbase.cli_explain import explain, report
@@ -23,6 +32,11 @@ from icdbase.errors import explained
 
 class _Group(click.Group):
     """A group whose verbs explain their errors."""
+
+    def resolve_command(self, ctx, args):
+        name, command, words = super().resolve_command(ctx, args)
+        refuse_repeated_paths(command, ctx, words)
+        return name, command, words
 
     def invoke(self, ctx):
         with explained():
@@ -46,7 +60,8 @@ def main():
     "icdbase train --task mytask.toml --train mine.csv --model models/mine",
 ))
 @task_option
-@click.option("--train", "train_file", type=FILE, required=True, help="Labelled records (JSON, CSV, xlsx, ...).")
+@click.option("--train", "train_files", type=FILE, multiple=True, required=True,
+              help="Labelled records (JSON, CSV, xlsx, ...); may be repeated: the files are joined.")
 @click.option("--model", "model_folder", type=FOLDER, required=True, help="Folder to write the model to.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Random seed.")
 @click.option("--setting", default="default", show_default=True, help="Named setting: default or plain.")
@@ -56,7 +71,7 @@ def main():
 @click.option("--main-learner", type=click.Choice(["trees", "linear", "both"]), default="trees", show_default=True,
               help="For single codes; linear where there are many codes and little text.")
 @click.option("--n-jobs", type=int, default=-1, show_default=True, help="Threads; -1 = all cores. Same result.")
-def train(task_name, train_file, model_folder, seed, setting, fields, min_df, main_learner, n_jobs):
+def train(task_name, train_files, model_folder, seed, setting, fields, min_df, main_learner, n_jobs):
     """Train a model on labelled records."""
     from icdbase import get_task, progress, read_records, save
     from icdbase.findings import counted
@@ -69,8 +84,8 @@ def train(task_name, train_file, model_folder, seed, setting, fields, min_df, ma
         setting, seed, task=task, fields=_chosen_fields(fields, task), min_df=min_df, main_learner=main_learner,
         n_jobs=n_jobs,
     )
-    records = read_records(train_file, task, require_labels=True)
-    click.echo(corpus_line(str(train_file), records, coder.task))
+    records = read_records(train_files, task, require_labels=True)
+    click.echo(corpus_line(shown_paths(train_files), records, coder.task))
     with progress.bars():
         coder.fit(records)
     save(coder, model_folder, records=records)
@@ -144,19 +159,20 @@ def _show_top(top, out_file, task) -> None:
     "icdbase score --gold ICD-Coding-test.json --pred llm.json --missing-zero",
 ))
 @task_option
-@click.option("--gold", "gold_file", type=FILE, required=True, help="Labelled records.")
+@click.option("--gold", "gold_files", type=FILE, multiple=True, required=True,
+              help="Labelled records; may be repeated: the files are joined.")
 @click.option("--pred", "pred_file", type=FILE, required=True, help="Submission, by any system.")
 @click.option("--per-code", is_flag=True, help="Also list support, precision, recall and F1 of every code.")
 @click.option("--missing-zero", is_flag=True, help="Give a record without prediction 0, instead of refusing the file.")
 @click.option("--json", "as_json", is_flag=True, help="Machine-readable result.")
-def score(task_name, gold_file, pred_file, per_code, missing_zero, as_json):
+def score(task_name, gold_files, pred_file, per_code, missing_zero, as_json):
     """Score a submission with the official metric."""
     from icdbase import get_task, per_code_table, read_records, read_submission
     from icdbase import score as official_score
     from icdbase.report import per_code_text, score_table, target_table
 
     task = get_task(task_name)
-    gold = read_records(gold_file, task, require_labels=True)
+    gold = read_records(gold_files, task, require_labels=True)
     predicted = read_submission(pred_file, task)
     missing = "zero" if missing_zero else "raise"
     scores = official_score(gold, predicted, task, missing=missing)
@@ -167,7 +183,7 @@ def score(task_name, gold_file, pred_file, per_code, missing_zero, as_json):
             result["per_code"] = json.loads(codes.reset_index().to_json(orient="records", force_ascii=False))
         click.echo(json.dumps(result, ensure_ascii=False, indent=2))
         return
-    click.echo(score_table({pred_file.name: scores}, title=f"{len(gold):,} records of {gold_file}"))
+    click.echo(score_table({pred_file.name: scores}, title=f"{len(gold):,} records of {shown_paths(gold_files)}"))
     if scores.n_missing:
         click.echo(f"without prediction, scored 0: {scores.n_missing:,}")
     if len(task.targets) > 2:
@@ -178,16 +194,17 @@ def score(task_name, gold_file, pred_file, per_code, missing_zero, as_json):
 
 @main.command(epilog=examples("icdbase check --input ICD-Coding-test-A.json --pred pred.json"))
 @task_option
-@click.option("--input", "input_file", type=FILE, required=True, help="The records that were to be coded.")
+@click.option("--input", "input_files", type=FILE, multiple=True, required=True,
+              help="The records that were to be coded; may be repeated: the files are joined.")
 @click.option("--pred", "pred_file", type=FILE, required=True, help="Submission to check.")
 @click.option("--json", "as_json", is_flag=True, help="Machine-readable result.")
-def check(task_name, input_file, pred_file, as_json):
+def check(task_name, input_files, pred_file, as_json):
     """Tell whether a submission would be accepted."""
     from icdbase import check_submission, get_task, read_records
     from icdbase.errors import DataError
 
     task = get_task(task_name)
-    records = read_records(input_file, task)
+    records = read_records(input_files, task)
     problems = check_submission(pred_file, records, task)
     if as_json:
         listed = [{"record": p.record, "field": p.field, "rule": p.rule, "remedy": p.remedy} for p in problems]

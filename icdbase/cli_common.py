@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-__all__ = ["FILE", "FOLDER", "backend_options", "examples", "new_coder", "task_option"]
+__all__ = ["FILE", "FOLDER", "backend_options", "examples", "new_coder", "refuse_repeated_paths", "shown_paths", "task_option"]
 
 FILE = click.Path(path_type=Path, allow_dash=True)
 FOLDER = click.Path(path_type=Path, file_okay=False)
@@ -15,6 +15,27 @@ FOLDER = click.Path(path_type=Path, file_okay=False)
 def examples(*lines: str) -> str:
     """Return the epilog of a verb's help."""
     return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)
+
+
+def shown_paths(paths) -> str:
+    """Name the files that are read as one.
+
+    >>> shown_paths((Path("a.json"), Path("b.json")))
+    'a.json, b.json'
+    """
+    return ", ".join(map(str, paths))
+
+
+def refuse_repeated_paths(command: click.Command, context: click.Context, words: list[str]) -> None:
+    """Raise a UsageError if an option that takes one file or folder is there twice: click would drop the first."""
+    try:
+        _, _, order = command.make_parser(context).parse_args(list(words))
+    except click.UsageError:
+        return  # the verb itself says what it is
+    for option in order:
+        single = isinstance(option, click.Option) and isinstance(option.type, click.Path) and not option.multiple
+        if single and order.count(option) > 1:
+            raise click.UsageError(f"{option.opts[0]} takes one value here, got {order.count(option)}")
 
 
 def task_option(command):

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
-from icdbase.cli_common import FILE, FOLDER, backend_options, examples, new_coder, task_option
+from icdbase.cli_common import FILE, FOLDER, backend_options, examples, new_coder, shown_paths, task_option
 
 # Everything heavier than click is imported where it is used: --help must not wait for scikit-learn.
 
@@ -33,7 +34,8 @@ def _shared_options(command):
     "icdbase cv --train ICD-Coding-train.json",
     "icdbase cv --train train.csv --group 患者编号 --repeats 3 --out runs/cv",
 ))
-@click.option("--train", "train_file", type=FILE, required=True, help="Labelled records.")
+@click.option("--train", "train_file", type=FILE, multiple=True, required=True,
+              help="Labelled records; may be repeated: the files are joined.")
 @click.option("--out", "out_folder", type=FOLDER, help="Folder for results; an interrupted run goes on there.")
 @_shared_options
 def cv(train_file, out_folder, task_name, folds, repeats, seed, group, setting, as_json, n_jobs, backend,
@@ -60,7 +62,8 @@ def cv(train_file, out_folder, task_name, folds, repeats, seed, group, setting, 
     "icdbase ablate --train train.json --out runs/how --factors blocks,techniques",
     "icdbase ablate --rerun runs/fields/run.json",
 ))
-@click.option("--train", "train_file", type=FILE, help="Labelled records.")
+@click.option("--train", "train_file", type=FILE, multiple=True,
+              help="Labelled records; may be repeated: the files are joined.")
 @click.option("--out", "out_folder", type=FOLDER, help="Folder for results; an interrupted run goes on there.")
 @click.option("--factors", default="fields", show_default=True,
               help="fields, fields-only, fields-cumulative, histories, blocks, techniques, several with commas; "
@@ -84,9 +87,9 @@ def ablate(train_file, out_folder, factors, inner_folds, rerun_file, task_name, 
     if rerun_file is not None:
         _refuse_beside_rerun("task_name", "factors", "inner_folds", "folds", "repeats", "seed", "group", "setting")
         card = RunCard.read(rerun_file, "ablate")
-        train_file, options = train_file or Path(card.train), dict(card.options)
+        train_file, options = train_file or card.train_files, dict(card.options)
         coder = IcdCoder(task=get_task(options.get("task", "ccl25")), **card.parameters)
-    elif train_file is None or out_folder is None:
+    elif not train_file or out_folder is None:
         raise click.UsageError("name the records with --train and a folder with --out, or a run with --rerun")
     else:
         coder = _coder(setting, seed, task_name).set_params(n_folds=inner_folds)
@@ -111,7 +114,8 @@ def ablate(train_file, out_folder, factors, inner_folds, rerun_file, task_name, 
 
 
 @click.command(epilog=examples("icdbase curve --train ICD-Coding-train.json --out runs/curve"))
-@click.option("--train", "train_file", type=FILE, required=True, help="Labelled records.")
+@click.option("--train", "train_file", type=FILE, multiple=True, required=True,
+              help="Labelled records; may be repeated: the files are joined.")
 @click.option("--out", "out_folder", type=FOLDER, required=True,
               help="Folder for results; an interrupted run goes on there.")
 @click.option("--sizes", help="Numbers of training records, commas between them (default: all, half, quarter, ...).")
@@ -148,13 +152,13 @@ def _options(folds: int, repeats: int, seed: int, group: str | None, task_name: 
     return {"n_folds": folds, "n_repeats": repeats, "random_state": seed, "group": group, "task": task}
 
 
-def _arguments(options: dict, train_file: Path, records, task) -> dict:
+def _arguments(options: dict, train_file: Sequence[Path], records, task) -> dict:
     """Options of a run as arguments of the library."""
     arguments = {name: options[name] for name in ("n_folds", "n_repeats", "random_state")}
     return arguments | {"groups": _groups(train_file, options["group"], records, task)}
 
 
-def _groups(path: Path, column: str | None, records, task) -> list | None:
+def _groups(paths: Sequence[Path], column: str | None, records, task) -> list | None:
     """Read the column that says which records belong together."""
     from icdbase.errors import DataError, Problem, UsageError, did_you_mean
     from icdbase.findings import known_columns
@@ -162,25 +166,27 @@ def _groups(path: Path, column: str | None, records, task) -> list | None:
 
     if column is None:
         return None
-    if str(path) == "-":
-        raise UsageError("--group needs a file: standard input cannot be read twice")
-    rows = read_rows(path, {*known_columns(task), column})
-    if column not in rows.columns:
-        raise DataError(path, [Problem(f"no such column{did_you_mean(column, rows.columns)}", field=column,
-                                       remedy="name the column with the patient's number")])
-    groups = [row.get(column) for _, row in rows.records]
+    groups = []
+    for path in paths:
+        if str(path) == "-":
+            raise UsageError("--group needs a file: standard input cannot be read twice")
+        rows = read_rows(path, {*known_columns(task), column})
+        if column not in rows.columns:
+            raise DataError(path, [Problem(f"no such column{did_you_mean(column, rows.columns)}", field=column,
+                                           remedy="name the column with the patient's number")])
+        groups += [row.get(column) for _, row in rows.records]
     if len(groups) != len(records):
-        raise DataError(path, [Problem(f"{len(records)} records, but {len(groups)} groups", field=column)])
+        raise DataError(shown_paths(paths), [Problem(f"{len(records)} records, but {len(groups)} groups", field=column)])
     return groups
 
 
-def _read(path: Path, task):
+def _read(paths: Sequence[Path], task):
     from icdbase import read_records
 
-    return read_records(path, task, require_labels=True)
+    return read_records(paths, task, require_labels=True)
 
 
-def _write_card(command: str, train_file: Path, records, coder, options: dict, folder: Path | None) -> None:
+def _write_card(command: str, train_file: Sequence[Path], records, coder, options: dict, folder: Path | None) -> None:
     from icdbase.runcard import RunCard
 
     if folder is not None:
@@ -195,11 +201,11 @@ def _refuse_beside_rerun(*names: str) -> None:
             raise click.UsageError(f"--{option} does not go with --rerun, which repeats a run as it was; leave it out")
 
 
-def _check_rerun(card, records, train_file: Path) -> None:
+def _check_rerun(card, records, train_file: Sequence[Path]) -> None:
     from icdbase.backends import code_version
     from icdbase.errors import VersionWarning
 
-    card.check_records(records, train_file)
+    card.check_records(records, shown_paths(train_file))
     if card.code != code_version():
         warnings.warn(f"the run was made by icdbase {card.code}, this is {code_version()}; figures may differ",
                       VersionWarning)

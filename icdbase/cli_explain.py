@@ -93,10 +93,11 @@ def _in_context(items, texts) -> str:
 @click.option("--gold", "gold_file", type=FILE, required=True, help="Labelled records.")
 @click.option("--pred", "pred_file", type=FILE, required=True, help="Submission that was scored.")
 @click.option("--out", "out_file", type=click.Path(path_type=Path, dir_okay=False), required=True, help="Page to write.")
-@click.option("--train", "train_file", type=FILE, help="Training records: their majority baseline stands beside.")
+@click.option("--train", "train_files", type=FILE, multiple=True,
+              help="Training records: their majority baseline stands beside; may be repeated.")
 @click.option("--with-text", is_flag=True, help="Quote the hardest records: the page is then patient data.")
 @click.option("--language", type=click.Choice(["en", "zh"]), default="en", show_default=True, help="Shown first.")
-def report(model_folder, gold_file, pred_file, out_file, train_file, with_text, language):
+def report(model_folder, gold_file, pred_file, out_file, train_files, with_text, language):
     """Write a scored run as one self-contained HTML page."""
     from icdbase import load, majority_predictions, read_records, read_submission, score
     from icdbase.html_report import write_report
@@ -105,11 +106,11 @@ def report(model_folder, gold_file, pred_file, out_file, train_file, with_text, 
     coder = load(model_folder)
     gold = read_records(gold_file, coder.task, require_labels=True)
     baselines = {}
-    if train_file:
-        train = read_records(train_file, coder.task, require_labels=True)
+    if train_files:
+        train = read_records(train_files, coder.task, require_labels=True)
         baselines["majority baseline"] = score(gold, majority_predictions(train, gold, coder.task), coder.task)
     commands = (
-        _train_command(coder, train_file or "TRAIN.json", model_folder),
+        _train_command(coder, train_files or ["TRAIN.json"], model_folder),
         f"icdbase predict --model {model_folder} --input {gold_file} --out {pred_file}",
         f"icdbase score --gold {gold_file} --pred {pred_file}",
         f"icdbase report --model {model_folder} --gold {gold_file} --pred {pred_file} --out {out_file}",
@@ -121,12 +122,12 @@ def report(model_folder, gold_file, pred_file, out_file, train_file, with_text, 
     click.echo(f"{len(gold):,} records: {out_file}{quoted}")
 
 
-def _train_command(coder, train_file, model_folder) -> str:
+def _train_command(coder, train_files, model_folder) -> str:
     """Return the command line that trains such a model."""
     from icdbase.coder import SETTINGS
 
     parameters = coder.get_params(deep=False)
-    command = f"icdbase train --train {train_file} --model {model_folder} --seed {coder.random_state}"
+    command = f"icdbase train --train {' --train '.join(map(str, train_files))} --model {model_folder} --seed {coder.random_state}"
     for setting, chosen in SETTINGS.items():
         if chosen and all(parameters[name] == value for name, value in chosen.items()):
             command += f" --setting {setting}"

@@ -12,7 +12,7 @@ from collections.abc import Collection
 
 import pandas as pd
 
-from icdbase.errors import DataError, DataWarning, Problem
+from icdbase.errors import DataError, DataWarning, Problem, UsageError
 from icdbase.findings import (
     absent_labels,
     column_problems,
@@ -43,8 +43,8 @@ def read_records(path, task: Task = CCL25, *, require_labels: bool = False) -> p
 
     Parameters
     ----------
-    path : str or os.PathLike
-        The file; ``-`` is standard input.
+    path : str or os.PathLike, or a list or tuple of them
+        The file; ``-`` is standard input.  Several files are joined in their order.
     task : Task
     require_labels : bool
         Whether a record without all labels is a problem.
@@ -61,7 +61,7 @@ def read_records(path, task: Task = CCL25, *, require_labels: bool = False) -> p
     Raises
     ------
     DataError
-        With all problems of the file.
+        With all problems of the (first bad) file, or the ids that two files share.
 
     Warns
     -----
@@ -79,6 +79,16 @@ def read_records(path, task: Task = CCL25, *, require_labels: bool = False) -> p
     >>> frame.loc["ZY1", ["主诉", "主诊断编码", "其他诊断编码"]].tolist()
     ['胸闷3天。', 'I20.000', ('I10.x00x032', 'E11.900')]
     """
+    if not isinstance(path, list | tuple):
+        return _read_file(path, task, require_labels)
+    if not path:
+        raise UsageError("no file to read: name one at least")
+    frames = [_read_file(each, task, require_labels) for each in path]
+    _refuse_shared_ids(path, frames, task)
+    return frames[0] if len(frames) == 1 else _join(frames, task)
+
+
+def _read_file(path, task: Task, require_labels: bool) -> pd.DataFrame:
     rows = read_rows(path, known_columns(task))
     problems = list(rows.problems)
     if rows.records:
@@ -88,6 +98,27 @@ def read_records(path, task: Task = CCL25, *, require_labels: bool = False) -> p
         raise DataError(path, problems)
     _warn(frame, rows, task)
     return frame
+
+
+def _refuse_shared_ids(paths, frames: list[pd.DataFrame], task: Task) -> None:
+    """Raise a DataError if a record id stands in two files."""
+    first: dict[str, str] = {}
+    for path, frame in zip(paths, frames, strict=True):
+        shared = [(number, record) for number, record in enumerate(frame.index, 1) if record in first]
+        if shared:
+            remedy = "name each file once, and keep each record in one of the files"
+            raise DataError(path, [
+                Problem(f"the id occurs in {first[record]} too", shown_id(record, number), task.id_field, remedy)
+                for number, record in shared
+            ])
+        first.update(dict.fromkeys(frame.index, str(path)))
+
+
+def _join(frames: list[pd.DataFrame], task: Task) -> pd.DataFrame:
+    """Put records of several files one below the other; a label column that a file lacks is None there."""
+    joined = pd.concat(frames)
+    columns = [*task.text_fields, *(target.name for target in task.targets if target.name in joined.columns)]
+    return joined[columns].where(joined[columns].notna(), None)
 
 
 def check_frame(frame: pd.DataFrame, task: Task = CCL25, *, require_labels: bool = False) -> pd.DataFrame:
@@ -315,7 +346,7 @@ def _warn(frame: pd.DataFrame, rows: Rows, task: Task) -> None:
     findings += filter(None, (outside_candidates(frame, target) for target in task.targets))
     findings += main_repeated(frame, task)
     for finding in findings:
-        warnings.warn(f"{rows.path}: {finding}", DataWarning, stacklevel=3)
+        warnings.warn(f"{rows.path}: {finding}", DataWarning, stacklevel=4)
 
 
 # --- writing --------------------------------------------------------------------------

@@ -122,14 +122,14 @@ def _figure(value: float | None) -> str:
     return "-" if value is None or value != value else f"{value:.3f}"  # NaN differs from itself
 
 
-def next_lines(paths: Mapping[str, Path], test_file, task: str, record: str) -> tuple[str, ...]:
+def next_lines(paths: Mapping[str, Path], test_files: Sequence, task: str, record: str) -> tuple[str, ...]:
     """What to type next: check the submission, ask why a record got its codes."""
     # Without an activated environment "icdbase" alone would not be found.
     icdbase = "icdbase" if shutil.which("icdbase") else os.path.relpath(Path(sys.executable).parent / "icdbase")
     option = "" if task == "ccl25" else f" --task {task}"
     return (
-        f"{icdbase} check{option} --input {test_file} --pred {paths['predictions']}",
-        f"{icdbase} explain --model {paths['model']} --input {test_file} --record {record}",
+        f"{icdbase} check{option} --input {' --input '.join(map(str, test_files))} --pred {paths['predictions']}",
+        f"{icdbase} explain --model {paths['model']} --input {test_files[0]} --record {record}",
     )
 
 

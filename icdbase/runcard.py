@@ -29,8 +29,8 @@ class RunCard:
     Parameters
     ----------
     command : {"cv", "ablate", "curve"}
-    train : str
-        The file of records, as an absolute path.
+    train : str or list of str
+        The file of records, or the files that are joined, as absolute paths.
     fingerprint : str
         Of the records; see :func:`icdbase.store.fingerprint`.
     parameters : mapping of str to object
@@ -43,7 +43,7 @@ class RunCard:
     """
 
     command: str
-    train: str
+    train: str | list[str]
     fingerprint: str
     parameters: Mapping[str, object]
     options: Mapping[str, object]
@@ -52,8 +52,9 @@ class RunCard:
 
     @classmethod
     def of(cls, command: str, train, records: pd.DataFrame, coder: IcdCoder, options: Mapping) -> RunCard:
-        """Describe a run that is about to begin."""
-        return cls(command, str(Path(train).resolve()), fingerprint(records), changed_parameters(coder), options,
+        """Describe a run that is about to begin; ``train`` is a path or several."""
+        paths = [str(Path(path).resolve()) for path in (train if isinstance(train, list | tuple) else [train])]
+        return cls(command, paths[0] if len(paths) == 1 else paths, fingerprint(records), changed_parameters(coder), options,
                    code_version(), {name: version(name) for name in LIBRARIES})
 
     def write(self, folder) -> Path:
@@ -80,6 +81,11 @@ class RunCard:
         if card.command != command:
             raise DataError(path, [Problem(f"a run of icdbase {card.command}", remedy=remedy)])
         return card
+
+    @property
+    def train_files(self) -> list[Path]:
+        """The files of records."""
+        return [Path(path) for path in ([self.train] if isinstance(self.train, str) else self.train)]
 
     def check_records(self, records: pd.DataFrame, path) -> None:
         """Raise a DataError if the records are not those of the run."""

@@ -106,6 +106,54 @@ def test_the_papers_sample_record_is_read_predicted_and_scored(folder, tmp_path)
     assert 0 <= json.loads(scored.stdout)["other_f1"] <= 1 and json.loads(scored.stdout)["main_accuracy"] == 0
 
 
+@pytest.fixture(scope="module")
+def parts(folder, train, held_out):
+    """The same records in two files each, and lines of the command that name both."""
+    write_records(train[:60], folder / "train-1.json")
+    write_records(train[60:], folder / "train-2.csv")
+    write_records(held_out[:20], folder / "test-1.json")
+    write_records(held_out[20:], folder / "test-2.xlsx")
+    return {
+        option: [option, folder / f"{name}-1.json", option, next(folder.glob(f"{name}-2.*"))]
+        for option, name in (("--train", "train"), ("--gold", "test"), ("--input", "test"), ("--test", "test"))
+    }
+
+
+def test_several_files_are_joined_in_their_order(folder, parts, tmp_path):
+    trained = run("train", *parts["--train"], "--model", tmp_path / "m")
+    assert "train-1.json" in trained.stdout and "train-2.csv: 110 records" in trained.stdout
+    cards = [json.loads((place / "model.json").read_text(encoding="utf-8")) for place in (folder / "model", tmp_path / "m")]
+    assert cards[0]["training_data"] == cards[1]["training_data"]
+    scored = [run("score", *words, "--pred", folder / "pred.json", "--json").stdout
+              for words in (["--gold", folder / "test.json"], parts["--gold"])]
+    assert scored[0] == scored[1]
+    assert "would be accepted, 50 records" in run("check", *parts["--input"], "--pred", folder / "pred.json").stdout
+    done = subprocess.run([sys.executable, "run_baseline.py", *parts["--train"], *parts["--test"], "--out", tmp_path / "b"],
+                          cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "b" / "predictions.json").read_bytes() == (folder / "pred.json").read_bytes()
+    page = (tmp_path / "b" / "report.html").read_text(encoding="utf-8")
+    assert f"--train {folder / 'train-1.json'} --train {folder / 'train-2.csv'} --test" in page
+
+
+def test_experiments_join_files_and_groups_and_can_be_repeated(folder, parts, tmp_path):
+    words = ["--folds", 2, "--setting", "plain", "--n-jobs", 1]
+    whole = run("cv", "--train", folder / "train.json", *words, "--json").stdout
+    assert run("cv", *parts["--train"], *words, "--json").stdout == whole
+    assert run("cv", *parts["--train"], *words, "--group", "病案标识", "--json").exit_code == 0
+    run("curve", *parts["--train"], *words, "--sizes", "30", "--out", tmp_path / "curve")
+    (tmp_path / "f.json").write_text('{"words": {"blocks": ["words"]}}', encoding="utf-8")
+    run("ablate", *parts["--train"], *words, "--factors", tmp_path / "f.json", "--out", tmp_path / "a")
+    card = json.loads((tmp_path / "a" / "run.json").read_text(encoding="utf-8"))
+    assert [Path(path).name for path in card["train"]] == ["train-1.json", "train-2.csv"]
+    assert "same figures" in run("ablate", "--rerun", tmp_path / "a" / "run.json", "--n-jobs", 1).stderr
+
+
+def test_a_file_option_that_takes_one_file_is_refused_twice(folder):
+    words = ["predict", "--model", folder / "model", "--input", folder / "test.json", "--out", "p.json"]
+    assert "--input takes one value here, got 2" in run(*words, "--input", "b.json", code=2).stderr
+
+
 def test_synth_writes_the_official_files(tmp_path):
     printed = run("synth", "--n", "30", "--seed", "4", "--out", tmp_path).stdout
     assert "ICD-Coding-train.json" in printed

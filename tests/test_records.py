@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 
-from icdbase.errors import DataError, DataWarning
+from icdbase.errors import DataError, DataWarning, UsageError
 from icdbase.records import check_frame, labels, read_records, write_records
 from icdbase.scoring import score
 from icdbase.submissions import read_submission, write_submission
@@ -282,6 +282,31 @@ def test_sample_record_of_the_overview_paper():
         "其他诊断编码: I50.903 (1)",
     ]
     assert frame[MAIN].tolist() == ["J81.x00x002"] and len(frame[OTHERS].iloc[0]) == 7
+
+
+# --- several files --------------------------------------------------------------------
+
+
+def test_several_files_are_one_frame(tmp_path):
+    first = put(tmp_path, "a.json", as_json([{ID: "ZY1", "主诉": "胸闷", MAIN: "I20.000", OTHERS: "I10.x00x032"}]))
+    second = put(tmp_path, "b.csv", f"{ID},现病史\nZY2,气促\n")
+    frame = read_records([first, second])
+    assert frame.index.tolist() == ["ZY1", "ZY2"] and frame.index.name == ID
+    assert frame.columns.tolist() == [*CCL25.text_fields, MAIN, OTHERS]
+    assert frame.loc["ZY2", ["主诉", "现病史", MAIN, OTHERS]].tolist() == ["", "气促", None, None]
+    pd.testing.assert_frame_equal(read_records((first,)), read_records(first))
+    with pytest.raises(DataError, match=r"b\.csv: 2 problems"):
+        read_records([first, second], require_labels=True)
+    with pytest.raises(UsageError, match="no file to read"):
+        read_records([])
+
+
+def test_an_id_in_two_files_is_an_error_that_names_both(tmp_path):
+    first = put(tmp_path, "a.json", as_json([{ID: "ZY1", "主诉": "胸闷"}, {ID: "ZY2", "主诉": "胸闷"}]))
+    second = put(tmp_path, "b.json", as_json([{ID: "ZY3", "主诉": "胸闷"}, {ID: "ZY2", "主诉": "胸闷"}]))
+    with pytest.raises(DataError) as caught:
+        read_records([first, second])
+    assert str(caught.value).startswith(f"{second}: record ZY2, field {ID}: the id occurs in {first} too; name each file once")
 
 
 # --- warnings -------------------------------------------------------------------------
