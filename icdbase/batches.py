@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import pandas as pd
 
 from icdbase.errors import DataError, DataWarning, Problem
-from icdbase.findings import column_problems, known_columns, misspelt_fields
+from icdbase.findings import column_problems, id_column_problems, known_columns, misspelt_fields
 from icdbase.records import build_frame, read_records
 from icdbase.streams import is_stream, stream_rows
 from icdbase.tasks import CCL25, Task
@@ -86,8 +86,8 @@ class RecordBatches:
         elif not problems:
             problems.append(Problem("no record in the file", remedy="check that it is the right file"))
         if problems:
-            raise DataError(self.path, problems)
-        for finding in misspelt_fields(columns, self.task):
+            raise DataError(self.path, id_column_problems(problems, columns, self.task, layout))
+        for finding in misspelt_fields(columns, self.task, layout):
             warnings.warn(f"{self.path}: {finding}", DataWarning, stacklevel=4)
         self.digest = digest.hexdigest()
 

@@ -6,22 +6,26 @@ Problems make a file unusable; findings are worth a warning.
 from __future__ import annotations
 
 import difflib
+import re
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from itertools import count, islice
 
 import pandas as pd
 
 from icdbase.errors import Problem
 from icdbase.tasks import Target, Task
-from icdbase.values import shown_id
+from icdbase.values import presentable_id, shown_id
 
 __all__ = [
+    "ID_NAME",
     "absent_labels",
     "codes_outside",
     "column_problems",
     "counted",
+    "id_column_problems",
     "known_columns",
+    "lost_zeros",
     "main_repeated",
     "missing_label",
     "misspelt_fields",
@@ -33,6 +37,9 @@ OPEN_TARGETS = (
     "to learn them, type icdbase init-task FILE --out open.toml and train with --task open.toml, "
     "or add them to the code table of your task"
 )
+ID_NAME = re.compile(r"id|idx|key|number|编号|标识|住院号|病案号|病历号|序号", re.IGNORECASE)
+"""How columns of ids are called."""
+
 _SHOWN = 10
 _COMPARED = 500
 """Columns compared with the names that are missing; records have a few dozen."""
@@ -49,14 +56,14 @@ def missing_label(record: str, field: str) -> Problem:
     return Problem("the label is missing", record, field, "add the code, or leave the record out")
 
 
-def absent_labels(columns: Collection[str], task: Task) -> list[Problem]:
+def absent_labels(columns: Collection[str], task: Task, layout: str) -> list[Problem]:
     """Return a problem for each target that has no column; of a submission, `column_problems` says what it is."""
     if _is_submission(columns, task):
         return []
     problems = []
     for target in task.targets:
         if not any(name in columns for name in target.spellings):
-            near = _near_column(target.spellings, columns, task)
+            near = _near_column(target.spellings, columns, task, layout)
             remedy = near or f"add the label column {' or '.join(target.spellings)}"
             problems.append(Problem("the label column is missing", field=target.name, remedy=remedy))
     return problems
@@ -69,7 +76,7 @@ def column_problems(columns: Collection[str], task: Task, layout: str) -> list[P
     if _is_submission(columns, task):
         rule = f"this is a submission, it has {task.prediction_field} and no text field"
         return [Problem(rule, remedy="give the file of the records; are two files exchanged?")]
-    near = [hint for name in task.text_fields if (hint := _near_column([name], columns, task))]
+    near = [hint for name in task.text_fields if (hint := _near_column([name], columns, task, layout))]
     remedy = near[0] if near else f"name the columns {', '.join(task.text_fields)}"
     if not near and not layout.startswith("JSON") and task.id_field not in columns:
         remedy += " in the first line"
@@ -80,26 +87,60 @@ def _is_submission(columns: Collection[str], task: Task) -> bool:
     return task.prediction_field in columns and not any(name in columns for name in task.text_fields)
 
 
-def _near_column(names: Collection[str], columns: Collection[str], task: Task) -> str:
-    """Return a hint when a column's name is nearly one of ``names``.
+def id_column_problems(problems: list[Problem], columns: Collection[str], task: Task, layout: str) -> list[Problem]:
+    """Return problems in which one says that the id column is missing, in place of one for each record."""
+    if not columns or task.id_field in columns:
+        return problems
+    remedy = _near_column([task.id_field], columns, task, layout)
+    named = [_shown_column(*place, layout) for place in _unknown_columns(columns, task) if ID_NAME.search(place[1])]
+    if named and not remedy:
+        remedy = f"{' or '.join(named[:3])} may be meant: name it {task.id_field}"
+    remedy = remedy or f"give every record its own id, in a column {task.id_field}"
+    missing = Problem("the id is missing, for there is no such column", field=task.id_field, remedy=remedy)
+    return [missing, *(problem for problem in problems if problem.field != task.id_field)]
 
-    The column is named by its position: without a header, it is a note.
-    """
+
+def _unknown_columns(columns: Collection[str], task: Task) -> Iterator[tuple[int, str]]:
+    """Yield position and name of the columns that mean nothing in the task."""
     known = known_columns(task)
-    for position, column in enumerate(islice(columns, _COMPARED), 1):
-        if column in known:
-            continue
+    return ((position, name) for position, name in enumerate(islice(columns, _COMPARED), 1) if name not in known)
+
+
+def _shown_column(position: int, name: str, layout: str) -> str:
+    """Name a key of JSON; a column of a table by its position: without a header, the name is a note."""
+    return f"the field {name!r}" if layout.startswith("JSON") and presentable_id(name) else f"column {position}"
+
+
+def _near_column(names: Collection[str], columns: Collection[str], task: Task, layout: str) -> str:
+    """Return a hint when a column's name is nearly one of ``names``."""
+    for position, column in _unknown_columns(columns, task):
         for name in names:
             # One of two characters is enough (主述 for 主诉), in longer names more must agree.
             if difflib.get_close_matches(column, [name], cutoff=0.5 if len(name) == 2 else 0.6):
-                return f"column {position} may be meant: name it {name}"
+                return f"{_shown_column(position, column, layout)} may be meant: name it {name}"
     return ""
 
 
-def misspelt_fields(columns: Collection[str], task: Task) -> list[str]:
+def misspelt_fields(columns: Collection[str], task: Task, layout: str) -> list[str]:
     """Say which text fields are absent but nearly there under another name."""
-    hints = {name: _near_column([name], columns, task) for name in task.text_fields if name not in columns}
+    hints = {name: _near_column([name], columns, task, layout) for name in task.text_fields if name not in columns}
     return [f"no field {name}; {hint}" for name, hint in hints.items() if hint]
+
+
+def lost_zeros(missing: Collection[str], unknown: Collection[str]) -> str:
+    """Return a remedy if ids that are missing and ids that nobody knows differ by leading zeros only.
+
+    >>> lost_zeros(["0012", "0013"], ["12"])
+    '12 seems to be 0012 without its leading zeros: set the id column to text in the spreadsheet and export it again'
+    """
+    full = {str(record).lstrip("0"): record for record in missing}
+    for record in unknown:
+        other = full.get(str(record).lstrip("0"))
+        if other is not None:
+            short, long = sorted((shown_id(record), shown_id(other)), key=len)
+            return (f"{short} seems to be {long} without its leading zeros: "
+                    "set the id column to text in the spreadsheet and export it again")
+    return ""
 
 
 def codes_outside(frame: pd.DataFrame, target: Target) -> dict[str, int]:
@@ -117,8 +158,8 @@ def codes_outside(frame: pd.DataFrame, target: Target) -> dict[str, int]:
     return {code: n for code, n in counts.most_common() if code not in candidates}
 
 
-def outside_candidates(frame: pd.DataFrame, target: Target) -> str:
-    """Say which codes of a column are no candidates of the target, and in how many records.
+def outside_candidates(frame: pd.DataFrame, target: Target, column: str = "") -> str:
+    """Say which codes of a target are no candidates, and in how many records; ``column`` is the file's name for it.
 
     >>> from icdbase.tasks import CCL25
     >>> frame = pd.DataFrame({"其他诊断编码": [("J81.x00x002", "E11.900"), ("J81.x00x002",)]})
@@ -127,7 +168,7 @@ def outside_candidates(frame: pd.DataFrame, target: Target) -> str:
     """
     counts = codes_outside(frame, target)
     plural = "code" if len(counts) == 1 else "codes"
-    return f"{len(counts)} {plural} outside the candidate list of {target.name}: {counted(counts)}" if counts else ""
+    return f"{len(counts)} {plural} outside the candidate list of {column or target.name}: {counted(counts)}" if counts else ""
 
 
 def counted(counts: Mapping[str, int]) -> str:

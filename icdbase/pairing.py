@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from icdbase.errors import DataError, Problem, UsageError
+from icdbase.findings import lost_zeros
 from icdbase.tasks import CCL25, Target, Task
 from icdbase.values import shown_id
 
@@ -162,7 +163,9 @@ def _is_missing(value) -> bool:
 def _missing_problem(wanted: pd.Index, given: pd.Index, absent: np.ndarray) -> Problem:
     rule = f"no prediction for {absent.sum()} of {len(wanted)} gold records: {_name_ids(wanted[absent])}"
     remedy = "predict them too, or score them 0 with missing='zero' (--missing-zero)"
-    if absent.all() and len(given):
+    if zeros := lost_zeros(wanted[absent], given.difference(wanted)):
+        remedy = zeros
+    elif absent.all() and len(given):
         remedy = (
             f"no id matches (gold has e.g. {_with_type(wanted[0])}, predictions {_with_type(given[0])}): "
             f"are both of the same file, and both text or both numbers? Else {remedy}"

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 
 from icdbase.errors import DataError, Problem
 from icdbase.filetext import clean_name, decode, is_zip, read_bytes
-from icdbase.findings import codes_outside
+from icdbase.findings import ID_NAME, codes_outside
 from icdbase.records import build_frame
 from icdbase.rows import Rows, read_rows
+from icdbase.tables import HEADER_WITHIN
 from icdbase.tasks import BUILT_IN, Target, Task, is_code_shaped
 from icdbase.values import CodeReader, plain
 
@@ -21,7 +22,6 @@ LOOKED_AT = 2000
 """Records that are enough to tell what a column is."""
 
 _SEPARATORS = ";；,，、/"
-_ID_NAME = re.compile(r"id|idx|key|number|编号|标识|住院号|病案号|病历号|序号", re.IGNORECASE)
 _LABEL_NAME = re.compile(r"code|label|icd|class|target|编码|代码|标签|类别", re.IGNORECASE)
 _NO_TEXT = re.compile(r"[\d\s.:/\\+\-年月日时分]*")
 _CHINESE = re.compile("[\u4e00-\u9fff]")
@@ -141,12 +141,13 @@ def _opened(task: Task, outside: list[str]) -> str:
 
 
 def _header_cells(path) -> list[str]:
-    """Cells of the first line whatever parts them, so that the right separator is found."""
+    """Cells of the header whatever parts them, so that the right separator is found; a title has only one."""
     data = read_bytes(path)
     if is_zip(data):
         return []
-    first = decode(data, path)[0].lstrip().split("\n", 1)[0]
-    return [] if first[:1] in "[{" else [clean_name(cell).strip('"') for cell in re.split("[,\t;]", first)]
+    lines = decode(data, path)[0].lstrip().split("\n", HEADER_WITHIN)[:HEADER_WITHIN]
+    rows = ([name for cell in re.split("[,\t;]", line) if (name := clean_name(cell).strip('"'))] for line in lines)
+    return [] if lines[0][:1] in ("[", "{") else next((cells for cells in rows if len(cells) > 1), [])
 
 
 def _refuse_headerless(rows: Rows) -> None:
@@ -174,7 +175,7 @@ def _choose_id(columns: list[_Column], path) -> _Column:
     if not unique:
         remedy = "add a column with the number of the record"
         raise DataError(path, [Problem("no column has another value in each record", remedy=remedy)])
-    named = [column for column in unique if _ID_NAME.search(column.name)]
+    named = [column for column in unique if ID_NAME.search(column.name)]
     return (named or unique)[0]
 
 

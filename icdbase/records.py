@@ -16,6 +16,7 @@ from icdbase.errors import DataError, DataWarning, Problem, UsageError
 from icdbase.findings import (
     absent_labels,
     column_problems,
+    id_column_problems,
     known_columns,
     main_repeated,
     missing_label,
@@ -95,7 +96,7 @@ def _read_file(path, task: Task, require_labels: bool) -> pd.DataFrame:
         problems += column_problems(rows.columns, task, rows.layout)
     frame = build_frame(rows, task, problems, require_labels=require_labels)
     if problems:
-        raise DataError(path, problems)
+        raise DataError(path, id_column_problems(problems, rows.columns, task, rows.layout))
     _warn(frame, rows, task)
     return frame
 
@@ -258,9 +259,9 @@ def build_frame(
 
     A register of ids that is handed in notices repetitions across several calls.
     """
-    targets = [t for t in task.targets if any(name in rows.columns for name in t.spellings)]
+    targets = _columns_of_targets(rows.columns, task)
     if require_labels:
-        problems += absent_labels(rows.columns, task)
+        problems += absent_labels(rows.columns, task, rows.layout)
     ids, codes = ids or IdRegister(task.id_field, problems), CodeReader(task)
     before = len(ids.names)
     data = {name: [] for name in (*task.text_fields, *(target.name for target in targets))}
@@ -276,10 +277,16 @@ def build_frame(
             no_code = coded and target.is_single and target.may_be_empty
             told = any(problem.field in target.spellings for problem in problems[n_before:])
             if label is None and require_labels and not no_code and not told:
-                problems.append(missing_label(record, target.name))
+                problems.append(missing_label(record, targets[target]))
             data[target.name].append(label)
     index = pd.Index(ids.names[before:], dtype=object, name=task.id_field)
     return pd.DataFrame({name: pd.Series(values, index, dtype=object) for name, values in data.items()})
+
+
+def _columns_of_targets(columns: Collection[str], task: Task) -> dict[Target, str]:
+    """Return the targets of which there is a column, with the name that it has."""
+    found = {target: [name for name in target.spellings if name in columns] for target in task.targets}
+    return {target: names[0] for target, names in found.items() if names}
 
 
 def _read_text(value, record: str, field: str, problems: list[Problem]) -> str:
@@ -342,8 +349,9 @@ def _is_coded(found: dict) -> bool:
 
 
 def _warn(frame: pd.DataFrame, rows: Rows, task: Task) -> None:
-    findings = misspelt_fields(rows.columns, task)
-    findings += filter(None, (outside_candidates(frame, target) for target in task.targets))
+    findings = misspelt_fields(rows.columns, task, rows.layout)
+    columns = _columns_of_targets(rows.columns, task)
+    findings += filter(None, (outside_candidates(frame, target, name) for target, name in columns.items()))
     findings += main_repeated(frame, task)
     for finding in findings:
         warnings.warn(f"{rows.path}: {finding}", DataWarning, stacklevel=4)

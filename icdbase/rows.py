@@ -18,6 +18,7 @@ from icdbase.errors import DataError, Problem
 from icdbase.files import atomic_write
 from icdbase.filetext import STDIN, clean_name, decode, is_zip, read_bytes
 from icdbase.tables import (
+    HEADER_WITHIN,
     read_delimited,
     read_workbook,
     refuse_long_cells,
@@ -287,6 +288,9 @@ def _fill_from_table(rows: Rows, table: Iterable[tuple[str, Sequence]], known) -
     for name in dict.fromkeys(names):
         if name in known and names.count(name) > 1:
             rows.problems.append(Problem("the column occurs twice", field=name, remedy="keep one of the two"))
+    if place := _late_header(names, body, known):
+        rows.problems.append(Problem(f"the header is in {place}, not in the first", remedy="delete what is above it"))
+        return
     rows.columns = tuple(dict.fromkeys(filter(None, names)))
     for number, (place, cells) in enumerate(body, 1):
         if len(cells) < len(names) or any(_is_filled(cell) for cell in cells[len(names) :]):
@@ -298,6 +302,17 @@ def _fill_from_table(rows: Rows, table: Iterable[tuple[str, Sequence]], known) -
     if not body and not rows.problems:
         rule = "only a header, no record" if any(n in known for n in names) else "only one line, no record"
         rows.problems.append(Problem(rule, remedy="check that the file was saved completely"))
+
+
+def _late_header(names: Sequence[str], body: Sequence[tuple[str, Sequence]], known) -> str:
+    """Return the place of the header if a title stands above it; else an empty text."""
+    if any(name in known for name in names):
+        return ""
+    for place, cells in body[:HEADER_WITHIN]:
+        if sum(clean_name(cell) in known for cell in cells if _is_filled(cell)) > 1:
+            return place
+    is_title = len(names) == 1 and bool(body) and sum(map(_is_filled, body[0][1])) > 1
+    return body[0][0] if is_title else ""
 
 
 def _is_filled(cell) -> bool:

@@ -14,7 +14,7 @@ from dataclasses import replace
 import pandas as pd
 
 from icdbase.errors import DataError, DataWarning, Problem
-from icdbase.findings import known_columns, main_repeated, outside_candidates
+from icdbase.findings import id_column_problems, known_columns, lost_zeros, main_repeated, outside_candidates
 from icdbase.predictions import (
     check_predictions,
     format_prediction,
@@ -111,7 +111,7 @@ def read_submission(path, task: Task = CCL25) -> pd.DataFrame:
         for name, values in data.items():
             values.append(codes.get(name))
     if problems:
-        raise DataError(path, problems)
+        raise DataError(path, id_column_problems(problems, rows.columns, task, rows.layout))
     predictions = predictions_frame(ids.names, data, task)
     for target in task.targets:
         if finding := outside_candidates(predictions, target):
@@ -172,6 +172,7 @@ def check_submission(path, records: pd.DataFrame, task: Task = CCL25) -> list[Pr
         problems += [replace(problem, record=record) for problem in found]
         for name, values in data.items():
             values.append(codes.get(name))
+    problems = id_column_problems(problems, rows.columns, task, rows.layout)
     problems += _id_problems(ids.good, check_frame(records, task).index, task)
     for finding in main_repeated(predictions_frame(ids.names, data, task), task):
         warnings.warn(f"{path}: {finding}", DataWarning, stacklevel=2)
@@ -225,13 +226,13 @@ def _id_problems(found: Collection[str], expected: Collection, task: Task) -> li
     predicted, wanted = set(found), set(expected)
     missing = [record for record in expected if record not in predicted]
     unknown = [record for record in found if record not in wanted]
-    problems = []
+    problems, zeros = [], lost_zeros(missing, unknown)
     if missing:
         rule = f"{len(missing)} of {len(expected)} records have no prediction: {_listed(missing)}"
-        problems.append(Problem(rule, field=task.id_field, remedy="predict every record"))
+        problems.append(Problem(rule, field=task.id_field, remedy=zeros or "predict every record"))
     if unknown:
         rule = f"{len(unknown)} of the ids not among the records: {_listed(unknown)}"
-        problems.append(Problem(rule, field=task.id_field, remedy="leave them out; is it the right file?"))
+        problems.append(Problem(rule, field=task.id_field, remedy=zeros or "leave them out; is it the right file?"))
     return problems
 
 

@@ -13,12 +13,13 @@ import re
 import warnings
 import zipfile
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from itertools import zip_longest
+from itertools import islice, zip_longest
 
 from icdbase.errors import DataError, Problem
 from icdbase.filetext import clean_name
 
 __all__ = [
+    "HEADER_WITHIN",
     "MAX_CELL",
     "escape",
     "read_delimited",
@@ -32,6 +33,9 @@ Cells = list[tuple[str, list]]
 
 MAX_CELL = 32_767
 """Characters that an Excel cell can hold; openpyxl cuts longer ones silently."""
+
+HEADER_WITHIN = 10
+"""Rows in which a header is looked for; titles may stand above it."""
 
 MAX_UNPACKED = 2 << 30
 MAX_ROWS = 1_048_576
@@ -88,12 +92,12 @@ def read_delimited(text: str, ending: str, known: Collection[str]) -> tuple[str,
 
 
 def _delimiter(text: str, ending: str, known) -> str:
-    header = text.lstrip().split("\n", 1)[0]
-
-    def found(delimiter: str) -> int:
-        return sum(clean_name(cell).strip('"') in known for cell in header.split(delimiter))
-
-    return max("\t,;" if ending == ".tsv" else ",\t;", key=found)
+    delimiters = "\t,;" if ending == ".tsv" else ",\t;"
+    for line in text.lstrip().split("\n", HEADER_WITHIN)[:HEADER_WITHIN]:  # a title may stand above the header
+        found = {sign: sum(clean_name(cell).strip('"') in known for cell in line.split(sign)) for sign in delimiters}
+        if any(found.values()):
+            return max(delimiters, key=found.get)
+    return delimiters[0]
 
 
 def write_delimited(file, columns: Sequence[str], rows: Iterable[dict], delimiter: str) -> None:
@@ -114,7 +118,7 @@ def read_workbook(data: bytes, path, known: Collection[str]) -> Cells:
         Only named in messages.
     known : collection of str
         Column names; the first sheet with one of them in its first row is
-        read, else the first sheet.
+        read, else in its first ten rows, else the first sheet.
 
     Returns
     -------
@@ -188,7 +192,8 @@ def _sheet_values(data: bytes, known, *, data_only: bool) -> list[list]:
                 return []
             for sheet in sheets:
                 sheet.reset_dimensions()  # some writers store a wrong size
-            sheet = next((sheet for sheet in sheets if _has_known(sheet, known)), sheets[0])
+            found = (sheet for n_rows in (1, HEADER_WITHIN) for sheet in sheets if _has_known(sheet, known, n_rows))
+            sheet = next(found, sheets[0])
             return list(_rows_of_values(sheet))
         finally:
             book.close()
@@ -211,9 +216,9 @@ def _rows_of_values(sheet) -> Iterator[list]:
         yield values
 
 
-def _has_known(sheet, known) -> bool:
-    header = next(sheet.iter_rows(values_only=True), ())
-    return any(clean_name(name) in known for name in header if name is not None)
+def _has_known(sheet, known, n_rows: int) -> bool:
+    rows = islice(sheet.iter_rows(values_only=True), n_rows)
+    return any(clean_name(name) in known for row in rows for name in row if name is not None)
 
 
 def _cell_value(cell):

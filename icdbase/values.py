@@ -24,6 +24,11 @@ _MISSING_WORDS = frozenset({"nan", "none", "null", "<na>", "nat"})
 _WRAPPING = " \t\u3000\"'[](){}"
 _CODE_LIKE = re.compile(r"(?=.*\d)[A-Za-z0-9.;；|,/+*†]{1,40}")
 _LONGEST_ID_SHOWN = 40
+_ROUNDED = re.compile(r"\d+(\.\d+)?[Ee]\+\d+")
+_EXACT = 1e15
+"""A spreadsheet keeps fifteen digits of a number."""
+_AS_TEXT = "a spreadsheet has shortened it: export the records again with the id column as text; leave no record out"
+_KEEP_ONE = "keep one of them if they are the same record, else give each its own id"
 
 
 def plain(value):
@@ -195,6 +200,7 @@ class IdRegister:
 
     def read(self, value, number: int) -> str:
         """Take the id of record ``number``; return what messages call the record."""
+        is_rounded = isinstance(value, float | np.floating) and abs(value) >= _EXACT
         value = plain(value)
         if isinstance(value, dict | list):
             return self._refuse(f"{type_name(value)} instead of an id", number, "write the id as text")
@@ -203,11 +209,13 @@ class IdRegister:
             return self._refuse("the id is missing", number, "give every record its own id")
         if _UNSTORABLE.search(name):
             return self._refuse("the id holds a broken character", number, "copy the id again")
+        if is_rounded or _ROUNDED.fullmatch(name):
+            return self._refuse(f"the id is a rounded number: {name}", number, _AS_TEXT)
         shown = shown_id(name, number)
         if name in self._first:
             rule = f"the id occurs again, first in record number {self._first[name]}"
             place = f"{shown} (number {number})" if shown == name else shown
-            self.problems.append(Problem(rule, place, self.field, "keep one of them"))
+            self.problems.append(Problem(rule, place, self.field, _KEEP_ONE))
         self._first.setdefault(name, number)
         self.names.append(name)
         return shown

@@ -14,7 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from icdbase.errors import DataError, Problem, grouped
+from icdbase.errors import DataError, DataWarning, Problem, grouped
+from icdbase.proposals import propose_task
 from icdbase.records import read_records, write_records
 from icdbase.submissions import check_submission, read_submission, write_submission
 from icdbase.tasks import CCL25
@@ -110,10 +111,39 @@ BROKEN = {
     "columns.csv": (f"{ID},主诉,主诉\nZY1,{NOTE},{NOTE}\n", ["field 主诉: the column occurs twice; keep one"]),
     "columns.xlsx": (workbook([ID, "主诉", " 主诉"], ["ZY1", NOTE, NOTE]), ["field 主诉: the column occurs twice"]),
     "no_header.csv": (ROW + ROW, ["none of the text fields is there", "in the first line"]),
+    "title.csv": (
+        f"{CANARY}科病案,,,\n{HEADER}{ROW}",
+        ["the header is in line 2, not in the first; delete what is above it"],
+    ),
+    "title.tsv": (f"{CANARY}科\n\n" + (HEADER + ROW).replace(",", "\t"), ["the header is in line 3, not in the first"]),
+    "title.xlsx": (
+        workbook([f"{CANARY}科"], ["2025年"], [ID, "主诉"], ["ZY1", NOTE]),
+        ["the header is in row 3, not in the first; delete what is above it"],
+    ),
+    "near_key.json": (
+        as_json({"序号": 1, "科室": "x", ID: "ZY1", "主述": NOTE}),
+        ["none of the text fields is there; the field '主述' may be meant: name it 主诉"],
+    ),
     "near_header.csv": (f"{ID},主述\nZY1,{NOTE}\n", ["none of the text fields", "column 2 may be meant: name it 主诉"]),
     "other.json": (as_json({ID: "ZY1", NOTE: NOTE}), ["none of the text fields is there; name the columns 主诉"]),
     # ids
-    "no_id.json": (as_json({"主诉": NOTE}), ["record number 1, field 病案标识: the id is missing; give every record"]),
+    "no_id.json": (as_json({"主诉": NOTE}), ["field 病案标识: the id is missing, for there is no such column; give every"]),
+    "id_by_another_name.json": (
+        as_json({"住院号": "1", "主诉": NOTE}, {"住院号": "2", "主诉": NOTE}),
+        ["field 病案标识: the id is missing, for there is no such column; the field '住院号' may be meant: name it 病案标识"],
+    ),
+    "id_by_another_name.csv": (
+        f"序号,patient_id,主诉\n1,ZY1,{NOTE}\n2,ZY2,{NOTE}\n",
+        ["no such column; column 1 or column 2 may be meant: name it 病案标识"],
+    ),
+    "rounded_id.csv": (
+        HEADER + "".join(f"2.025E+14,{NOTE},I20.000,E11.900\n" for _ in range(9)),
+        ["field 病案标识: the id is a rounded number: 2.025E+14: 9 records, e.g. number 1", "as text; leave no record out"],
+    ),
+    "rounded_id.xlsx": (
+        workbook([ID, "主诉"], [202501010000001230.0, NOTE], [202501010000001230.0, NOTE]),
+        ["the id is a rounded number: 2025010100000012", "a spreadsheet has shortened it"],
+    ),
     "null_id.json": (as_json(record(None)), ["record number 1, field 病案标识: the id is missing"]),
     "list_id.json": (as_json(record([NOTE])), ["record number 1, field 病案标识: a list instead of an id"]),
     "same_id.json": (as_json(record(), record()), ["record ZY1 (number 2)", "first in record number 1", "keep one of"]),
@@ -256,6 +286,29 @@ def test_a_file_without_label_columns_where_training_needs_them(tmp_path):
         "field 其他诊断编码: the label column is missing; add the label column 其他诊断编码",
     ]
     check_message(caught.value, path, parts)
+
+
+def test_a_label_column_is_called_as_the_file_calls_it(tmp_path):
+    path = put(tmp_path, "a.csv", f"{ID},主诉,主要诊断编码,{OTHERS}\nZY1,{NOTE},,\nZY2,{NOTE},I20.000,\n")
+    with pytest.raises(DataError) as caught:
+        read_records(path, require_labels=True)
+    assert [(problem.record, problem.field) for problem in caught.value.problems] == [("ZY1", "主要诊断编码"), ("ZY1", OTHERS)]
+    path = put(tmp_path, "b.csv", f"{ID},主诉,主要诊断编码\nZY1,{NOTE},I25.103\n")
+    with pytest.warns(DataWarning, match="outside the candidate list of 主要诊断编码: I25.103"):
+        read_records(path)
+
+
+def test_only_the_missing_id_column_is_named_not_each_record(tmp_path):
+    path = put(tmp_path, "a.json", as_json(*({"主诉": NOTE} for _ in range(30))))
+    with pytest.raises(DataError) as caught:
+        read_records(path)
+    assert len(caught.value.problems) == 1
+
+
+def test_a_title_above_the_header_is_named_whatever_the_columns(tmp_path):
+    path = put(tmp_path, "t.csv", "our visits,,\nvisit,complaint,code\nv1,fever,J11.1\nv2,cough,R05\n")
+    with pytest.raises(DataError, match="the header is in line 2, not in the first"):
+        propose_task(path)
 
 
 SEEDS = (

@@ -9,7 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from icdbase.errors import DataError, DataWarning
+from icdbase.findings import lost_zeros
 from icdbase.records import write_records
+from icdbase.scoring import score
 from icdbase.submissions import (
     check_predictions,
     check_submission,
@@ -216,7 +218,8 @@ def test_what_the_platform_refuses_in_a_prediction(tmp_path, records, text, mess
 def test_ids_must_be_those_of_the_records(tmp_path, records):
     rows = [{ID: name, PREDICTION: "[I20.000|E11.900]"} for name in ("ZY1", "ZY1", "ZY9", "")]
     assert rules(check_submission(put(tmp_path, rows), records)) == [
-        "record ZY1 (number 2), field 病案标识: the id occurs again, first in record number 1; keep one of them",
+        "record ZY1 (number 2), field 病案标识: the id occurs again, first in record number 1; "
+        "keep one of them if they are the same record, else give each its own id",
         "record number 4, field 病案标识: the id is missing; give every record its own id",
         "field 病案标识: 2 of 3 records have no prediction: 0012, 1e5; predict every record",
         "field 病案标识: 1 of the ids not among the records: ZY9; leave them out; is it the right file?",
@@ -266,3 +269,23 @@ def test_a_file_of_records_is_no_submission(tmp_path, predictions, records):
 def test_a_missing_or_broken_file_is_a_problem_too(tmp_path, records):
     assert "no such file" in rules(check_submission(tmp_path / "none.json", records))[0]
     assert "malformed JSON at line 1 column 3" in rules(check_submission(put(tmp_path, "[{"), records))[0]
+
+
+def test_lost_leading_zeros_are_named_by_check_and_by_score(tmp_path, records):
+    rows = [{ID: name, PREDICTION: "[I20.000|E11.900]"} for name in ("ZY1", "12", "1e5")]
+    path = put(tmp_path, rows)
+    zeros = "12 seems to be 0012 without its leading zeros: set the id column to text in the spreadsheet"
+    problems = rules(check_submission(path, records))
+    assert len(problems) == 2 and all(zeros in problem for problem in problems)
+    gold = records.assign(**{MAIN: "I20.000", OTHERS: [("E11.900",)] * 3})
+    with pytest.raises(DataError, match=zeros):
+        score(gold, read_submission(path))
+    assert lost_zeros(["ZY1"], ["ZY2"]) == "" and "1 seems to be 001" in lost_zeros(["1"], ["001"])
+
+
+def test_a_submission_whose_ids_have_another_name(tmp_path, records):
+    rows = [{"record_id": name, PREDICTION: "[I20.000|E11.900]"} for name in ("ZY1", "0012", "1e5")]
+    problems = rules(check_submission(put(tmp_path, rows), records))
+    assert problems[0] == (
+        "field 病案标识: the id is missing, for there is no such column; "
+        "the field 'record_id' may be meant: name it 病案标识")
