@@ -14,7 +14,8 @@ import pandas as pd
 
 from icdbase.errors import DataError, DataWarning, Problem
 from icdbase.findings import column_problems, id_column_problems, known_columns, misspelt_fields
-from icdbase.records import build_frame, read_records
+from icdbase.frames import build_frame
+from icdbase.records import read_records
 from icdbase.streams import is_stream, stream_rows
 from icdbase.tasks import CCL25, Task
 from icdbase.values import IdRegister

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pandas as pd
 
 from icdbase.errors import DataError, Problem
-from icdbase.records import FRAME, rows_of_frame
+from icdbase.frames import FRAME, rows_of_frame
 from icdbase.rows import type_name
 from icdbase.tasks import CCL25, Target, Task
 from icdbase.values import CodeReader, IdRegister, describe_label, plain

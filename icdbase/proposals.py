@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from icdbase.errors import DataError, Problem
 from icdbase.filetext import clean_name, decode, is_zip, read_bytes
 from icdbase.findings import ID_NAME, codes_outside
-from icdbase.records import build_frame
+from icdbase.frames import build_frame
 from icdbase.rows import Rows, read_rows
 from icdbase.tables import HEADER_WITHIN
 from icdbase.tasks import BUILT_IN, Target, Task, is_code_shaped
@@ -56,8 +56,13 @@ class _Column:
         """The labels of each cell, as records are read; None if one is no code of the system."""
         target = Target(self.name, "multi", 1.0)
         reader = CodeReader(Task("", "", (), (target,), separators=separators or "\n", code_system=code_system))
-        found = [reader.read(cell) for cell in self.cells]
-        return None if any(bad for _, bad in found) else [tuple(codes or ()) for codes, _ in found]
+        found = []
+        for cell in self.cells:
+            codes, bad = reader.read(cell)
+            if bad:
+                return None
+            found.append(tuple(codes or ()))
+        return found
 
     def icd_separators(self) -> str | None:
         """The separators with which all cells are ICD codes; None if they are not.  / may be part of a code."""

@@ -18,10 +18,10 @@ from icdbase.errors import DataError, Problem
 from icdbase.files import atomic_write
 from icdbase.filetext import STDIN, clean_name, decode, is_zip, read_bytes
 from icdbase.tables import (
-    HEADER_WITHIN,
     read_delimited,
     read_workbook,
     refuse_long_cells,
+    rows_of_cells,
     write_delimited,
     write_workbook,
 )
@@ -93,7 +93,7 @@ def read_rows(path, known: Collection[str]) -> Rows:
     data = read_bytes(path)
     if is_zip(data):
         rows = Rows(str(path), "Excel", "xlsx")
-        _fill_from_table(rows, read_workbook(data, path, known), known)
+        rows.columns, rows.records, rows.problems = rows_of_cells(read_workbook(data, path, known), known)
     else:
         text, encoding = decode(data, path)
         rows = _read_text(text, encoding, path, known)
@@ -116,8 +116,8 @@ def _read_text(text: str, encoding: str, path, known) -> Rows:
         remedy = "write an array of records, or name the file .csv if it is a table"
         raise DataError(path, [Problem("no JSON: the file starts with neither [ nor {", remedy=remedy)])
     else:
-        rows.layout, cells, rows.problems = read_delimited(text, ending, known)
-        _fill_from_table(rows, cells, known)
+        rows.layout, cells, problems = read_delimited(text, ending, known)
+        rows.columns, rows.records, rows.problems = rows_of_cells(cells, known, problems)
     return rows
 
 
@@ -271,52 +271,6 @@ def fill_from_objects(rows: Rows, items: Iterable[tuple[int, object]], known) ->
         columns.update(dict.fromkeys(item))
         rows.records.append((number, item))
     rows.columns = tuple(columns)
-
-
-# --- tables ---------------------------------------------------------------------------
-
-
-def _fill_from_table(rows: Rows, table: Iterable[tuple[str, Sequence]], known) -> None:
-    """Turn a header and cells into rows; blank rows are skipped."""
-    filled = [(place, cells) for place, cells in table if any(_is_filled(cell) for cell in cells)]
-    if not filled:
-        return
-    (_, header), body = filled[0], filled[1:]
-    names = [clean_name(name) if _is_filled(name) else "" for name in header]
-    while names and not names[-1]:
-        names.pop()
-    for name in dict.fromkeys(names):
-        if name in known and names.count(name) > 1:
-            rows.problems.append(Problem("the column occurs twice", field=name, remedy="keep one of the two"))
-    if place := _late_header(names, body, known):
-        rows.problems.append(Problem(f"the header is in {place}, not in the first", remedy="delete what is above it"))
-        return
-    rows.columns = tuple(dict.fromkeys(filter(None, names)))
-    for number, (place, cells) in enumerate(body, 1):
-        if len(cells) < len(names) or any(_is_filled(cell) for cell in cells[len(names) :]):
-            rule = f"{place} has {len(cells)} cells, the header {len(names)}"
-            remedy = "quote cells that hold a separator or a line break"
-            rows.problems.append(Problem(rule, f"number {number}", remedy=remedy))
-            continue
-        rows.records.append((number, {n: c for n, c in zip(names, cells, strict=False) if n}))
-    if not body and not rows.problems:
-        rule = "only a header, no record" if any(n in known for n in names) else "only one line, no record"
-        rows.problems.append(Problem(rule, remedy="check that the file was saved completely"))
-
-
-def _late_header(names: Sequence[str], body: Sequence[tuple[str, Sequence]], known) -> str:
-    """Return the place of the header if a title stands above it; else an empty text."""
-    if any(name in known for name in names):
-        return ""
-    for place, cells in body[:HEADER_WITHIN]:
-        if sum(clean_name(cell) in known for cell in cells if _is_filled(cell)) > 1:
-            return place
-    is_title = len(names) == 1 and bool(body) and sum(map(_is_filled, body[0][1])) > 1
-    return body[0][0] if is_title else ""
-
-
-def _is_filled(cell) -> bool:
-    return cell is not None and str(cell).strip() != ""
 
 
 # --- writing --------------------------------------------------------------------------

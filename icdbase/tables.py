@@ -25,6 +25,7 @@ __all__ = [
     "read_delimited",
     "read_workbook",
     "refuse_long_cells",
+    "rows_of_cells",
     "write_delimited",
     "write_workbook",
 ]
@@ -98,6 +99,63 @@ def _delimiter(text: str, ending: str, known) -> str:
         if any(found.values()):
             return max(delimiters, key=found.get)
     return delimiters[0]
+
+
+def rows_of_cells(
+    table: Cells, known: Collection[str], problems: Sequence[Problem] = ()
+) -> tuple[tuple[str, ...], list[tuple[int, dict]], list[Problem]]:
+    """Turn a header and cells into rows; blank rows are skipped.
+
+    Returns
+    -------
+    columns : tuple of str
+        Names in order of appearance.
+    records : list of (int, dict)
+        Number (from 1) and the cells by column; rows with problems left out.
+    problems : list of Problem
+        Those given, and what is wrong with the header and single rows.
+    """
+    filled = [(place, cells) for place, cells in table if any(_is_filled(cell) for cell in cells)]
+    if not filled:
+        return (), [], [*problems]
+    (_, header), body = filled[0], filled[1:]
+    names = [clean_name(name) if _is_filled(name) else "" for name in header]
+    while names and not names[-1]:
+        names.pop()
+    problems = [*problems] + [
+        Problem("the column occurs twice", field=name, remedy="keep one of the two")
+        for name in dict.fromkeys(names)
+        if name in known and names.count(name) > 1
+    ]
+    if place := _late_header(names, body, known):
+        return (), [], [*problems, Problem(f"the header is in {place}, not in the first", remedy="delete what is above it")]
+    records = []
+    for number, (place, cells) in enumerate(body, 1):
+        if len(cells) < len(names) or any(_is_filled(cell) for cell in cells[len(names) :]):
+            rule = f"{place} has {len(cells)} cells, the header {len(names)}"
+            remedy = "quote cells that hold a separator or a line break"
+            problems.append(Problem(rule, f"number {number}", remedy=remedy))
+            continue
+        records.append((number, {n: c for n, c in zip(names, cells, strict=False) if n}))
+    if not body and not problems:
+        rule = "only a header, no record" if any(n in known for n in names) else "only one line, no record"
+        problems.append(Problem(rule, remedy="check that the file was saved completely"))
+    return tuple(dict.fromkeys(filter(None, names))), records, problems
+
+
+def _late_header(names: Sequence[str], body: Cells, known) -> str:
+    """Return the place of the header if a title stands above it; else an empty text."""
+    if any(name in known for name in names):
+        return ""
+    for place, cells in body[:HEADER_WITHIN]:
+        if sum(clean_name(cell) in known for cell in cells if _is_filled(cell)) > 1:
+            return place
+    is_title = len(names) == 1 and bool(body) and sum(map(_is_filled, body[0][1])) > 1
+    return body[0][0] if is_title else ""
+
+
+def _is_filled(cell) -> bool:
+    return cell is not None and str(cell).strip() != ""
 
 
 def write_delimited(file, columns: Sequence[str], rows: Iterable[dict], delimiter: str) -> None:

@@ -14,7 +14,7 @@ PACKAGE = Path(icdbase.__file__).parent
 # A module imports only from those above it; docs/architecture.md draws the same picture.
 ORDER = [
     "errors", "progress", "files", "backends", "tasks",
-    "filetext", "tables", "rows", "streams", "values", "findings", "records", "batches",
+    "filetext", "tables", "rows", "streams", "values", "findings", "frames", "records", "batches",
     "predictions", "submissions", "toplists", "proposals",
     "text", "taskfile", "matching", "assertion", "concepts",
     "analytes", "grades", "durations", "pressures", "vessels", "cardiac", "measurements", "summaries", "diagnosis_list", "operations", "tally",

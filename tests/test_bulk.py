@@ -17,8 +17,8 @@ import icdbase
 from icdbase import bulk, features, streams
 from icdbase.batches import RecordBatches
 from icdbase.errors import DataError, UsageError
+from icdbase.frames import FRAME
 from icdbase.measurements import find_measurements
-from icdbase.records import FRAME
 from icdbase.streams import is_stream
 from icdbase.tasks import CCL25
 from icdbase.text import normalize
