@@ -6,10 +6,10 @@ from pathlib import Path
 
 from icdbase import IcdCoder, get_task, majority_predictions, progress, read_records, save, score, write_submission
 from icdbase.errors import explained
-from icdbase.files import atomic_write
+from icdbase.files import atomic_write, check_output
 from icdbase.html_report import write_report
 from icdbase.report import corpus_line, next_lines, score_table, target_table, where_it_lies
-from icdbase.store import read_card
+from icdbase.store import check_model_folder, read_card
 
 
 def main():
@@ -21,21 +21,23 @@ def main():
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
 
+    # Outputs are tried before the work, not after it.
+    paths = {"predictions": check_output(args.out / "predictions.json"), "model": check_model_folder(args.out / "model")}
     task = get_task(args.task)
     train, test = read_records(args.train, task, require_labels=True), read_records(args.test, task)
+    scores, labelled = None, {target.name for target in task.targets} <= set(test.columns)
+    if labelled:
+        paths |= {name: check_output(args.out / file) for name, file in (("scores", "scores.json"), ("report", "report.html"))}
     coder = IcdCoder(task=task, random_state=args.seed)
     print(corpus_line("train", train, task), corpus_line("test", test, task), sep="\n")
     with progress.bars():
         codes = coder.fit(train).predict(test)
-    paths = {"predictions": args.out / "predictions.json", "model": args.out / "model"}
     write_submission(codes, paths["predictions"], task)
-    scores, labelled = None, set(codes.columns) <= set(test.columns)
     if labelled:
         scores, majority = score(test, codes, task), score(test, majority_predictions(train, test, task), task)
         print("\n" + score_table({"icdbase": scores, "majority baseline": majority}) + "\n")
         if len(task.targets) > 2:
             print(target_table(scores) + "\n")
-        paths |= {"scores": args.out / "scores.json", "report": args.out / "report.html"}
         with atomic_write(paths["scores"]) as file:
             json.dump(scores.to_dict(), file, ensure_ascii=False, indent=2)
     save(coder, paths["model"], records=train, scores=scores and {"test": args.test, **scores.to_dict()})

@@ -108,10 +108,13 @@ def predict(model_folder, input_file, out_file, top_k, n_jobs, batch_size, backe
     """
     from icdbase import load, predict_file, progress, read_records
     from icdbase.backends import use_backend
+    from icdbase.files import check_output
 
     if top_k is None and str(out_file) == "-":
         raise click.UsageError("--out needs a file; only --top prints a table")
     if top_k is not None:
+        if str(out_file) != "-":
+            check_output(out_file)
         coder = load(model_folder).set_params(n_jobs=n_jobs)
         records = read_records(input_file, coder.task)
         with progress.bars(), use_backend(backend, scheduler):

@@ -99,9 +99,11 @@ def _in_context(items, texts) -> str:
 def report(model_folder, gold_file, pred_file, out_file, train_file, with_text, language):
     """Write a scored run as one self-contained HTML page."""
     from icdbase import load, majority_predictions, read_records, read_submission, score
+    from icdbase.files import check_output
     from icdbase.html_report import write_report
     from icdbase.store import read_card
 
+    check_output(out_file)
     coder = load(model_folder)
     gold = read_records(gold_file, coder.task, require_labels=True)
     baselines = {}

@@ -125,12 +125,20 @@ def _figure(value: float | None) -> str:
 def next_lines(paths: Mapping[str, Path], test_file, task: str, record: str) -> tuple[str, ...]:
     """What to type next: check the submission, ask why a record got its codes."""
     # Without an activated environment "icdbase" alone would not be found.
-    icdbase = "icdbase" if shutil.which("icdbase") else os.path.relpath(Path(sys.executable).parent / "icdbase")
+    icdbase = "icdbase" if shutil.which("icdbase") else _relative(Path(sys.executable).parent / "icdbase")
     option = "" if task == "ccl25" else f" --task {task}"
     return (
         f"{icdbase} check{option} --input {test_file} --pred {paths['predictions']}",
         f"{icdbase} explain --model {paths['model']} --input {test_file} --record {record}",
     )
+
+
+def _relative(path: Path) -> str:
+    """Return the path as seen from here; as it is where no relative path leads (another drive of Windows)."""
+    try:
+        return os.path.relpath(path)
+    except ValueError:
+        return str(path)
 
 
 def where_it_lies(paths: Mapping[str, Path], *next_commands: str) -> str:

@@ -330,13 +330,8 @@ def write_rows(rows: Iterable[dict], path, columns: Sequence[str]) -> None:
     if ending == ".xlsx":
         rows = list(rows)
         refuse_long_cells(rows, path, columns)
-    try:
-        with atomic_write(path, binary=ending == ".xlsx") as file:
-            _write(file, ending, rows, columns)
-    except OSError as error:
-        rule = f"the file cannot be written ({error.strerror or type(error).__name__})"
-        remedy = "check the folder, its permissions and the disk"
-        raise DataError(path, [Problem(rule, remedy=remedy)]) from error
+    with atomic_write(path, binary=ending == ".xlsx") as file:
+        _write(file, ending, rows, columns)
 
 
 def is_table(path) -> bool:

@@ -27,7 +27,7 @@ from icdbase import __version__
 from icdbase.classifiers import MainCodeClassifier
 from icdbase.coder import IcdCoder
 from icdbase.errors import DataError, ModelError, PrivacyWarning, UsageError, VersionWarning
-from icdbase.files import atomic_write
+from icdbase.files import atomic_write, check_output
 from icdbase.learners import ClassTrees, CodeLogits
 from icdbase.linear import ClassLogits, ClassRidge
 from icdbase.listed_codes import N_SHARES
@@ -164,15 +164,18 @@ def check_model_folder(folder) -> Path:
     ------
     UsageError
         If it holds something else, or is no folder.
+    DataError
+        If nothing can be written there.
 
     >>> check_model_folder("models/no/such/folder").as_posix()
     'models/no/such/folder'
     """
     folder = Path(folder)
+    if folder.is_file():
+        raise UsageError(f"{folder} is a file; name a folder for the model, models/first say")
+    check_output(folder, folder=True)
     if not folder.exists():
         return folder
-    if not folder.is_dir():
-        raise UsageError(f"{folder} is a file; name a folder for the model, models/first say")
     # Hidden files are somebody's .gitkeep, a model file without a card the rest of an interrupted save.
     others = sorted(p.name for p in folder.iterdir() if not p.name.startswith(".") and not _MODEL_NAME.fullmatch(p.name))
     if others and not _is_card(folder / CARD):
