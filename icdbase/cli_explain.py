@@ -42,7 +42,7 @@ def explain(model_folder, input_file, record_id, codes, as_json):
 
 def _code_text(code, texts) -> str:
     """Lay out one code: the strongest spans for and against it, then what has no place."""
-    from icdbase.report import table
+    from icdbase.report import table, terminal_width
 
     head = f"{code.target}  {code.code or '(no code)'}  {code.name}"
     figures = f"probability {code.probability:.3f}, margin {code.margin:+.2f}"
@@ -63,7 +63,9 @@ def _code_text(code, texts) -> str:
         listed = [item.contribution for item in code.unplaced if item.kind == kind]
         if listed:
             rows.append([f"{sum(listed):+.2f}", "", what, "", kind])
-    return f"{head}\n{figures}\n" + table(["adds", "field", "evidence", "status", "from"], rows)
+    return f"{head}\n{figures}\n" + table(
+        ["adds", "field", "evidence", "status", "from"], rows, width=terminal_width(redirected=80)
+    )
 
 
 def _added(items) -> float:
@@ -84,7 +86,7 @@ def _in_context(items, texts) -> str:
     words = first.text if len(first.text) <= 24 else f"{first.text[:20]}…"
     before, after = text[max(first.start - AROUND, 0) : first.start], text[first.end : first.end + AROUND]
     times = f" ×{len(items)}" if len(items) > 1 else ""
-    return " ".join(f"{before}【{words}】{after}{times}".split()).replace("[", "［")
+    return " ".join(f"{before}【{words}】{after}{times}".split())
 
 
 @click.command(epilog="\b\nExamples:\n"
