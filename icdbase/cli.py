@@ -140,28 +140,31 @@ def _show_top(top, out_file, task) -> None:
 @main.command(epilog=examples(
     "icdbase score --gold ICD-Coding-test.json --pred pred.json",
     "icdbase score --gold ICD-Coding-test.json --pred pred.json --json",
-    "icdbase score --gold ICD-Coding-test.json --pred llm.json --missing-zero",
+    "icdbase score --gold test.json --pred llm.json --missing-zero --invalid-zero",
 ))
 @task_option
 @click.option("--gold", "gold_file", type=FILE, required=True, help="Labelled records.")
 @click.option("--pred", "pred_file", type=FILE, required=True, help="Submission, by any system.")
 @click.option("--per-code", is_flag=True, help="Also list support, precision, recall and F1 of every code.")
 @click.option("--missing-zero", is_flag=True, help="Give a record without prediction 0, instead of refusing the file.")
+@click.option("--invalid-zero", is_flag=True, help="Count what cannot be read of an answer as wrong, instead of refusing.")
 @click.option("--json", "as_json", is_flag=True, help="Machine-readable result.")
-def score(task_name, gold_file, pred_file, per_code, missing_zero, as_json):
+def score(task_name, gold_file, pred_file, per_code, missing_zero, invalid_zero, as_json):
     """Score a submission with the official metric."""
     from icdbase import get_task, per_code_table, read_records, read_submission
     from icdbase import score as official_score
+    from icdbase.answers import n_unreadable
     from icdbase.report import per_code_text, score_table, target_table
 
     task = get_task(task_name)
     gold = read_records(gold_file, task, require_labels=True)
-    predicted = read_submission(pred_file, task)
+    predicted = read_submission(pred_file, task, invalid="zero" if invalid_zero else "raise")
+    n_invalid = n_unreadable(predicted[predicted.index.isin(gold.index)])
     missing = "zero" if missing_zero else "raise"
     scores = official_score(gold, predicted, task, missing=missing)
     codes = per_code_table(gold, predicted, task, missing=missing) if per_code else None
     if as_json:
-        result = scores.to_dict()
+        result = scores.to_dict() | {"n_invalid": n_invalid}
         if per_code:
             result["per_code"] = json.loads(codes.reset_index().to_json(orient="records", force_ascii=False))
         click.echo(json.dumps(result, ensure_ascii=False, indent=2))
@@ -169,6 +172,8 @@ def score(task_name, gold_file, pred_file, per_code, missing_zero, as_json):
     click.echo(score_table({pred_file.name: scores}, title=f"{len(gold):,} records of {gold_file}"))
     if scores.n_missing:
         click.echo(f"without prediction, scored 0: {scores.n_missing:,}")
+    if n_invalid:
+        click.echo(f"cannot be read, counted as wrong: {n_invalid:,}")
     if len(task.targets) > 2:
         click.echo("\n" + target_table(scores))
     if per_code:

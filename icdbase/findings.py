@@ -95,7 +95,7 @@ def misspelt_fields(columns: Collection[str], task: Task) -> list[str]:
     return [f"no field {name}; {hint}" for name, hint in hints.items() if hint]
 
 
-def outside_candidates(frame: pd.DataFrame, target: Target) -> str:
+def outside_candidates(frame: pd.DataFrame, target: Target, ignored: Collection[str] = ()) -> str:
     """Say which codes of a column are no candidates of the target, and how often.
 
     >>> from icdbase.tasks import CCL25
@@ -108,7 +108,7 @@ def outside_candidates(frame: pd.DataFrame, target: Target) -> str:
     counts = Counter()
     for label in frame[target.name].dropna():
         counts.update((label,) if target.is_single else label)
-    for code in target.codes:
+    for code in (*target.codes, *ignored):
         counts.pop(code, None)
     if not counts:
         return ""

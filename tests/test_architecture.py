@@ -15,7 +15,7 @@ PACKAGE = Path(icdbase.__file__).parent
 ORDER = [
     "errors", "progress", "files", "backends", "tasks",
     "filetext", "tables", "rows", "streams", "values", "findings", "records", "batches",
-    "predictions", "submissions", "toplists", "proposals",
+    "predictions", "answers", "submissions", "toplists", "proposals",
     "text", "taskfile", "matching", "assertion", "concepts",
     "analytes", "grades", "durations", "pressures", "vessels", "cardiac", "measurements", "summaries", "diagnosis_list", "operations", "tally",
     "features",
