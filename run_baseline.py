@@ -19,6 +19,7 @@ def main():
     parser.add_argument("--out", required=True, type=Path, help="folder for predictions, model, scores and report")
     parser.add_argument("--task", default="ccl25", help="ccl25, ccl26, or your own .toml file")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--concepts", action="append", default=[], help="your own table of terms; may be repeated")
     args = parser.parse_args()
 
     # Outputs are tried before the work, not after it.
@@ -28,7 +29,7 @@ def main():
     scores, labelled = None, {target.name for target in task.targets} <= set(test.columns)
     if labelled:
         paths |= {name: check_output(args.out / file) for name, file in (("scores", "scores.json"), ("report", "report.html"))}
-    coder = IcdCoder(task=task, random_state=args.seed)
+    coder = IcdCoder(task=task, random_state=args.seed, concept_tables=tuple(args.concepts))
     print(corpus_line("train", train, task), corpus_line("test", test, task), sep="\n")
     with progress.bars():
         codes = coder.fit(train).predict(test)
@@ -43,6 +44,7 @@ def main():
     save(coder, paths["model"], records=train, scores=scores and {"test": args.test, **scores.to_dict()})
     if labelled:
         command = "python run_baseline.py --train {train} --test {test} --out {out} --task {task} --seed {seed}"
+        command += "".join(f" --concepts {table}" for table in args.concepts)
         write_report(paths["report"], coder, test, codes, baselines={"majority baseline": majority},
                      card=read_card(paths["model"]), title=Path(args.test).name, commands=(command.format(**vars(args)),))
     print(where_it_lies(paths, *next_lines(paths, args.test, args.task, test.index[0])))

@@ -11,7 +11,7 @@ import json
 import click
 
 from icdbase import __version__
-from icdbase.cli_common import FILE, FOLDER, backend_options, examples, new_coder, task_option
+from icdbase.cli_common import FILE, FOLDER, backend_options, concepts_option, examples, new_coder, task_option
 from icdbase.cli_demo import demo
 from icdbase.cli_experiments import ablate, curve, cv
 from icdbase.cli_explain import explain, report
@@ -55,8 +55,9 @@ def main():
               help="Forget words that fewer training records have: for privacy, see docs/security.md.")
 @click.option("--main-learner", type=click.Choice(["trees", "linear", "both"]), default="trees", show_default=True,
               help="For single codes; linear where there are many codes and little text.")
+@concepts_option
 @click.option("--n-jobs", type=int, default=-1, show_default=True, help="Threads; -1 = all cores. Same result.")
-def train(task_name, train_file, model_folder, seed, setting, fields, min_df, main_learner, n_jobs):
+def train(task_name, train_file, model_folder, seed, setting, fields, min_df, main_learner, concepts, n_jobs):
     """Train a model on labelled records."""
     from icdbase import get_task, progress, read_records, save
     from icdbase.report import corpus_line
@@ -65,8 +66,8 @@ def train(task_name, train_file, model_folder, seed, setting, fields, min_df, ma
     check_model_folder(model_folder)  # before the work, not after it
     task = get_task(task_name)
     coder = new_coder(
-        setting, seed, task=task, fields=_chosen_fields(fields, task), min_df=min_df, main_learner=main_learner,
-        n_jobs=n_jobs,
+        setting, seed, concepts, task=task, fields=_chosen_fields(fields, task), min_df=min_df,
+        main_learner=main_learner, n_jobs=n_jobs,
     )
     records = read_records(train_file, task, require_labels=True)
     click.echo(corpus_line(str(train_file), records, coder.task))

@@ -136,4 +136,5 @@ def _train_command(coder, train_file, model_folder) -> str:
             command += f" --setting {setting}"
     if coder.fields is not None:
         command += f" --fields {','.join(coder.fields)}"
+    command += "".join(f" --concepts {table}" for table in coder.concept_tables)
     return command if coder.task.name == "ccl25" else f"{command} --task {coder.task.name}"

@@ -20,7 +20,7 @@ ORDER = [
     "analytes", "grades", "durations", "pressures", "vessels", "cardiac", "measurements", "summaries", "diagnosis_list", "operations", "tally",
     "features",
     "listed_codes", "calibration", "boosters", "learners", "linear", "classifiers", "decoding", "coder",
-    "statistics", "pairing", "scoring", "baselines", "modelfile", "store", "bulk", "report",
+    "statistics", "pairing", "scoring", "baselines", "modelfile", "model_tables", "store", "bulk", "report",
     "folds", "runs", "experiments", "factors", "ablation", "curves", "plots", "exports", "runcard",
     "places", "contributions", "explain", "html_report",
     "synthetic", "demo", "cli_common", "cli_demo", "cli_experiments", "cli_explain", "cli_tasks", "cli",
