@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import sys
 from pathlib import Path
 
 from icdbase import IcdCoder, get_task, majority_predictions, progress, read_records, save, score, write_submission
@@ -30,7 +31,9 @@ def main():
     if labelled:
         paths |= {name: check_output(args.out / file) for name, file in (("scores", "scores.json"), ("report", "report.html"))}
     coder = IcdCoder(task=task, random_state=args.seed, concept_tables=tuple(args.concepts))
-    print(corpus_line("train", train, task), corpus_line("test", test, task), sep="\n")
+    print(corpus_line("train", train, task), corpus_line("test", test, task), sep="\n", flush=True)
+    if not sys.stderr.isatty():  # no bar will be shown
+        print("fitting and predicting, half a minute for a thousand records", file=sys.stderr, flush=True)
     with progress.bars():
         codes = coder.fit(train).predict(test)
     write_submission(codes, paths["predictions"], task)

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ from rich.cells import cell_len
 from icdbase import read_records, read_submission, score, write_records
 from icdbase.cli import main
 from icdbase.scoring import record_scores
+from icdbase.tasks import CCL25
 
 ROOT = Path(__file__).parents[1]
 KEYS = ["acc", "main_accuracy", "other_f1", "acc_recall_variant", "micro_f1", "macro_f1", "acc_interval"]
@@ -201,6 +203,7 @@ def test_run_baseline_does_the_same_job(folder, tmp_path):
     assert (tmp_path / "model" / "model.json").is_file()
     assert set(KEYS) <= set(json.loads((tmp_path / "scores.json").read_text(encoding="utf-8")))
     assert "majority baseline" in done.stdout and "icdbase check --input" in done.stdout
+    assert done.stderr.startswith("fitting and predicting, ")  # off a terminal there is no bar
     assert f"report       {tmp_path / 'report.html'}" in done.stdout
     assert "majority baseline" in (tmp_path / "report.html").read_text(encoding="utf-8")
 
@@ -210,6 +213,22 @@ def test_run_baseline_explains_a_bad_file(folder, tmp_path):
     done = subprocess.run([*command, "--out", tmp_path / "out"], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 1 and "nowhere.json" in done.stderr and "Traceback" not in done.stderr
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="no make")
+def test_make_says_that_it_installs_before_it_does():
+    done = subprocess.run(["make", "-n", "-B", ".venv/.ready"], cwd=ROOT, capture_output=True, text=True, check=True)
+    first, *others = done.stdout.splitlines()
+    assert "setting up .venv" in first and any("pip install" in line for line in others)
+
+
+@pytest.mark.parametrize("name", ["README.md", "README.zh-CN.md"])
+def test_the_record_of_the_readme_has_all_fields(name, tmp_path):
+    shown = (ROOT / name).read_text(encoding="utf-8").split("```json\n")[1].split("```")[0]
+    (tmp_path / "one.json").write_text(shown, encoding="utf-8")
+    frame = read_records(tmp_path / "one.json", require_labels=True)
+    assert set(json.loads(shown)[0]) == {CCL25.id_field, *CCL25.text_fields, *(target.name for target in CCL25.targets)}
+    assert frame.shape == (1, 13) and all(frame.iloc[0][field] for field in CCL25.text_fields)
 
 
 @pytest.mark.parametrize("name", ["README.md", "README.zh-CN.md", "docs/clinical-knowledge.md"])
