@@ -33,6 +33,7 @@ bench: $(VENV)/.ready .venv-peers/.ready
 	@touch $@
 
 $(VENV)/.ready: setup.cfg setup.py
+	@echo "setting up $(VENV): pip installs some twenty packages without a word, a minute or two"
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
 	$(BIN)/python -m pip install --quiet --editable '.[test]'

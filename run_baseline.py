@@ -2,14 +2,15 @@
 
 import argparse
 import json
+import sys
 from pathlib import Path
 
 from icdbase import IcdCoder, get_task, majority_predictions, progress, read_records, save, score, write_submission
 from icdbase.errors import explained
-from icdbase.files import atomic_write
+from icdbase.files import atomic_write, check_output
 from icdbase.html_report import write_report
 from icdbase.report import corpus_line, next_lines, score_table, target_table, where_it_lies
-from icdbase.store import read_card
+from icdbase.store import check_model_folder, read_card
 
 
 def main():
@@ -20,28 +21,33 @@ def main():
     parser.add_argument("--out", required=True, type=Path, help="folder for predictions, model, scores and report")
     parser.add_argument("--task", default="ccl25", help="ccl25, ccl26, or your own .toml file")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--concepts", action="append", default=[], help="your own table of terms; may be repeated")
     args = parser.parse_args()
 
+    # Outputs are tried before the work, not after it.
+    paths = {"predictions": check_output(args.out / "predictions.json"), "model": check_model_folder(args.out / "model")}
     task = get_task(args.task)
     train, test = read_records(args.train, task, require_labels=True), read_records(args.test, task)
-    coder = IcdCoder(task=task, random_state=args.seed)
-    print(corpus_line("train", train, task), corpus_line("test", test, task), sep="\n")
+    scores, labelled = None, {target.name for target in task.targets} <= set(test.columns)
+    if labelled:
+        paths |= {name: check_output(args.out / file) for name, file in (("scores", "scores.json"), ("report", "report.html"))}
+    coder = IcdCoder(task=task, random_state=args.seed, concept_tables=tuple(args.concepts))
+    print(corpus_line("train", train, task), corpus_line("test", test, task), sep="\n", flush=True)
+    if not sys.stderr.isatty():  # no bar will be shown
+        print("fitting and predicting, half a minute for a thousand records", file=sys.stderr, flush=True)
     with progress.bars():
         codes = coder.fit(train).predict(test)
-    paths = {"predictions": args.out / "predictions.json", "model": args.out / "model"}
     write_submission(codes, paths["predictions"], task)
-    scores, labelled = None, set(codes.columns) <= set(test.columns)
     if labelled:
         scores, majority = score(test, codes, task), score(test, majority_predictions(train, test, task), task)
         print("\n" + score_table({"icdbase": scores, "majority baseline": majority}) + "\n")
         if len(task.targets) > 2:
             print(target_table(scores) + "\n")
-        paths |= {"scores": args.out / "scores.json", "report": args.out / "report.html"}
         with atomic_write(paths["scores"]) as file:
             json.dump(scores.to_dict(), file, ensure_ascii=False, indent=2)
     save(coder, paths["model"], records=train, scores=scores and {"test": ", ".join(args.test), **scores.to_dict()})
     if labelled:
-        files = " ".join(f"--{name} {path}" for name in ("train", "test") for path in getattr(args, name))
+        files = " ".join(f"--{name} {path}" for name in ("train", "test", "concepts") for path in getattr(args, name))
         command = f"python run_baseline.py {files} --out {args.out} --task {args.task} --seed {args.seed}"
         write_report(paths["report"], coder, test, codes, baselines={"majority baseline": majority},
                      card=read_card(paths["model"]), title=", ".join(Path(path).name for path in args.test), commands=(command,))

@@ -1,4 +1,4 @@
-"""Records a second: prediction from a loaded model, beside jieba + the plain recipe; memory; processes.
+"""Records a second: prediction from a loaded model, beside jieba + TF-IDF + LightGBM + LR; memory; processes.
 
     python benchmarks/throughput.py [--sizes 1000 10000] [--jobs 1 2] [--distinct 1000] [--recipe 300] [--kill]
 
@@ -8,7 +8,7 @@ ready each predicts them once, in batches as ``icdbase predict`` does (records t
 the submission, no file).  Then from file to file: files of each size are made of
 these records, repeated under new ids.  Each run of
 ``icdbase predict`` is a fresh process; its start (import, model, dictionaries)
-is measured with an input of ten records and taken off.  The plain recipe
+is measured with an input of ten records and taken off.  TF-IDF + LightGBM + LR
 (jieba.lcut, TF-IDF of 1-2-grams, LightGBM, one-vs-rest logistic regression, as
 in ``loop.py``) predicts ``--recipe`` records in one process of its own.  Every
 output is checked: each record once, in order, with the codes that the one-shot
@@ -112,7 +112,7 @@ def check(out, expected, size):
 
 
 def recipe_rate(train_file, records):
-    """Records a second of CPU time of the fitted plain recipe, its cutting included."""
+    """Records a second of CPU time of the fitted TF-IDF + LightGBM + LR, its cutting included."""
     from lightgbm import LGBMClassifier
     from loop import MAIN, OTHERS, ruler_text
     from sklearn.feature_extraction.text import TfidfVectorizer
@@ -149,7 +149,7 @@ def main():
     parser.add_argument("--sizes", type=int, nargs="*", default=[1000, 10_000])
     parser.add_argument("--jobs", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--distinct", type=int, default=1000)
-    parser.add_argument("--recipe", type=int, default=300, help="records for the plain recipe; 0 leaves it out")
+    parser.add_argument("--recipe", type=int, default=300, help="records for TF-IDF + LightGBM + LR; 0 leaves it out")
     parser.add_argument("--kill", action="store_true", help="kill each run when half of it is done, then go on")
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
@@ -179,7 +179,7 @@ def main():
             coder.set_params(n_jobs=1).predict(some)
             ours = len(some) / (time.process_time() - start)
             recipe = recipe_rate(folder / "train.json", some.drop(columns=[*coder.codes_]).to_dict("records"))
-            rows.append(["plain recipe, CPU time", str(len(some)), "", f"{recipe:.0f}", "1.0", ""])
+            rows.append(["TF-IDF + LightGBM + LR, CPU time", str(len(some)), "", f"{recipe:.0f}", "1.0", ""])
             rows.append(["icdbase, CPU time", str(len(some)), "", f"{ours:.0f}", times(ours), ""])
         write_repeated(pool, folder / "pool.jsonl", len(pool))
         for jobs in args.jobs:

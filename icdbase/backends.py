@@ -95,7 +95,7 @@ def _client(scheduler: str):
     try:
         from distributed import Client
     except ImportError:
-        raise UsageError("Dask is not installed; pip install 'icdbase[dask]'") from None
+        raise UsageError("Dask is not installed; pip install -e '.[dask]' in the folder of icdbase") from None
     try:
         return Client(scheduler, timeout=WAIT, set_as_default=False)
     except (OSError, ValueError) as error:

@@ -22,7 +22,8 @@ from icdbase import __version__, progress
 from icdbase.backends import on_cluster, spread
 from icdbase.batches import RecordBatches
 from icdbase.coder import IcdCoder
-from icdbase.errors import DataError, Problem, UsageError
+from icdbase.errors import UsageError
+from icdbase.files import cannot_write, check_output
 from icdbase.rows import write_rows
 from icdbase.store import load, read_card
 from icdbase.submissions import submission_rows
@@ -60,7 +61,7 @@ def predict_file(model_folder, input_file, out_file, *, batch_size: int = BATCH_
     Raises
     ------
     DataError
-        If the input has problems: then nothing is predicted.
+        If the input has problems, or the output cannot be written: then nothing is predicted.
     ModelError
         If the model cannot be used.
     UsageError
@@ -68,6 +69,7 @@ def predict_file(model_folder, input_file, out_file, *, batch_size: int = BATCH_
     """
     if batch_size < 1:
         raise UsageError(f"batch_size must be at least 1, got {batch_size}")
+    check_output(out_file)
     coder = load(model_folder)
     batches = RecordBatches(input_file, coder.task)
     identity = {"icdbase-part": __version__, "model": read_card(model_folder)["sha256"], "input": batches.digest}
@@ -132,7 +134,7 @@ class _PartFile:
         self.header = (json.dumps(identity) + "\n").encode()
 
     def __enter__(self) -> _PartFile:
-        try:
+        with cannot_write(self.path):
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self.n_rows, size = self._left_over()
             self.file = self.path.open("r+b" if size else "w+b")
@@ -140,9 +142,6 @@ class _PartFile:
             self.file.seek(size)
             if not size:
                 self.file.write(self.header)
-        except OSError as error:
-            rule = f"the file cannot be written ({error.strerror or type(error).__name__})"
-            raise DataError(self.path, [Problem(rule, remedy="check the folder, its permissions and the disk")]) from error
         return self
 
     def __exit__(self, *unused):
@@ -164,9 +163,10 @@ class _PartFile:
 
     def append(self, rows: list[dict]):
         """Write rows and see them on the disk."""
-        self.file.write("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode())
-        self.file.flush()
-        os.fsync(self.file.fileno())
+        with cannot_write(self.path):
+            self.file.write("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode())
+            self.file.flush()
+            os.fsync(self.file.fileno())
 
     def rows(self) -> Iterator[dict]:
         """Yield all rows, from the first."""

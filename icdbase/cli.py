@@ -15,6 +15,7 @@ from icdbase.cli_common import (
     FILE,
     FOLDER,
     backend_options,
+    concepts_option,
     examples,
     new_coder,
     refuse_repeated_paths,
@@ -70,8 +71,9 @@ def main():
               help="Forget words that fewer training records have: for privacy, see docs/security.md.")
 @click.option("--main-learner", type=click.Choice(["trees", "linear", "both"]), default="trees", show_default=True,
               help="For single codes; linear where there are many codes and little text.")
+@concepts_option
 @click.option("--n-jobs", type=int, default=-1, show_default=True, help="Threads; -1 = all cores. Same result.")
-def train(task_name, train_files, model_folder, seed, setting, fields, min_df, main_learner, n_jobs):
+def train(task_name, train_files, model_folder, seed, setting, fields, min_df, main_learner, concepts, n_jobs):
     """Train a model on labelled records."""
     from icdbase import get_task, progress, read_records, save
     from icdbase.findings import counted
@@ -81,8 +83,8 @@ def train(task_name, train_files, model_folder, seed, setting, fields, min_df, m
     check_model_folder(model_folder)  # before the work, not after it
     task = get_task(task_name)
     coder = new_coder(
-        setting, seed, task=task, fields=_chosen_fields(fields, task), min_df=min_df, main_learner=main_learner,
-        n_jobs=n_jobs,
+        setting, seed, concepts, task=task, fields=_chosen_fields(fields, task), min_df=min_df,
+        main_learner=main_learner, n_jobs=n_jobs,
     )
     records = read_records(train_files, task, require_labels=True)
     click.echo(corpus_line(shown_paths(train_files), records, coder.task))
@@ -127,10 +129,13 @@ def predict(model_folder, input_file, out_file, top_k, n_jobs, batch_size, backe
     """
     from icdbase import load, predict_file, progress, read_records
     from icdbase.backends import use_backend
+    from icdbase.files import check_output
 
     if top_k is None and str(out_file) == "-":
         raise click.UsageError("--out needs a file; only --top prints a table")
     if top_k is not None:
+        if str(out_file) != "-":
+            check_output(out_file)
         coder = load(model_folder).set_params(n_jobs=n_jobs)
         records = read_records(input_file, coder.task)
         with progress.bars(), use_backend(backend, scheduler):
@@ -156,7 +161,7 @@ def _show_top(top, out_file, task) -> None:
 @main.command(epilog=examples(
     "icdbase score --gold ICD-Coding-test.json --pred pred.json",
     "icdbase score --gold ICD-Coding-test.json --pred pred.json --json",
-    "icdbase score --gold ICD-Coding-test.json --pred llm.json --missing-zero",
+    "icdbase score --gold test.json --pred llm.json --missing-zero --invalid-zero",
 ))
 @task_option
 @click.option("--gold", "gold_files", type=FILE, multiple=True, required=True,
@@ -164,21 +169,24 @@ def _show_top(top, out_file, task) -> None:
 @click.option("--pred", "pred_file", type=FILE, required=True, help="Submission, by any system.")
 @click.option("--per-code", is_flag=True, help="Also list support, precision, recall and F1 of every code.")
 @click.option("--missing-zero", is_flag=True, help="Give a record without prediction 0, instead of refusing the file.")
+@click.option("--invalid-zero", is_flag=True, help="Count what cannot be read of an answer as wrong, instead of refusing.")
 @click.option("--json", "as_json", is_flag=True, help="Machine-readable result.")
-def score(task_name, gold_files, pred_file, per_code, missing_zero, as_json):
+def score(task_name, gold_files, pred_file, per_code, missing_zero, invalid_zero, as_json):
     """Score a submission with the official metric."""
     from icdbase import get_task, per_code_table, read_records, read_submission
     from icdbase import score as official_score
+    from icdbase.answers import n_unreadable
     from icdbase.report import per_code_text, score_table, target_table
 
     task = get_task(task_name)
     gold = read_records(gold_files, task, require_labels=True)
-    predicted = read_submission(pred_file, task)
+    predicted = read_submission(pred_file, task, invalid="zero" if invalid_zero else "raise")
+    n_invalid = n_unreadable(predicted[predicted.index.isin(gold.index)])
     missing = "zero" if missing_zero else "raise"
     scores = official_score(gold, predicted, task, missing=missing)
     codes = per_code_table(gold, predicted, task, missing=missing) if per_code else None
     if as_json:
-        result = scores.to_dict()
+        result = scores.to_dict() | {"n_invalid": n_invalid}
         if per_code:
             result["per_code"] = json.loads(codes.reset_index().to_json(orient="records", force_ascii=False))
         click.echo(json.dumps(result, ensure_ascii=False, indent=2))
@@ -186,6 +194,8 @@ def score(task_name, gold_files, pred_file, per_code, missing_zero, as_json):
     click.echo(score_table({pred_file.name: scores}, title=f"{len(gold):,} records of {shown_paths(gold_files)}"))
     if scores.n_missing:
         click.echo(f"without prediction, scored 0: {scores.n_missing:,}")
+    if n_invalid:
+        click.echo(f"cannot be read, counted as wrong: {n_invalid:,}")
     if len(task.targets) > 2:
         click.echo("\n" + target_table(scores))
     if per_code:

@@ -6,7 +6,10 @@ from pathlib import Path
 
 import click
 
-__all__ = ["FILE", "FOLDER", "backend_options", "examples", "new_coder", "refuse_repeated_paths", "shown_paths", "task_option"]
+__all__ = [
+    "FILE", "FOLDER", "backend_options", "concepts_option", "examples", "new_coder", "refuse_repeated_paths", "shown_paths",
+    "task_option",
+]
 
 FILE = click.Path(path_type=Path, allow_dash=True)
 FOLDER = click.Path(path_type=Path, file_okay=False)
@@ -46,6 +49,14 @@ def task_option(command):
     )(command)
 
 
+def concepts_option(command):
+    """Add ``--concepts``; the verb hands the files to :func:`new_coder`."""
+    return click.option(
+        "--concepts", type=FILE, multiple=True,
+        help="Your own table of terms and codes, added to the package's; may be repeated (docs/clinical-knowledge.md).",
+    )(command)
+
+
 def backend_options(command):
     """Add ``--backend`` and ``--scheduler``; the verb hands them to :func:`icdbase.backends.use_backend`."""
     command = click.option("--scheduler", help="Address of the Dask cluster's scheduler, tcp://10.0.0.1:8786 say.")(command)
@@ -55,17 +66,22 @@ def backend_options(command):
     )(command)
 
 
-def new_coder(setting: str, seed: int, **parameters):
-    """Return an unfitted coder of a named setting.
+def new_coder(setting: str, seed: int, concepts=(), **parameters):
+    """Return an unfitted coder of a named setting that reads concept tables.
 
     Raises
     ------
     UsageError
         If there is no such setting.
+    DataError
+        If a table cannot be used.
     """
     from icdbase import SETTINGS, IcdCoder
+    from icdbase.concepts import load_concepts
     from icdbase.errors import UsageError, did_you_mean
 
     if setting not in SETTINGS:
         raise UsageError(f"unknown setting {setting!r}{did_you_mean(setting, SETTINGS)}")
-    return IcdCoder(**SETTINGS[setting], random_state=seed, **parameters)
+    tables = tuple(str(path.resolve()) for path in concepts)
+    load_concepts(tables)  # before the work, not in it
+    return IcdCoder(**SETTINGS[setting], random_state=seed, concept_tables=tables, **parameters)

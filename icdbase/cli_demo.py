@@ -39,7 +39,7 @@ def demo(folders, host, port, opens):
     except ModuleNotFoundError as error:
         if error.name not in ("flask", "werkzeug"):
             raise
-        raise UsageError("the demo needs Flask: pip install 'icdbase[demo]'") from None
+        raise UsageError("the demo needs Flask: pip install -e '.[demo]' in the folder of icdbase") from None
 
     class Silent(WSGIRequestHandler):
         """Serves, and keeps no log."""

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import click
 
-from icdbase.cli_common import FILE, FOLDER, backend_options, examples, new_coder, shown_paths, task_option
+from icdbase.cli_common import (
+    FILE, FOLDER, backend_options, concepts_option, examples, new_coder, shown_paths, task_option,
+)
 
 # Everything heavier than click is imported where it is used: --help must not wait for scikit-learn.
 
@@ -22,6 +24,7 @@ def _shared_options(command):
         click.option("--seed", type=int, default=0, show_default=True, help="Random seed of folds and models."),
         click.option("--group", help="Column whose equal values stay together, a patient's number say."),
         click.option("--setting", default="default", show_default=True, help="Named setting: default or plain."),
+        concepts_option,
         click.option("--json", "as_json", is_flag=True, help="Machine-readable result."),
         click.option("--n-jobs", type=int, default=-1, show_default=True, help="Processes; -1 = all cores. Same result."),
         backend_options,
@@ -38,7 +41,7 @@ def _shared_options(command):
               help="Labelled records; may be repeated: the files are joined.")
 @click.option("--out", "out_folder", type=FOLDER, help="Folder for results; an interrupted run goes on there.")
 @_shared_options
-def cv(train_file, out_folder, task_name, folds, repeats, seed, group, setting, as_json, n_jobs, backend,
+def cv(train_file, out_folder, task_name, folds, repeats, seed, group, setting, concepts, as_json, n_jobs, backend,
        scheduler):
     """Score by cross-validation on labelled records."""
     from icdbase import progress
@@ -46,7 +49,7 @@ def cv(train_file, out_folder, task_name, folds, repeats, seed, group, setting, 
     from icdbase.experiments import cross_validate
     from icdbase.exports import cv_text, write_cv
 
-    coder, options = _coder(setting, seed, task_name), _options(folds, repeats, seed, group, task_name)
+    coder, options = _coder(setting, seed, task_name, concepts), _options(folds, repeats, seed, group, task_name)
     records = _read(train_file, coder.task)
     _write_card("cv", train_file, records, coder, options, out_folder)
     with progress.bars(), use_backend(backend, scheduler):
@@ -74,7 +77,7 @@ def cv(train_file, out_folder, task_name, folds, repeats, seed, group, setting, 
               help="Compute a run again from its run.json, and say whether the figures are the same.")
 @_shared_options
 def ablate(train_file, out_folder, factors, inner_folds, rerun_file, task_name, folds, repeats, seed, group, setting,
-           as_json, n_jobs, backend, scheduler):
+           concepts, as_json, n_jobs, backend, scheduler):
     """Measure what each field, block of features or technique is worth."""
     from icdbase import IcdCoder, get_task, progress
     from icdbase.ablation import ablate as run_ablation
@@ -85,14 +88,15 @@ def ablate(train_file, out_folder, factors, inner_folds, rerun_file, task_name, 
 
     card = None
     if rerun_file is not None:
-        _refuse_beside_rerun("task_name", "factors", "inner_folds", "folds", "repeats", "seed", "group", "setting")
+        _refuse_beside_rerun("task_name", "factors", "inner_folds", "folds", "repeats", "seed", "group", "setting",
+                              "concepts")
         card = RunCard.read(rerun_file, "ablate")
         train_file, options = train_file or card.train_files, dict(card.options)
         coder = IcdCoder(task=get_task(options.get("task", "ccl25")), **card.parameters)
     elif not train_file or out_folder is None:
         raise click.UsageError("name the records with --train and a folder with --out, or a run with --rerun")
     else:
-        coder = _coder(setting, seed, task_name).set_params(n_folds=inner_folds)
+        coder = _coder(setting, seed, task_name, concepts).set_params(n_folds=inner_folds)
         names = [name.strip() for name in factors.replace("，", ",").split(",")]
         own = not set(names) & set(PRESETS) and (Path(factors).suffix or Path(factors).exists())
         variants = expand(coder, read_factors(factors) if own else names)
@@ -120,7 +124,7 @@ def ablate(train_file, out_folder, factors, inner_folds, rerun_file, task_name, 
               help="Folder for results; an interrupted run goes on there.")
 @click.option("--sizes", help="Numbers of training records, commas between them (default: all, half, quarter, ...).")
 @_shared_options
-def curve(train_file, out_folder, sizes, task_name, folds, repeats, seed, group, setting, as_json, n_jobs, backend,
+def curve(train_file, out_folder, sizes, task_name, folds, repeats, seed, group, setting, concepts, as_json, n_jobs, backend,
        scheduler):
     """Score against the number of training records."""
     from icdbase import progress
@@ -128,7 +132,7 @@ def curve(train_file, out_folder, sizes, task_name, folds, repeats, seed, group,
     from icdbase.curves import learning_curve
     from icdbase.exports import curve_text, write_curve
 
-    coder, options = _coder(setting, seed, task_name), _options(folds, repeats, seed, group, task_name)
+    coder, options = _coder(setting, seed, task_name, concepts), _options(folds, repeats, seed, group, task_name)
     options["sizes"] = _whole_numbers(sizes)
     records = _read(train_file, coder.task)
     _write_card("curve", train_file, records, coder, options, out_folder)
@@ -140,10 +144,10 @@ def curve(train_file, out_folder, sizes, task_name, folds, repeats, seed, group,
     _show(result, curve_text(result), as_json, write_curve(result, out_folder))
 
 
-def _coder(setting: str, seed: int, task_name: str):
+def _coder(setting: str, seed: int, task_name: str, concepts):
     from icdbase import get_task
 
-    return new_coder(setting, seed, task=get_task(task_name))
+    return new_coder(setting, seed, concepts, task=get_task(task_name))
 
 
 def _options(folds: int, repeats: int, seed: int, group: str | None, task_name: str) -> dict:

@@ -42,7 +42,7 @@ def explain(model_folder, input_file, record_id, codes, as_json):
 
 def _code_text(code, texts) -> str:
     """Lay out one code: the strongest spans for and against it, then what has no place."""
-    from icdbase.report import table
+    from icdbase.report import table, terminal_width
 
     head = f"{code.target}  {code.code or '(no code)'}  {code.name}"
     figures = f"probability {code.probability:.3f}, margin {code.margin:+.2f}"
@@ -63,7 +63,9 @@ def _code_text(code, texts) -> str:
         listed = [item.contribution for item in code.unplaced if item.kind == kind]
         if listed:
             rows.append([f"{sum(listed):+.2f}", "", what, "", kind])
-    return f"{head}\n{figures}\n" + table(["adds", "field", "evidence", "status", "from"], rows)
+    return f"{head}\n{figures}\n" + table(
+        ["adds", "field", "evidence", "status", "from"], rows, width=terminal_width(redirected=80)
+    )
 
 
 def _added(items) -> float:
@@ -84,7 +86,7 @@ def _in_context(items, texts) -> str:
     words = first.text if len(first.text) <= 24 else f"{first.text[:20]}…"
     before, after = text[max(first.start - AROUND, 0) : first.start], text[first.end : first.end + AROUND]
     times = f" ×{len(items)}" if len(items) > 1 else ""
-    return " ".join(f"{before}【{words}】{after}{times}".split()).replace("[", "［")
+    return " ".join(f"{before}【{words}】{after}{times}".split())
 
 
 @click.command(epilog="\b\nExamples:\n"
@@ -100,9 +102,11 @@ def _in_context(items, texts) -> str:
 def report(model_folder, gold_file, pred_file, out_file, train_files, with_text, language):
     """Write a scored run as one self-contained HTML page."""
     from icdbase import load, majority_predictions, read_records, read_submission, score
+    from icdbase.files import check_output
     from icdbase.html_report import write_report
     from icdbase.store import read_card
 
+    check_output(out_file)
     coder = load(model_folder)
     gold = read_records(gold_file, coder.task, require_labels=True)
     baselines = {}
@@ -133,4 +137,5 @@ def _train_command(coder, train_files, model_folder) -> str:
             command += f" --setting {setting}"
     if coder.fields is not None:
         command += f" --fields {','.join(coder.fields)}"
+    command += "".join(f" --concepts {table}" for table in coder.concept_tables)
     return command if coder.task.name == "ccl25" else f"{command} --task {coder.task.name}"

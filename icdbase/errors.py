@@ -195,9 +195,11 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
 def explained() -> Iterator[None]:
     """Turn errors a user can cause into one message on stderr and their exit code.
 
-    Warnings meant for users come as one line each.  For programs that a person
-    starts: the command line and ``run_baseline.py``.
+    Warnings meant for users come as one line each.  Chinese can be printed,
+    whatever the code page.  For programs that a person starts: the command line
+    and ``run_baseline.py``.
     """
+    _print_chinese(sys.stdout, sys.stderr)
 
     def show(message, category, filename, lineno, file=None, line=None):
         print(f"warning: {message}", file=sys.stderr)
@@ -211,3 +213,22 @@ def explained() -> Iterator[None]:
         except IcdbaseError as error:
             print(f"error: {error}", file=sys.stderr)
             raise SystemExit(error.exit_code) from None
+        except BrokenPipeError:  # whoever reads the output has seen enough
+            raise
+        except OSError as error:
+            where = f"{error.filename}: " if error.filename else ""
+            print(f"error: {where}{error.strerror or type(error).__name__}; check the path, its permissions and the disk",
+                  file=sys.stderr)
+            raise SystemExit(1) from None
+
+
+def _print_chinese(*streams) -> None:
+    """Switch streams to UTF-8 whose code page has no Chinese, as redirected output has on Western Windows."""
+    for stream in streams:
+        if not hasattr(stream, "reconfigure"):
+            continue
+        try:
+            "诊断编码".encode(stream.encoding)
+        except UnicodeEncodeError:
+            stream.reconfigure(encoding="utf-8")
+        stream.reconfigure(errors="backslashreplace")  # what even GBK lacks

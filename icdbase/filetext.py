@@ -17,7 +17,7 @@ from pathlib import Path
 
 from icdbase.errors import DataError, Problem
 
-__all__ = ["STDIN", "clean_name", "decode", "is_zip", "read_bytes"]
+__all__ = ["STDIN", "clean_name", "decode", "is_zip", "read_bytes", "without_fence"]
 
 STDIN = "-"
 
@@ -42,6 +42,7 @@ _BINARY = (
 )
 _CHINESE = re.compile("[\u4e00-\u9fff]")
 _ENOUGH_CHINESE = 4
+_FENCE = re.compile(r"\s*```[^\n`]*\n(.*?)\s*```\s*", re.DOTALL)
 
 
 def read_bytes(path) -> bytes:
@@ -89,6 +90,16 @@ def clean_name(name) -> str:
     '主诉'
     """
     return str(name).strip(string.whitespace + "\ufeff\u200b\u3000\xa0")
+
+
+def without_fence(text: str) -> str:
+    """Return the text inside a Markdown fence, or the text itself where there is none.
+
+    >>> without_fence("```json\\n[1]\\n```")
+    '[1]'
+    """
+    found = _FENCE.fullmatch(text) if text.lstrip().startswith("```") else None
+    return found[1] if found else text
 
 
 def is_zip(data: bytes) -> bool:

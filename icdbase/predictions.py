@@ -18,9 +18,12 @@ __all__ = [
     "check_predictions",
     "format_prediction",
     "official_form",
+    "parse_parts",
     "parse_prediction",
     "parse_with_problems",
     "predictions_frame",
+    "split_prediction",
+    "without_brackets",
 ]
 
 _BRACKETS = str.maketrans(dict.fromkeys("[]【】〔〕［］", " "))
@@ -90,26 +93,36 @@ def parse_prediction(text: str, task: Task = CCL25) -> dict:
 
 def parse_with_problems(value, task: Task, reader: CodeReader) -> tuple[dict, list[Problem]]:
     """Return the codes and the problems of one prediction."""
-    value = plain(value)
-    field, official = task.prediction_field, official_form(task)
+    parts, rule = split_prediction(plain(value), task)
+    if rule:
+        return {}, [Problem(rule, field=task.prediction_field, remedy=f"write {official_form(task)}")]
+    codes, problems = parse_parts(parts, task, reader)
+    return codes, [replace(problem, field=task.prediction_field) for problem in problems]
+
+
+def split_prediction(value, task: Task) -> tuple[list[str], str]:
+    """Return the parts of a prediction between its bars, or what is wrong with it."""
     if not isinstance(value, str):
-        rule = "the prediction is missing" if value is None else f"{type_name(value)} instead of text"
-        return {}, [Problem(rule, field=field, remedy=f"write {official}")]
-    folded = _without_brackets(value, task)
+        return [], "the prediction is missing" if value is None else f"{type_name(value)} instead of text"
+    folded = without_brackets(value, task)
     if not folded and not (len(task.targets) == 1 and task.targets[0].may_be_empty):
-        return {}, [Problem("the prediction is empty", field=field, remedy=f"write {official}")]
+        return [], "the prediction is empty"
     parts = folded.split("|")
     if len(parts) != len(task.targets):
-        rule = f"{len(parts) - 1} signs | instead of {len(task.targets) - 1}"
-        return {}, [Problem(rule, field=field, remedy=f"write {official}")]
+        return [], f"{len(parts) - 1} signs | instead of {len(task.targets) - 1}"
+    return parts, ""
+
+
+def parse_parts(parts: list, task: Task, reader: CodeReader) -> tuple[dict, list[Problem]]:
+    """Return the codes of each target, from what is said of it, and the problems, by target."""
     codes, problems = {}, []
     for target, part in zip(task.targets, parts, strict=True):
-        codes[target.name], found = _parse_part(part, target, reader)
-        problems += [replace(problem, field=field) for problem in found]
+        codes[target.name], found = _parse_part(plain(part), target, reader)
+        problems += [replace(problem, field=target.name) for problem in found]
     return codes, problems
 
 
-def _without_brackets(value: str, task: Task) -> str:
+def without_brackets(value: str, task: Task) -> str:
     """Return a prediction in one width, without the brackets around it."""
     if task.code_system == "icd":  # a bracket anywhere is no part of a code
         return unicodedata.normalize("NFKC", value.translate(_BRACKETS)).translate(_BRACKETS).strip()

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from icdbase.errors import DataError, Problem
 from icdbase.files import atomic_write
-from icdbase.filetext import STDIN, clean_name, decode, is_zip, read_bytes
+from icdbase.filetext import STDIN, clean_name, decode, is_zip, read_bytes, without_fence
 from icdbase.tables import (
     read_delimited,
     read_workbook,
@@ -70,7 +70,7 @@ class Rows:
     problems: list[Problem] = field(default_factory=list)
 
 
-def read_rows(path, known: Collection[str]) -> Rows:
+def read_rows(path, known: Collection[str], *, from_object: Callable[[dict], list[dict]] = lambda whole: []) -> Rows:
     """Read the rows of a file.
 
     Parameters
@@ -79,6 +79,9 @@ def read_rows(path, known: Collection[str]) -> Rows:
         The file; ``-`` is standard input.
     known : collection of str
         Column names that mean something.
+    from_object : callable
+        Returns the rows of a file that is one JSON object of several lines, and
+        none if such a file is a mistake.
 
     Returns
     -------
@@ -96,22 +99,23 @@ def read_rows(path, known: Collection[str]) -> Rows:
         rows.columns, rows.records, rows.problems = rows_of_cells(read_workbook(data, path, known), known)
     else:
         text, encoding = decode(data, path)
-        rows = _read_text(text, encoding, path, known)
+        rows = _read_text(text, encoding, path, known, from_object)
     if not rows.records and not rows.problems:
         raise DataError(path, [Problem("no record in the file", remedy="check that it is the right file")])
     return rows
 
 
-def _read_text(text: str, encoding: str, path, known) -> Rows:
+def _read_text(text: str, encoding: str, path, known, from_object) -> Rows:
     ending = "" if str(path) == STDIN else Path(path).suffix.lower()
-    start = text.lstrip()[:1]
-    rows = Rows(str(path), "JSON array", encoding)
+    bare = without_fence(text)
+    rows = Rows(str(path), "JSON array" if bare == text else "JSON array in a Markdown fence", encoding)
+    text, start = bare, bare.lstrip()[:1]
     if not start:
         raise DataError(path, [Problem("the file is empty", remedy="check that it was saved completely")])
     if start == "[":
         _read_array(rows, text, known)
     elif start == "{":
-        _read_objects(rows, text, ending, known)
+        _read_objects(rows, text, ending, known, from_object)
     elif ending in (".json", *JSON_LINES_ENDINGS):
         remedy = "write an array of records, or name the file .csv if it is a table"
         raise DataError(path, [Problem("no JSON: the file starts with neither [ nor {", remedy=remedy)])
@@ -223,7 +227,7 @@ def _items_before(text: str, stop: int) -> int:
         count += 1
 
 
-def _read_objects(rows: Rows, text: str, ending: str, known) -> None:
+def _read_objects(rows: Rows, text: str, ending: str, known, from_object) -> None:
     """Read a text that starts with ``{``: JSON Lines, or an object by mistake."""
     lines = [(number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
     whole, problem = try_parse(text, lambda error: json_problem(error, error.lineno, ""))
@@ -231,6 +235,10 @@ def _read_objects(rows: Rows, text: str, ending: str, known) -> None:
     several = problem is not None and (ending in JSON_LINES_ENDINGS or any(_is_object(line) for _, line in lines[:2]))
     if problem and not several:
         raise DataError(rows.path, [problem])
+    if not problem and (found := from_object(whole)):
+        rows.layout = "one JSON object"
+        fill_from_objects(rows, enumerate(found, 1), known)
+        return
     if not problem and not one_record:
         remedy = "wrap it in [ ], or put each record on a line of its own in a .jsonl file"
         if not any(name in known for name in whole):
@@ -299,13 +307,8 @@ def write_rows(rows: Iterable[dict], path, columns: Sequence[str]) -> None:
     if ending == ".xlsx":
         rows = list(rows)
         refuse_long_cells(rows, path, columns)
-    try:
-        with atomic_write(path, binary=ending == ".xlsx") as file:
-            _write(file, ending, rows, columns)
-    except OSError as error:
-        rule = f"the file cannot be written ({error.strerror or type(error).__name__})"
-        remedy = "check the folder, its permissions and the disk"
-        raise DataError(path, [Problem(rule, remedy=remedy)]) from error
+    with atomic_write(path, binary=ending == ".xlsx") as file:
+        _write(file, ending, rows, columns)
 
 
 def is_table(path) -> bool:

@@ -1,9 +1,10 @@
 """A fitted coder as a folder: safe to load, whole or not there at all.
 
-``model.json`` is the card, readable by people; it names the one file that
-holds the estimator (skops format: plain arrays and text, no code runs on
-load) and that file's SHA-256.  Saving writes the estimator under a new name
-first and swaps the card last, so an interruption leaves the old model whole.
+``model.json`` is the card, readable by people; the user's concept tables lie
+beside it as copies.  The card names the one file that holds the estimator
+(skops format: plain arrays and text, no code runs on load) and that file's
+SHA-256.  Saving writes the estimator under a new name first and swaps the card
+last, so an interruption leaves the old model whole.
 Loading looks the file through, builds it, and lets the coder code an empty
 record: what does not fit together is refused then, not at the first patient.
 ``docs/security.md`` says what is promised.
@@ -26,11 +27,12 @@ import pandas as pd
 from icdbase import __version__
 from icdbase.classifiers import MainCodeClassifier
 from icdbase.coder import IcdCoder
-from icdbase.errors import DataError, ModelError, PrivacyWarning, UsageError, VersionWarning
-from icdbase.files import atomic_write
+from icdbase.errors import ModelError, PrivacyWarning, UsageError, VersionWarning
+from icdbase.files import atomic_write, check_output
 from icdbase.learners import ClassTrees, CodeLogits
 from icdbase.linear import ClassLogits, ClassRidge
 from icdbase.listed_codes import N_SHARES
+from icdbase.model_tables import TABLE_NAME, copy_tables, open_tables
 from icdbase.modelfile import check_model_file
 from icdbase.tasks import Target, Task
 
@@ -111,6 +113,8 @@ def save(coder: IcdCoder, folder, *, records: pd.DataFrame | None = None, scores
     ------
     UsageError
         If the folder holds something else: see :func:`check_model_folder`.
+    DataError
+        If the model cannot be written, or a concept table is not there any more.
 
     Warns
     -----
@@ -120,7 +124,8 @@ def save(coder: IcdCoder, folder, *, records: pd.DataFrame | None = None, scores
     import skops.io
 
     folder = check_model_folder(folder)
-    content = skops.io.dumps(coder)
+    stored, tables = copy_tables(coder, folder)
+    content = skops.io.dumps(stored)
     digest = hashlib.sha256(content).hexdigest()
     card = {
         "format": FORMAT,
@@ -131,6 +136,7 @@ def save(coder: IcdCoder, folder, *, records: pd.DataFrame | None = None, scores
         "task": coder.task.name,
         "fields": list(coder.features_.fields_),
         "parameters": _parameters(coder),
+        "concept_tables": tables,
         "seed": coder.random_state,
         "codes": {target: len(codes) for target, codes in coder.codes_.items()},
         "unseen_codes": coder.unseen_codes_,
@@ -146,8 +152,8 @@ def save(coder: IcdCoder, folder, *, records: pd.DataFrame | None = None, scores
     with atomic_write(folder / CARD) as file:
         json.dump(card, file, ensure_ascii=False, indent=2, default=str)
         file.write("\n")
-    for old in folder.glob("model-*.skops"):
-        if old.name != card["model"]:
+    for old in filter(_is_part, folder.iterdir()):
+        if old.name not in (card["model"], *tables):
             old.unlink()
     if found := card["vocabulary"]["with_long_numbers"]:
         warnings.warn(
@@ -165,23 +171,30 @@ def check_model_folder(folder) -> Path:
     ------
     UsageError
         If it holds something else, or is no folder.
+    DataError
+        If nothing can be written there.
 
     >>> check_model_folder("models/no/such/folder").as_posix()
     'models/no/such/folder'
     """
     folder = Path(folder)
+    if folder.is_file():
+        raise UsageError(f"{folder} is a file; name a folder for the model, models/first say")
+    check_output(folder, folder=True)
     if not folder.exists():
         return folder
-    if not folder.is_dir():
-        raise UsageError(f"{folder} is a file; name a folder for the model, models/first say")
     # Hidden files are somebody's .gitkeep, a model file without a card the rest of an interrupted save.
-    others = sorted(p.name for p in folder.iterdir() if not p.name.startswith(".") and not _MODEL_NAME.fullmatch(p.name))
+    others = sorted(path.name for path in folder.iterdir() if not path.name.startswith(".") and not _is_part(path))
     if others and not _is_card(folder / CARD):
         raise UsageError(
             f"{folder} is no model folder, it holds {ascii(others[0])[1:-1]}; name a new or empty folder for the model, "
             "models/first say"
         )
     return folder
+
+
+def _is_part(path: Path) -> bool:
+    return any(name.fullmatch(path.name) for name in (_MODEL_NAME, TABLE_NAME))
 
 
 def _is_card(path: Path) -> bool:
@@ -235,9 +248,6 @@ def load(folder) -> IcdCoder:
     ModelError
         If a file is missing, damaged, foreign, holds types that are not part of
         a coder, or parts that do not fit together.
-    DataError
-        If the model was trained with a concept table that is not here.
-
     Warns
     -----
     VersionWarning
@@ -257,9 +267,8 @@ def load(folder) -> IcdCoder:
     try:
         coder = skops.io.loads(content, trusted=sorted(_OWN_TYPES))
         if isinstance(coder, IcdCoder):
+            open_tables(coder, folder)
             _try_out(coder, card)
-    except DataError:
-        raise
     except ModelError as error:
         raise ModelError(f"{path}: {error}; train again") from None
     except Exception as error:  # damaged parts meet whatever library they are handed to
@@ -275,9 +284,6 @@ def _try_out(coder: IcdCoder, card: Mapping) -> None:
     coder.task = replace(coder.task, targets=targets)  # their own checks run again
     if not isinstance(coder.task, Task) or len(targets) != len(coder.codes_):
         raise ModelError("holds no task of ours")
-    for table in coder.concept_tables:
-        if Path(table).exists() and not Path(table).is_file():
-            raise ModelError(f"its concept table {str(table)!r:.100} is no file")
     found = {"task": coder.task.name, "codes": {target: len(codes) for target, codes in coder.codes_.items()}}
     for name, value in found.items():
         if card.get(name) != value:

@@ -13,12 +13,12 @@ from dataclasses import replace
 
 import pandas as pd
 
+from icdbase.answers import UNREADABLE, AnswerReader, no_predictions, read_answers
 from icdbase.errors import DataError, DataWarning, Problem
 from icdbase.findings import id_column_problems, known_columns, lost_zeros, main_repeated, outside_candidates
 from icdbase.predictions import (
     check_predictions,
     format_prediction,
-    official_form,
     parse_prediction,
     parse_with_problems,
     predictions_frame,
@@ -39,6 +39,7 @@ __all__ = [
 ]
 
 _SHOWN = 10
+_COUNT_AS_WRONG = "or count what cannot be read as wrong: icdbase score --invalid-zero, read_submission(invalid='zero')"
 
 
 # --- files ----------------------------------------------------------------------------
@@ -73,14 +74,19 @@ def submission_rows(predictions: pd.DataFrame, task: Task = CCL25) -> list[dict[
     ]
 
 
-def read_submission(path, task: Task = CCL25) -> pd.DataFrame:
+def read_submission(path, task: Task = CCL25, *, invalid: str = "raise") -> pd.DataFrame:
     """Read any team's submission for scoring.
 
     Parameters
     ----------
     path : str or os.PathLike
         JSON array, JSON Lines, CSV, TSV or Excel; ``-`` is standard input.
+        What is forgiven: see :class:`icdbase.answers.AnswerReader` for an answer
+        and :func:`icdbase.answers.read_answers` for the file.
     task : Task
+    invalid : {"raise", "zero"}
+        What to do with an answer that cannot be read: stop, or count what cannot
+        be read of it as wrong (its code is ``icdbase.answers.UNREADABLE``).
 
     Returns
     -------
@@ -96,40 +102,39 @@ def read_submission(path, task: Task = CCL25) -> pd.DataFrame:
     Warns
     -----
     DataWarning
-        If codes lie outside the candidate lists.
+        If codes lie outside the candidate lists, answers cannot be read, or hold
+        the code of the first target alone.
     """
-    rows = read_rows(path, known_columns(task))
-    problems = list(rows.problems) + _absent_columns(rows, task)
-    if _lacks_predictions(rows, task):
-        raise DataError(path, problems)
-    ids, reader = IdRegister(task.id_field, problems), CodeReader(task)
+    rows, answers = read_answers(path, task), AnswerReader(task, invalid)
+    problems, unreadable = list(rows.problems), []
+    ids = IdRegister(task.id_field, problems)
     data = {target.name: [] for target in task.targets}
     for number, row in rows.records:
         record = ids.read(row.get(task.id_field), number)
-        codes, found = parse_with_problems(row.get(task.prediction_field), task, reader)
-        problems += [replace(problem, record=record) for problem in found]
+        codes, found = answers.read(row.get(task.prediction_field))
+        unreadable += [replace(problem, record=record, remedy=f"{problem.remedy}, {_COUNT_AS_WRONG}") for problem in found]
         for name, values in data.items():
             values.append(codes.get(name))
+    if invalid == "raise":
+        problems += unreadable
     if problems:
         raise DataError(path, id_column_problems(problems, rows.columns, task, rows.layout))
     predictions = predictions_frame(ids.names, data, task)
-    for target in task.targets:
-        if finding := outside_candidates(predictions, target):
-            warnings.warn(f"{path}: {finding}", DataWarning, stacklevel=2)
+    for finding in _notes(predictions, unreadable, answers.n_first_only, task):
+        warnings.warn(f"{path}: {finding}", DataWarning, stacklevel=2)
     return predictions
 
 
-def _lacks_predictions(rows: Rows, task: Task) -> bool:
-    return bool(rows.records) and task.prediction_field not in rows.columns
-
-
-def _absent_columns(rows: Rows, task: Task) -> list[Problem]:
-    if not _lacks_predictions(rows, task):
-        return []
-    remedy = f"each record is {{{task.id_field}: ..., {task.prediction_field}: {official_form(task)}}}"
-    if any(name in rows.columns for target in task.targets for name in target.spellings):
-        remedy = "this is a file of records with labels, not a submission; " + remedy
-    return [Problem("there is no such column", field=task.prediction_field, remedy=remedy)]
+def _notes(predictions: pd.DataFrame, unreadable: list[Problem], n_first_only: int, task: Task) -> list[str]:
+    """Say what was forgiven, and which codes are no candidates."""
+    notes = [outside_candidates(predictions, target, ignored=(UNREADABLE,)) for target in task.targets]
+    if unreadable:
+        records = list(dict.fromkeys(problem.record for problem in unreadable))
+        notes.append(f"{len(records)} of {len(predictions)} answers cannot be read and count as wrong: {_listed(records)}")
+    if n_first_only:
+        notes.append(f"{n_first_only} of {len(predictions)} answers are a code for {task.targets[0].name} and no more, "
+                     "without a sign |: nothing is predicted for the rest")
+    return list(filter(None, notes))
 
 
 # --- would the platform take it? ------------------------------------------------------
@@ -161,9 +166,9 @@ def check_submission(path, records: pd.DataFrame, task: Task = CCL25) -> list[Pr
         rows = read_rows(path, known_columns(task))
     except DataError as error:
         return list(error.problems)
-    problems = _form_problems(rows, task) + list(rows.problems) + _absent_columns(rows, task)
-    if _lacks_predictions(rows, task):
-        return problems
+    problems, absent = _form_problems(rows, task) + list(rows.problems), no_predictions(rows, task)
+    if absent:
+        return problems + absent
     ids, reader = IdRegister(task.id_field, problems), CodeReader(task)
     data = {target.name: [] for target in task.targets}
     for number, row in rows.records:

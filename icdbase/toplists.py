@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import pandas as pd
 
-from icdbase.errors import DataError, Problem
 from icdbase.files import atomic_write
 from icdbase.rows import is_table, write_rows
 from icdbase.tasks import Task
@@ -71,9 +69,5 @@ def write_top(top: pd.DataFrame, path, task: Task) -> None:
     for row in rows:
         record = records[row[task.id_field]]
         record.setdefault(row["target"], []).append({name: row[name] for name in ("code", "name", "probability")})
-    try:
-        with atomic_write(Path(path)) as file:
-            file.writelines(json.dumps(record, ensure_ascii=False) + "\n" for record in records.values())
-    except OSError as error:
-        rule = f"the file cannot be written ({error.strerror or type(error).__name__})"
-        raise DataError(path, [Problem(rule, remedy="check the folder, its permissions and the disk")]) from error
+    with atomic_write(path) as file:
+        file.writelines(json.dumps(record, ensure_ascii=False) + "\n" for record in records.values())

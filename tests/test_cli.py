@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ from rich.cells import cell_len
 from icdbase import read_records, read_submission, score, write_records
 from icdbase.cli import main
 from icdbase.scoring import record_scores
+from icdbase.tasks import CCL25
 
 ROOT = Path(__file__).parents[1]
 KEYS = ["acc", "main_accuracy", "other_f1", "acc_recall_variant", "micro_f1", "macro_f1", "acc_interval"]
@@ -79,6 +81,56 @@ def test_a_chosen_field_and_the_plain_setting(folder, tmp_path):
     run("train", "--train", folder / "train.json", "--model", tmp_path / "m", "--fields", "入院诊断，主诉", "--setting", "plain")
     card = json.loads((tmp_path / "m" / "model.json").read_text(encoding="utf-8"))
     assert card["fields"] == ["主诉", "入院诊断"] and card["parameters"]["boosted_features"] is False
+
+
+@pytest.fixture
+def own_table(folder, tmp_path):
+    """A concept table, and records in which its term is written now and then."""
+    table = tmp_path / "our_department.csv"
+    table.write_text("concept,kind,codes,forms\n科室自定病,disease,E11.900,自定症{甲/乙}\n心房颤动,,,我院简称房F\n", encoding="utf-8")
+    records = read_records(folder / "train.json").iloc[:60]
+    told = [("自定症甲，" if "E11.900" in codes else "") + text
+            for codes, text in zip(records["其他诊断编码"], records["入院情况"], strict=True)]
+    write_records(records.assign(入院情况=told), tmp_path / "told.json")
+    return table
+
+
+def test_a_model_carries_the_concept_tables_it_was_trained_with(own_table, tmp_path, monkeypatch):
+    told = tmp_path / "told.json"
+    run("train", "--train", told, "--model", tmp_path / "first", "--setting", "plain", "--concepts", own_table)
+    (tmp_path / "first").rename(tmp_path / "elsewhere")
+    own_table.unlink()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    card = json.loads(Path("model.json").read_text(encoding="utf-8"))
+    ((copied, name),) = card["concept_tables"].items()
+    assert name == "our_department.csv" and "自定症" in Path(copied).read_text(encoding="utf-8")
+    run("predict", "--model", ".", "--input", told, "--out", tmp_path / "pred.json")
+    record = next(r for r, text in read_records(told)["入院情况"].items() if "自定症甲" in text)
+    words = ["explain", "--model", ".", "--input", told, "--record", record, "--code", "E11.900", "--json"]
+    evidence = json.loads(run(*words).stdout)["codes"][0]["evidence"]
+    assert any(item["text"] == "自定症甲" and "科室自定病" in str(item["features"]) for item in evidence)
+
+
+@pytest.mark.parametrize("words", [
+    ["train", "--model", "m"], ["cv", "--out", "c"], ["ablate", "--out", "a"], ["curve", "--out", "l"],
+], ids=lambda words: words[0])
+def test_a_concept_table_is_looked_through_before_the_work(folder, tmp_path, monkeypatch, words):
+    monkeypatch.chdir(tmp_path)
+    Path("own.csv").write_text("怪病,disease,,\n", encoding="utf-8")
+    told = run(*words, "--train", folder / "train.json", "--concepts", "own.csv", code=1).stderr
+    assert "own.csv: line 1: the header is not concept,kind,codes,forms; add it" in told
+    assert "nowhere.csv" in run(*words, "--train", folder / "train.json", "--concepts", "nowhere.csv", code=1).stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["own.csv"]
+
+
+def test_experiments_read_concept_tables(own_table, tmp_path):
+    told, out = tmp_path / "told.json", tmp_path / "run"
+    run("ablate", "--train", told, "--out", out, "--setting", "plain", "--folds", "2", "--factors", "histories",
+        "--concepts", own_table)
+    assert json.loads((out / "run.json").read_text("utf-8"))["parameters"]["concept_tables"] == [str(own_table.resolve())]
+    assert "same figures" in run("ablate", "--rerun", out / "run.json", "--n-jobs", "1").stderr
+    assert "--concepts does not go with --rerun" in run(
+        "ablate", "--rerun", out / "run.json", "--concepts", own_table, code=2).stderr
 
 
 def copies(records, folder):
@@ -199,6 +251,7 @@ def test_run_baseline_does_the_same_job(folder, tmp_path):
     assert (tmp_path / "model" / "model.json").is_file()
     assert set(KEYS) <= set(json.loads((tmp_path / "scores.json").read_text(encoding="utf-8")))
     assert "majority baseline" in done.stdout and "icdbase check --input" in done.stdout
+    assert done.stderr.startswith("fitting and predicting, ")  # off a terminal there is no bar
     assert f"report       {tmp_path / 'report.html'}" in done.stdout
     assert "majority baseline" in (tmp_path / "report.html").read_text(encoding="utf-8")
 
@@ -210,7 +263,23 @@ def test_run_baseline_explains_a_bad_file(folder, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.skipif(shutil.which("make") is None, reason="no make")
+def test_make_says_that_it_installs_before_it_does():
+    done = subprocess.run(["make", "-n", "-B", ".venv/.ready"], cwd=ROOT, capture_output=True, text=True, check=True)
+    first, *others = done.stdout.splitlines()
+    assert "setting up .venv" in first and any("pip install" in line for line in others)
+
+
 @pytest.mark.parametrize("name", ["README.md", "README.zh-CN.md"])
+def test_the_record_of_the_readme_has_all_fields(name, tmp_path):
+    shown = (ROOT / name).read_text(encoding="utf-8").split("```json\n")[1].split("```")[0]
+    (tmp_path / "one.json").write_text(shown, encoding="utf-8")
+    frame = read_records(tmp_path / "one.json", require_labels=True)
+    assert set(json.loads(shown)[0]) == {CCL25.id_field, *CCL25.text_fields, *(target.name for target in CCL25.targets)}
+    assert frame.shape == (1, 13) and all(frame.iloc[0][field] for field in CCL25.text_fields)
+
+
+@pytest.mark.parametrize("name", ["README.md", "README.zh-CN.md", "docs/clinical-knowledge.md"])
 def test_every_icdbase_line_of_the_readme_parses(name):
     lines = re.findall(r"^icdbase (.+)$", (ROOT / name).read_text(encoding="utf-8"), re.MULTILINE)
     assert lines

@@ -255,3 +255,11 @@ def test_sample_record_by_hand(spotter):
     assert {("肺部湿啰音", "negated"), ("心律齐", "present"), ("心脏杂音", "negated"), ("水肿", "negated"),
             ("呼吸音粗", "present"), ("腹部压痛", "negated")} <= told["出院情况"]
     assert {("阿托伐他汀", "present"), ("呋塞米", "present"), ("门冬氨酸钾镁", "present")} <= told["出院医嘱"]
+
+
+def test_the_table_in_the_documentation_can_be_used_as_it_stands(tmp_path):
+    text = (Path(__file__).parents[1] / "docs" / "clinical-knowledge.md").read_text(encoding="utf-8")
+    table = tmp_path / "our_department.csv"
+    table.write_text(text.split("`our_department.csv`:\n\n```csv\n")[1].split("```")[0], encoding="utf-8")
+    concepts = {concept.name: concept for concept in load_concepts([table])}
+    assert "某某试验阳性" in concepts["科室自定检查"].forms and len(concepts["心房颤动"].forms) > 3

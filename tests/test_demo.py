@@ -284,4 +284,4 @@ def test_without_flask_the_remedy_is_told(monkeypatch):
     monkeypatch.delitem(sys.modules, "icdbase.demo")
     result = CliRunner().invoke(cli_demo.demo, ["--port", "0"])
     assert isinstance(result.exception, UsageError)
-    assert "pip install 'icdbase[demo]'" in str(result.exception)
+    assert "pip install -e '.[demo]'" in str(result.exception)

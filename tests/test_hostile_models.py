@@ -591,15 +591,22 @@ def test_no_pipe_is_read_and_nothing_endless(model, monkeypatch):
     assert "not a readable model card" in refused(model)
 
 
-def test_a_concept_table_that_is_not_here(train, tmp_path):
+def test_a_concept_table_that_was_changed_or_is_not_there(train, tmp_path):
     table = tmp_path / "own.csv"
     table.write_text("concept,kind,codes,forms\n我科自定,disease,X1,怪病甲\n", encoding="utf-8")
     folder = store.save(small_coder(concept_tables=(str(table),)).fit(train.iloc[:40]), tmp_path / "model")
-    table.write_text("concept,kind,codes,forms\n", encoding="utf-8")
-    with pytest.raises(ModelError, match="tables of concepts or measurements have changed since it was trained"):
+    table.unlink()  # the model has its own copy
+    (copied,) = folder.glob("concepts-*.csv")
+    content = copied.read_text(encoding="utf-8")
+    copied.write_text("concept,kind,codes,forms\n", encoding="utf-8")
+    with pytest.raises(ModelError, match=r"its concept table concepts-\w+\.csv is missing from the folder or was changed"):
         store.load(folder)
-    table.unlink()
-    with pytest.raises(store.DataError, match=r"own\.csv: "):
+    copied.write_text(content, encoding="utf-8")
+    store.load(folder)
+    with pytest.raises(ModelError, match="tables of concepts or measurements have changed since it was trained"):
+        store.load(folder).set_params(concept_tables=()).predict(train.iloc[:2])
+    copied.unlink()
+    with pytest.raises(ModelError, match=r"its concept table concepts-\w+\.csv is missing from the folder"):
         store.load(folder)
 
 

@@ -123,6 +123,24 @@ def replace_model(folder, obj):
     edit_card(folder, sha256=hashlib.sha256(content).hexdigest())
 
 
+def test_a_second_save_keeps_the_tables_of_the_model_that_is_there(train, tmp_path):
+    from icdbase import IcdCoder
+
+    table = tmp_path / "own.csv"
+    coder = IcdCoder(main_estimators=2, n_folds=2, n_columns=8, boosted_features=False, concept_tables=(table,))
+    for form in ("怪病甲", "怪病乙"):
+        table.write_text(f"concept,kind,codes,forms\n我科自定,disease,,{form}\n", encoding="utf-8")
+        store.save(coder.fit(train.iloc[:30]), tmp_path / "model")
+        assert coder.concept_tables == (table,)
+    loaded = store.load(tmp_path / "model")
+    (copied,) = (tmp_path / "model").glob("concepts-*.csv")
+    assert loaded.concept_tables == (str(copied),) and copied.read_bytes() == table.read_bytes()
+    store.save(loaded, tmp_path / "model")
+    assert store.load(tmp_path / "model").predict(train[:5]).equals(coder.predict(train[:5]))
+    store.save(IcdCoder(main_estimators=2, n_folds=2, n_columns=8).fit(train.iloc[:30]), tmp_path / "model")
+    assert not list((tmp_path / "model").glob("concepts-*.csv"))
+
+
 def test_foreign_types_are_refused(folder):
     from sklearn.preprocessing import FunctionTransformer
 

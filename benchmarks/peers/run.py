@@ -44,7 +44,7 @@ PAGES = {
 }
 BEGIN, END = "<!-- written by make bench: begin -->", "<!-- written by make bench: end -->"
 
-OURS, PLAIN, SVM = "icdbase", "plain recipe", "TF-IDF + LinearSVC"
+OURS, PLAIN, SVM = "icdbase", "TF-IDF + LightGBM + LR", "TF-IDF + LinearSVC"
 NEAREST = "LibMultiLabel thresholding"
 # Name to module and the packages that its user installs.
 SYSTEMS = {
