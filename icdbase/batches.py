@@ -92,18 +92,27 @@ class RecordBatches:
         self.digest = digest.hexdigest()
 
     def frames(self, size: int, start: int = 0) -> Iterator[pd.DataFrame]:
-        """Yield the records from number ``start`` on as frames of ``size`` rows; the last may be shorter."""
+        """Yield the records from number ``start`` on as frames of ``size`` rows; the last may be shorter.
+
+        Raises
+        ------
+        DataError
+            If the file is no longer the one that was checked; a long one is read twice.
+        """
         if self._whole is not None:
             for begin in range(start, self.n_records, size):
                 yield self._whole.iloc[begin : begin + size]
             return
-        to_skip = start
-        for rows in stream_rows(self.path, known_columns(self.task), size):
+        to_skip, digest = start, hashlib.sha256()
+        for rows in stream_rows(self.path, known_columns(self.task), size, digest):
             skipped = min(to_skip, len(rows.records))
             to_skip -= skipped
             rows.records = rows.records[skipped:]
             if rows.records:
                 yield build_frame(rows, self.task, [])
+        if digest.hexdigest() != self.digest:
+            rule = "the file has changed while it was read"
+            raise DataError(self.path, [Problem(rule, remedy="run again when nobody writes to it")])
 
 
 def _digest(records: pd.DataFrame) -> str:

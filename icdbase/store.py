@@ -27,14 +27,14 @@ from icdbase import __version__
 from icdbase.classifiers import MainCodeClassifier
 from icdbase.coder import IcdCoder
 from icdbase.errors import DataError, ModelError, PrivacyWarning, UsageError, VersionWarning
-from icdbase.files import atomic_write
+from icdbase.files import atomic_write, only_writer
 from icdbase.learners import ClassTrees, CodeLogits
 from icdbase.linear import ClassLogits, ClassRidge
 from icdbase.listed_codes import N_SHARES
 from icdbase.modelfile import check_model_file
 from icdbase.tasks import Target, Task
 
-__all__ = ["check_model_folder", "fingerprint", "load", "read_card", "save"]
+__all__ = ["check_model_folder", "fingerprint", "load", "load_with_card", "read_card", "save"]
 
 CARD = "model.json"
 FORMAT = "icdbase-model"
@@ -140,14 +140,15 @@ def save(coder: IcdCoder, folder, *, records: pd.DataFrame | None = None, scores
         "python": platform.python_version(),
         "libraries": {name: version(name) for name in LIBRARIES},
     }
-    with atomic_write(folder / card["model"], binary=True) as file:
-        file.write(content)
-    with atomic_write(folder / CARD) as file:
-        json.dump(card, file, ensure_ascii=False, indent=2, default=str)
-        file.write("\n")
-    for old in folder.glob("model-*.skops"):
-        if old.name != card["model"]:
-            old.unlink()
+    with only_writer(folder / CARD, wait=True):  # or another's save would remove the file that our card names
+        with atomic_write(folder / card["model"], binary=True) as file:
+            file.write(content)
+        with atomic_write(folder / CARD) as file:
+            json.dump(card, file, ensure_ascii=False, indent=2, default=str)
+            file.write("\n")
+        for old in folder.glob("model-*.skops"):
+            if old.name != card["model"]:
+                old.unlink()
     if found := card["vocabulary"]["with_long_numbers"]:
         warnings.warn(
             f"{folder}: {found} of the model's words hold six digits or more, as the numbers of phones and ID cards "
@@ -233,7 +234,7 @@ def load(folder) -> IcdCoder:
     ------
     ModelError
         If a file is missing, damaged, foreign, holds types that are not part of
-        a coder, or parts that do not fit together.
+        a coder, or parts that do not fit together; if the memory does not suffice.
     DataError
         If the model was trained with a concept table that is not here.
 
@@ -242,29 +243,46 @@ def load(folder) -> IcdCoder:
     VersionWarning
         If another major version of scikit-learn or lightgbm made the model.
     """
-    import skops.io
+    return load_with_card(folder)[0]
 
+
+def load_with_card(folder) -> tuple[IcdCoder, dict]:
+    """Load a coder and the card that belongs to it, also while another process replaces the model."""
     folder = Path(folder)
-    card = read_card(folder)
+    while True:
+        card = read_card(folder)
+        path = folder / _model_name(folder, card)
+        try:
+            content = _read_model_file(path, card)
+            break
+        except ModelError:
+            if read_card(folder) == card:
+                raise
     _warn_of_versions(folder, card)
-    path = folder / _model_name(folder, card)
-    content = _read_model_file(path, card)
     try:
-        check_model_file(content, _OWN_TYPES)
-    except ValueError as error:
-        raise ModelError(f"{path}: {error}; train again") from None
-    try:
-        coder = skops.io.loads(content, trusted=sorted(_OWN_TYPES))
-        if isinstance(coder, IcdCoder):
-            _try_out(coder, card)
+        return _built(content, card), card
     except DataError:
         raise
     except ModelError as error:
         raise ModelError(f"{path}: {error}; train again") from None
+    except MemoryError:
+        raise ModelError(f"{path}: not enough memory to load it; close other programs") from None
     except Exception as error:  # damaged parts meet whatever library they are handed to
         raise ModelError(f"{path}: damaged model file ({type(error).__name__}); train again") from None
+
+
+def _built(content: bytes, card: Mapping) -> IcdCoder:
+    """Look a model file through, build the coder and try it out."""
+    import skops.io
+
+    try:
+        check_model_file(content, _OWN_TYPES)
+    except ValueError as error:
+        raise ModelError(str(error)) from None
+    coder = skops.io.loads(content, trusted=sorted(_OWN_TYPES))
     if not isinstance(coder, IcdCoder):
-        raise ModelError(f"{path}: holds a {type(coder).__name__}, not an IcdCoder; train again")
+        raise ModelError(f"holds a {type(coder).__name__}, not an IcdCoder")
+    _try_out(coder, card)
     return coder
 
 
