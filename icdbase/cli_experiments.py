@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import warnings
+from contextlib import nullcontext
 from pathlib import Path
 
 import click
@@ -46,12 +47,12 @@ def cv(train_file, out_folder, task_name, folds, repeats, seed, group, setting, 
 
     coder, options = _coder(setting, seed, task_name), _options(folds, repeats, seed, group, task_name)
     records = _read(train_file, coder.task)
-    _write_card("cv", train_file, records, coder, options, out_folder)
-    with progress.bars(), use_backend(backend, scheduler):
+    running = _running("cv", train_file, records, coder, options, out_folder)
+    with running, progress.bars(), use_backend(backend, scheduler):
         result = cross_validate(
             coder, records, **_arguments(options, train_file, records, coder.task), n_jobs=n_jobs, folder=out_folder
         )
-    written = {} if out_folder is None else write_cv(result, out_folder)
+        written = {} if out_folder is None else write_cv(result, out_folder)
     _show(result, cv_text(result), as_json, written)
 
 
@@ -98,12 +99,12 @@ def ablate(train_file, out_folder, factors, inner_folds, rerun_file, task_name, 
     if card is not None:
         _check_rerun(card, records, train_file)
     variants = options["variants"]
-    _write_card("ablate", train_file, records, coder, options, out_folder)
-    with progress.bars(), use_backend(backend, scheduler):
+    running = _running("ablate", train_file, records, coder, options, out_folder)
+    with running, progress.bars(), use_backend(backend, scheduler):
         result = run_ablation(
             coder, records, variants, **_arguments(options, train_file, records, coder.task), n_jobs=n_jobs, folder=out_folder
         )
-    written = {} if out_folder is None else write_ablation(result, out_folder)
+        written = {} if out_folder is None else write_ablation(result, out_folder)
     text = "\n".join([f"reference: {_described(changed_parameters(coder))}", "", ablation_text(result)])
     _show(result, text, as_json, written)
     if card is not None:
@@ -127,13 +128,14 @@ def curve(train_file, out_folder, sizes, task_name, folds, repeats, seed, group,
     coder, options = _coder(setting, seed, task_name), _options(folds, repeats, seed, group, task_name)
     options["sizes"] = _whole_numbers(sizes)
     records = _read(train_file, coder.task)
-    _write_card("curve", train_file, records, coder, options, out_folder)
-    with progress.bars(), use_backend(backend, scheduler):
+    running = _running("curve", train_file, records, coder, options, out_folder)
+    with running, progress.bars(), use_backend(backend, scheduler):
         result = learning_curve(
             coder, records, sizes=options["sizes"], **_arguments(options, train_file, records, coder.task), n_jobs=n_jobs,
             folder=out_folder,
         )
-    _show(result, curve_text(result), as_json, write_curve(result, out_folder))
+        written = write_curve(result, out_folder)
+    _show(result, curve_text(result), as_json, written)
 
 
 def _coder(setting: str, seed: int, task_name: str):
@@ -180,11 +182,13 @@ def _read(path: Path, task):
     return read_records(path, task, require_labels=True)
 
 
-def _write_card(command: str, train_file: Path, records, coder, options: dict, folder: Path | None) -> None:
+def _running(command: str, train_file: Path, records, coder, options: dict, folder: Path | None):
+    """Write the card of a run and keep others out of its folder."""
     from icdbase.runcard import RunCard
 
-    if folder is not None:
-        RunCard.of(command, train_file, records, coder, options).write(folder)
+    if folder is None:
+        return nullcontext()
+    return RunCard.of(command, train_file, records, coder, options).running(folder)
 
 
 def _refuse_beside_rerun(*names: str) -> None:
