@@ -8,7 +8,7 @@ from icdbase import IcdCoder, get_task, majority_predictions, progress, read_rec
 from icdbase.errors import explained
 from icdbase.files import atomic_write
 from icdbase.html_report import write_report
-from icdbase.report import corpus_line, next_lines, score_table, target_table, where_it_lies
+from icdbase.report import corpus_line, next_lines, quoted, score_table, target_table, where_it_lies
 from icdbase.store import read_card
 
 
@@ -40,9 +40,9 @@ def main():
             json.dump(scores.to_dict(), file, ensure_ascii=False, indent=2)
     save(coder, paths["model"], records=train, scores=scores and {"test": args.test, **scores.to_dict()})
     if labelled:
-        command = "python run_baseline.py --train {train} --test {test} --out {out} --task {task} --seed {seed}"
+        said = " ".join(f"--{name} {quoted(value)}" for name, value in vars(args).items())
         write_report(paths["report"], coder, test, codes, baselines={"majority baseline": majority},
-                     card=read_card(paths["model"]), title=Path(args.test).name, commands=(command.format(**vars(args)),))
+                     card=read_card(paths["model"]), title=Path(args.test).name, commands=(f"python run_baseline.py {said}",))
     print(where_it_lies(paths, *next_lines(paths, args.test, args.task, test.index[0])))
 
 

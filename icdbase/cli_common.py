@@ -6,10 +6,17 @@ from pathlib import Path
 
 import click
 
-__all__ = ["FILE", "FOLDER", "backend_options", "examples", "new_coder", "task_option"]
+from icdbase.errors import printable
+
+__all__ = ["FILE", "FOLDER", "backend_options", "echo", "examples", "new_coder", "task_option"]
 
 FILE = click.Path(path_type=Path, allow_dash=True)
 FOLDER = click.Path(path_type=Path, file_okay=False)
+
+
+def echo(text, *, err: bool = False) -> None:
+    """Print for a person or a program; what comes from files cannot steer the terminal."""
+    click.echo(printable(str(text)), err=err)
 
 
 def examples(*lines: str) -> str:

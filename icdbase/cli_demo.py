@@ -11,7 +11,7 @@ from pathlib import Path
 
 import click
 
-from icdbase.cli_common import FOLDER, examples
+from icdbase.cli_common import FOLDER, echo, examples
 
 N_TRAIN = 400
 CACHE = Path("runs") / "demo-models"
@@ -53,9 +53,9 @@ def demo(folders, host, port, opens):
         server = make_server(host, 0, app, threaded=True, request_handler=Silent, fd=listener.fileno())
         address = _address(host, listener.getsockname()[1])
         if not _is_loopback(host):
-            click.echo("warning: whoever reaches this machine's network address can use the page and read along; "
+            echo("warning: whoever reaches this machine's network address can use the page and read along; "
                        "do not paste patients' text, or leave out --host", err=True)
-        click.echo(f"{address}  (stop with Ctrl-C)")
+        echo(f"{address}  (stop with Ctrl-C)")
         if opens and _has_screen():
             webbrowser.open(address)
         try:
@@ -129,9 +129,9 @@ def _synthetic_models() -> tuple[dict, dict]:
     folders = {setting: CACHE / f"{setting}-{N_TRAIN}-{__version__}" for setting in SETTINGS}
     try:
         coders = {setting: load(folder) for setting, folder in folders.items()}
-        click.echo(f"models: {CACHE} ({N_TRAIN} synthetic records; delete the folder to train again)", err=True)
+        echo(f"models: {CACHE} ({N_TRAIN} synthetic records; delete the folder to train again)", err=True)
     except ModelError:
-        click.echo(f"training {len(SETTINGS)} small models on {N_TRAIN} synthetic records, once", err=True)
+        echo(f"training {len(SETTINGS)} small models on {N_TRAIN} synthetic records, once", err=True)
         coders = {setting: IcdCoder(**chosen) for setting, chosen in SETTINGS.items()}
         records = make_records(N_TRAIN, random_state=0)
         with progress.bars():

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from icdbase.cli_common import FILE, FOLDER, backend_options, examples, new_coder, task_option
+from icdbase.cli_common import FILE, FOLDER, backend_options, echo, examples, new_coder, task_option
 
 # Everything heavier than click is imported where it is used: --help must not wait for scikit-learn.
 
@@ -221,7 +221,7 @@ def _compare(result, path: Path) -> None:
         other = [new["variant"] for new, old in zip(now["table"], before["table"], strict=False) if new != old]
         raise DataError(path, [Problem(f"the figures differ from those computed now: {', '.join(other)}",
                                        remedy="compare code and libraries in run.json with those installed")])
-    click.echo(f"same figures as {path}", err=True)
+    echo(f"same figures as {path}", err=True)
 
 
 def _described(parameters: dict) -> str:
@@ -233,11 +233,11 @@ def _show(result, text: str, as_json: bool, written: dict[str, Path]) -> None:
     from icdbase.report import where_it_lies
 
     if as_json:
-        click.echo(json.dumps(result.to_dict(), ensure_ascii=False, indent=2))
+        echo(json.dumps(result.to_dict(), ensure_ascii=False, indent=2))
         return
-    click.echo(text)
+    echo(text)
     if written:
-        click.echo("\n" + where_it_lies(written))
+        echo("\n" + where_it_lies(written))
 
 
 def _whole_numbers(text: str | None) -> list[int] | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from icdbase.cli_common import FILE, examples
+from icdbase.cli_common import FILE, echo, examples
 
 # Everything heavier than click is imported where it is used: --help must not wait for scikit-learn.
 
@@ -27,8 +27,8 @@ def init_task(records_file, out_file):
         raise UsageError(f"{out_file} is there already; name another file, or remove it first")
     proposed = propose_task(records_file)
     if out_file is None:
-        click.echo(proposed, nl=False)
+        echo(proposed, nl=False)
         return
     with atomic_write(out_file) as file:
         file.write(proposed)
-    click.echo(f"{out_file}: check it, then\n  icdbase train --task {out_file} --train {records_file} --model models/mine")
+    echo(f"{out_file}: check it, then\n  icdbase train --task {out_file} --train {records_file} --model models/mine")

@@ -8,6 +8,7 @@ of a note, which is patient data.
 from __future__ import annotations
 
 import difflib
+import re
 import sys
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
@@ -26,9 +27,14 @@ __all__ = [
     "VersionWarning",
     "did_you_mean",
     "explained",
+    "printable",
 ]
 
 MAX_PROBLEMS_SHOWN = 20
+
+# Control characters but tab and line feed, marks that turn the direction of writing, breaks of lines
+# that are no line feeds, halves of surrogate pairs.
+_UNPRINTABLE = re.compile("[\0-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 class IcdbaseError(Exception):
@@ -147,6 +153,15 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     return f"; known: {', '.join(known)}"
 
 
+def printable(text: str) -> str:
+    """Write what a terminal or browser would obey instead of show as JSON does; JSON stays the same value.
+
+    >>> print(printable("ZY1\x1b[2J\u202e"))
+    ZY1\\u001b[2J\\u202e
+    """
+    return _UNPRINTABLE.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+
+
 @contextmanager
 def explained() -> Iterator[None]:
     """Turn errors a user can cause into one message on stderr and their exit code.
@@ -156,7 +171,7 @@ def explained() -> Iterator[None]:
     """
 
     def show(message, category, filename, lineno, file=None, line=None):
-        print(f"warning: {message}", file=sys.stderr)
+        print(printable(f"warning: {message}"), file=sys.stderr)
 
     with warnings.catch_warnings():
         warnings.showwarning = show
@@ -165,5 +180,9 @@ def explained() -> Iterator[None]:
         try:
             yield
         except IcdbaseError as error:
-            print(f"error: {error}", file=sys.stderr)
+            print(printable(f"error: {error}"), file=sys.stderr)
             raise SystemExit(error.exit_code) from None
+        except MemoryError:
+            print("error: not enough memory; close other programs, or give --n-jobs 1 or fewer records at a time "
+                  "(docs/large-files.md)", file=sys.stderr)
+            raise SystemExit(1) from None

@@ -104,7 +104,7 @@ def only_writer(path, *, wait: bool = False) -> Iterator[None]:
             remedy = "wait until it has ended, or name another output"
             raise DataError(path, [Problem("another run is writing here", remedy=remedy)])
         with suppress(FileNotFoundError):
-            if os.path.samestat(os.fstat(handle), os.stat(lock)):
+            if os.path.samestat(os.fstat(handle), lock.stat()):
                 break
         os.close(handle)  # of one that ended meanwhile and took the file with it
     try:

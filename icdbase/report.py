@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import os
+import re
+import shlex
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
@@ -11,11 +13,12 @@ from pathlib import Path
 
 import pandas as pd
 
+from icdbase.errors import printable
 from icdbase.scoring import Scores
 from icdbase.tasks import Task
 
 __all__ = [
-    "corpus_line", "next_lines", "per_code_text", "score_table", "table", "target_table", "top_table", "where_it_lies",
+    "corpus_line", "next_lines", "per_code_text", "quoted", "score_table", "table", "target_table", "top_table", "where_it_lies",
 ]
 
 WIDTH = 80
@@ -30,13 +33,14 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, title: str =
     """
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text  # a name with [brackets] is no markup
 
-    lined = Table(title=title or None, title_justify="left", box=None)
+    lined = Table(title=Text(printable(title)) if title else None, title_justify="left", box=None)
     for position, name in enumerate(columns):
         right = position > 0 and _numeric(rows, position)
-        lined.add_column(name, justify="right" if right else "left", no_wrap=right or position == 0)
+        lined.add_column(Text(printable(name)), justify="right" if right else "left", no_wrap=right or position == 0)
     for row in rows:
-        lined.add_row(*row)
+        lined.add_row(*(Text(printable(cell)) for cell in row))
     stream = io.StringIO()
     Console(file=stream, width=width, highlight=False, color_system=None).print(lined)
     lines = [line.rstrip() for line in stream.getvalue().splitlines()]
@@ -67,7 +71,7 @@ def corpus_line(name: str, records: pd.DataFrame, task: Task) -> str:
             parts.append(f"{known.nunique()} {target.name}")
         else:
             parts.append(f"{known.map(len).mean():.2f} {target.name} a record")
-    return f"{name}: {', '.join(parts)}"
+    return printable(f"{name}: {', '.join(parts)}")
 
 
 def score_table(results: Mapping[str, Scores], *, title: str = "") -> str:
@@ -126,15 +130,25 @@ def next_lines(paths: Mapping[str, Path], test_file, task: str, record: str) -> 
     """What to type next: check the submission, ask why a record got its codes."""
     # Without an activated environment "icdbase" alone would not be found.
     icdbase = "icdbase" if shutil.which("icdbase") else os.path.relpath(Path(sys.executable).parent / "icdbase")
-    option = "" if task == "ccl25" else f" --task {task}"
+    option = "" if task == "ccl25" else f" --task {quoted(task)}"
     return (
-        f"{icdbase} check{option} --input {test_file} --pred {paths['predictions']}",
-        f"{icdbase} explain --model {paths['model']} --input {test_file} --record {record}",
+        f"{icdbase} check{option} --input {quoted(test_file)} --pred {quoted(paths['predictions'])}",
+        f"{icdbase} explain --model {quoted(paths['model'])} --input {quoted(test_file)} --record {quoted(record)}",
     )
+
+
+def quoted(word) -> str:
+    """Quote a word of a command line for the shell, where it needs it.
+
+    >>> quoted("病历/a.json"), quoted("1; rm a")
+    ('病历/a.json', "'1; rm a'")
+    """
+    word = str(word)
+    return word if re.fullmatch(r"[\w@%+=:,./-]+", word.replace(os.sep, "/")) else shlex.quote(word)
 
 
 def where_it_lies(paths: Mapping[str, Path], *next_commands: str) -> str:
     """List what was written, and what to type next."""
     width = max(len(name) for name in paths)
     lines = [f"{name:<{width}}  {path}" for name, path in paths.items()]
-    return "\n".join(lines + (["", "next:", *(f"  {command}" for command in next_commands)] if next_commands else []))
+    return printable("\n".join(lines + (["", "next:", *(f"  {command}" for command in next_commands)] if next_commands else [])))

@@ -5,7 +5,7 @@ holds the estimator (skops format: plain arrays and text, no code runs on
 load) and that file's SHA-256.  Saving writes the estimator under a new name
 first and swaps the card last, so an interruption leaves the old model whole.
 Loading looks the file through, builds it, and lets the coder code an empty
-record: what does not fit together is refused then, not at the first patient.
+record and one of its own words: what does not fit together is refused then, not at the first patient.
 ``docs/security.md`` says what is promised.
 """
 
@@ -21,6 +21,7 @@ from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from icdbase import __version__
@@ -47,6 +48,7 @@ MAX_CARD_BYTES = 16 << 20
 MAX_MODEL_BYTES = 2 << 30
 """Larger files are not even read; a coder of 100,000 records takes a few megabytes."""
 
+_TRIED_OUT = 1000  # words
 _LONG_NUMBER = re.compile(r"\d{6}")
 _MISFIT = "damaged, its parts do not fit together"
 _MODEL_NAME = re.compile(r"model-[0-9a-f]{12}\.skops")
@@ -287,7 +289,7 @@ def _built(content: bytes, card: Mapping) -> IcdCoder:
 
 
 def _try_out(coder: IcdCoder, card: Mapping) -> None:
-    """Let a coder that was just built code an empty record, and hold it to its card."""
+    """Let a coder that was just built code an empty record and one of its own words, and hold it to its card."""
     targets = tuple(replace(target) for target in coder.task.targets if isinstance(target, Target))
     coder.task = replace(coder.task, targets=targets)  # their own checks run again
     if not isinstance(coder.task, Task) or len(targets) != len(coder.codes_):
@@ -305,10 +307,14 @@ def _try_out(coder: IcdCoder, card: Mapping) -> None:
         _check_shapes(model, len(coder.codes_[target]))
     if any(listed.p_.shape != (N_SHARES,) for listed in coder.listed_.values()):
         raise ModelError(_MISFIT)
-    if coder.features_.tfidf_.idf_.shape != coder.features_.terms_.shape:
+    idf, terms, task = coder.features_.tfidf_.idf_, coder.features_.terms_, coder.task
+    texts = [*task.text_fields, *(text for pair in (task.code_names, task.exclusive_groups) for item in pair.items() for text in item)]
+    if idf.shape != terms.shape or not np.isfinite(idf).all() or not all(isinstance(text, str) for text in texts):
         raise ModelError(_MISFIT)
-    record = pd.DataFrame({coder.task.id_field: ["1"], **dict.fromkeys(coder.task.text_fields, "")})
-    coder.predict(record)
+    own_words = "，".join(terms[:_TRIED_OUT].tolist())
+    codes = {target.name: [None, next(iter(coder.codes_[target.name]), None)] for target in targets}
+    texts = dict.fromkeys(task.text_fields, "") | {coder.features_.fields_[0]: ["", own_words]}
+    coder.predict(pd.DataFrame({task.id_field: ["1", "2"], **texts, **codes}))
 
 
 def _check_shapes(model, n_codes: int) -> None:

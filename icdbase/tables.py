@@ -21,6 +21,7 @@ from icdbase.filetext import clean_name
 __all__ = [
     "MAX_CELL",
     "escape",
+    "guarded",
     "read_delimited",
     "read_workbook",
     "refuse_long_cells",
@@ -39,6 +40,8 @@ MAX_COLUMNS = 4_096
 MAX_CELLS = 50_000_000
 """A small workbook can unpack to a large table, so there is a limit in bytes, rows (Excel's own), columns and cells."""
 
+_FORMULA = re.compile("'*[=+\\-@\t\r＝＋－＠]")
+_NO_FORMULA = re.compile(r"[+-]*(\d+(\.\d+)?(e[+-]?\d+)?%?)?", re.IGNORECASE)
 _ESCAPED = re.compile("_x([0-9A-Fa-f]{4})_")
 _TO_ESCAPE = re.compile("[\x00-\x08\x0b-\x1f\ufffe\uffff]|_(?=x[0-9A-Fa-f]{4}_)")
 
@@ -75,7 +78,7 @@ def read_delimited(text: str, ending: str, known: Collection[str]) -> tuple[str,
     table, problems, start = [], [], 1
     try:
         for cells in reader:
-            table.append((f"line {start}", cells))
+            table.append((f"line {start}", [cell[1:] if cell[:1] == "'" and _FORMULA.match(cell) else cell for cell in cells]))
             start = reader.line_num + 1
     except csv.Error as error:
         rule = f"malformed {layout} in the row that starts at line {start} ({error})"
@@ -97,10 +100,20 @@ def _delimiter(text: str, ending: str, known) -> str:
 
 
 def write_delimited(file, columns: Sequence[str], rows: Iterable[dict], delimiter: str) -> None:
-    """Write rows of text to an open text file, every cell quoted."""
+    """Write rows of text to an open text file, every cell quoted; what Excel would compute gets an apostrophe."""
     writer = csv.writer(file, delimiter=delimiter, quoting=csv.QUOTE_ALL, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows([row[name] for name in columns] for row in rows)
+    writer.writerow(map(guarded, columns))
+    writer.writerows([guarded(row[name]) for name in columns] for row in rows)
+
+
+def guarded(cell):
+    """Put an apostrophe before a text that Excel would take for a formula; `read_delimited` takes it away.
+
+    >>> guarded("=1+1"), guarded("'=1"), guarded("-0.5"), guarded("+++"), guarded("胸闷"), guarded(-1.0)
+    ("'=1+1", "''=1", '-0.5', '+++', '胸闷', -1.0)
+    """
+    is_formula = isinstance(cell, str) and _FORMULA.match(cell) and not _NO_FORMULA.fullmatch(cell)
+    return f"'{cell}" if is_formula else cell
 
 
 def read_workbook(data: bytes, path, known: Collection[str]) -> Cells:
