@@ -33,24 +33,17 @@ def demo(folders, host, port, opens):
     from icdbase.errors import UsageError
 
     try:
-        from werkzeug.serving import WSGIRequestHandler, make_server
-
         from icdbase.demo import demo_app
+        from icdbase.demo_server import DemoServer
     except ModuleNotFoundError as error:
         if error.name not in ("flask", "werkzeug"):
             raise
         raise UsageError("the demo needs Flask: pip install 'icdbase[demo]'") from None
 
-    class Silent(WSGIRequestHandler):
-        """Serves, and keeps no log."""
-
-        def log(self, *_):
-            pass
-
     with _listening(host, port) as listener:  # before the training: a taken port is told at once
         coders, about = _loaded(folders) if folders else _synthetic_models()
         app = demo_app(coders, about=about, host=host)
-        server = make_server(host, 0, app, threaded=True, request_handler=Silent, fd=listener.fileno())
+        server = DemoServer(host, listener, app)
         address = _address(host, listener.getsockname()[1])
         if not _is_loopback(host):
             echo("warning: whoever reaches this machine's network address can use the page and read along; "
