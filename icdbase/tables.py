@@ -40,6 +40,10 @@ MAX_COLUMNS = 4_096
 MAX_CELLS = 50_000_000
 """A small workbook can unpack to a large table, so there is a limit in bytes, rows (Excel's own), columns and cells."""
 
+MAX_RATIO = 100
+FREE_RATIO = 16 << 20
+"""What unpacks to more bytes than this may be a hundred times as large as the file; Excel's own is some ten times."""
+
 _FORMULA = re.compile("'*[=+\\-@\t\r＝＋－＠]")
 _NO_FORMULA = re.compile(r"[+-]*(\d+(\.\d+)?(e[+-]?\d+)?%?)?", re.IGNORECASE)
 _ESCAPED = re.compile("_x([0-9A-Fa-f]{4})_")
@@ -151,6 +155,9 @@ def read_workbook(data: bytes, path, known: Collection[str]) -> Cells:
     except _TooLargeError as error:
         rule = f"the workbook has more than {error}"
         raise DataError(path, [Problem(rule, remedy="save its records as JSON Lines or CSV")]) from None
+    except MemoryError:
+        rule = "not enough memory to open the workbook"
+        raise DataError(path, [Problem(rule, remedy="save its records as JSON Lines or CSV")]) from None
     except Exception as error:  # openpyxl meets damage with whatever its zip and XML readers raise
         rule = f"the workbook cannot be opened ({type(error).__name__})"
         raise DataError(path, [Problem(rule, remedy="open it in Excel and save it again")]) from error
@@ -170,8 +177,9 @@ def _refuse_other_archives(data: bytes, path) -> None:
         kind = "a Word document" if any(name.startswith("word/") for name in names) else "a zip archive"
         remedy = "save its records as JSON, CSV or .xlsx"
         raise DataError(path, [Problem(f"this is {kind}, not a table", remedy=remedy)])
-    if unpacked > MAX_UNPACKED:
-        rule = f"the workbook unpacks to more than {MAX_UNPACKED:,} bytes"
+    limit = min(MAX_UNPACKED, max(FREE_RATIO, MAX_RATIO * len(data)))
+    if unpacked > limit:
+        rule = f"the workbook unpacks to more than {limit:,} bytes"
         raise DataError(path, [Problem(rule, remedy="save its records as JSON Lines or CSV")])
 
 
@@ -194,7 +202,7 @@ def _sheet_values(data: bytes, known, *, data_only: bool) -> list[list]:
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # openpyxl on styles and extensions that do not matter here
-        book = load_workbook(io.BytesIO(data), read_only=True, data_only=data_only)
+        book = load_workbook(io.BytesIO(data), read_only=True, data_only=data_only, keep_links=False)
         try:
             sheets = list(book.worksheets)
             if not sheets:
