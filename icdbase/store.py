@@ -21,7 +21,6 @@ from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from icdbase import __version__
@@ -48,6 +47,7 @@ MAX_CARD_BYTES = 16 << 20
 MAX_MODEL_BYTES = 2 << 30
 """Larger files are not even read; a coder of 100,000 records takes a few megabytes."""
 
+_MOST_IDF = 100.0  # 1 + log(n) of n records
 _TRIED_OUT = 1000  # words
 _LONG_NUMBER = re.compile(r"\d{6}")
 _MISFIT = "damaged, its parts do not fit together"
@@ -309,7 +309,7 @@ def _try_out(coder: IcdCoder, card: Mapping) -> None:
         raise ModelError(_MISFIT)
     idf, terms, task = coder.features_.tfidf_.idf_, coder.features_.terms_, coder.task
     texts = [*task.text_fields, *(text for pair in (task.code_names, task.exclusive_groups) for item in pair.items() for text in item)]
-    if idf.shape != terms.shape or not np.isfinite(idf).all() or not all(isinstance(text, str) for text in texts):
+    if idf.shape != terms.shape or not ((idf >= 0) & (idf < _MOST_IDF)).all() or not all(isinstance(text, str) for text in texts):
         raise ModelError(_MISFIT)
     own_words = "，".join(terms[:_TRIED_OUT].tolist())
     codes = {target.name: [None, next(iter(coder.codes_[target.name]), None)] for target in targets}

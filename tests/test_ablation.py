@@ -163,12 +163,21 @@ def test_a_coder_of_one_field_has_nothing_to_leave_out():
         expand(IcdCoder(fields=("主诉",)), "fields")
 
 
-@pytest.mark.parametrize(("content", "message"), [("{", "not JSON"), ("[1]", "not an object of objects")])
+@pytest.mark.parametrize(("content", "message"), [
+    ("{", "not JSON"), ("[1]", "not an object of objects"), ("[" * 100_000, "not JSON"),
+])
 def test_files_of_factors_that_are_none(tmp_path, content, message):
     path = tmp_path / "factors.json"
     path.write_text(content, encoding="utf-8")
     with pytest.raises(DataError, match=f"{message}.*write"):
         read_factors(path)
+
+
+def test_fields_that_are_no_list(tmp_path):
+    path = tmp_path / "factors.json"
+    path.write_text('{"one": {"fields": 5}}', encoding="utf-8")
+    with pytest.raises(UsageError, match="fields must be a list of text fields, got int"):
+        expand(IcdCoder(), read_factors(path))
 
 
 def test_a_missing_file_of_factors_names_the_presets(tmp_path):
