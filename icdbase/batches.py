@@ -19,11 +19,15 @@ from icdbase.streams import is_stream, stream_rows
 from icdbase.tasks import CCL25, Task
 from icdbase.values import IdRegister
 
-__all__ = ["RecordBatches"]
+__all__ = ["InputChangedError", "RecordBatches"]
 
 CHECKED_AT_ONCE = 1000
 MOST_PROBLEMS = 1000
 """Where so much is wrong, the rest of a long file is not looked at."""
+
+
+class InputChangedError(DataError):
+    """A file that was written to between its check and its end."""
 
 
 class RecordBatches:
@@ -96,7 +100,7 @@ class RecordBatches:
 
         Raises
         ------
-        DataError
+        InputChangedError
             If the file is no longer the one that was checked; a long one is read twice.
         """
         if self._whole is not None:
@@ -104,15 +108,18 @@ class RecordBatches:
                 yield self._whole.iloc[begin : begin + size]
             return
         to_skip, digest = start, hashlib.sha256()
-        for rows in stream_rows(self.path, known_columns(self.task), size, digest):
-            skipped = min(to_skip, len(rows.records))
-            to_skip -= skipped
-            rows.records = rows.records[skipped:]
-            if rows.records:
-                yield build_frame(rows, self.task, [])
+        try:
+            for rows in stream_rows(self.path, known_columns(self.task), size, digest):
+                skipped = min(to_skip, len(rows.records))
+                to_skip -= skipped
+                rows.records = rows.records[skipped:]
+                if rows.records:
+                    yield build_frame(rows, self.task, [])
+        except DataError:  # it was in order before
+            digest = hashlib.sha256()
         if digest.hexdigest() != self.digest:
             rule = "the file has changed while it was read"
-            raise DataError(self.path, [Problem(rule, remedy="run again when nobody writes to it")])
+            raise InputChangedError(self.path, [Problem(rule, remedy="run again when nobody writes to it")])
 
 
 def _digest(records: pd.DataFrame) -> str:

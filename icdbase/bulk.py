@@ -13,7 +13,7 @@ import os
 import pickle
 import warnings
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from functools import lru_cache
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from joblib import Parallel, delayed, effective_n_jobs, parallel_config
 
 from icdbase import __version__, progress
 from icdbase.backends import on_cluster, spread
-from icdbase.batches import RecordBatches
+from icdbase.batches import InputChangedError, RecordBatches
 from icdbase.coder import IcdCoder
 from icdbase.errors import DataError, DataWarning, Problem, UsageError
 from icdbase.files import only_writer
@@ -89,7 +89,7 @@ def predict_file(model_folder, input_file, out_file, *, batch_size: int = BATCH_
                 part.append(rows)
                 done += len(rows)
                 progress.report("predicting", done, batches.n_records)
-        except DataError:  # the input changed while it was read: what was predicted is of no one file
+        except InputChangedError:  # what was predicted is of no one file
             part.remove()
             raise
         write_rows(part.rows(), out_file, fields)
@@ -149,20 +149,27 @@ class _PartFile:
         try:
             self._opened.enter_context(only_writer(self.out_file))
             n_rows, size = self._left_over()
-            self.file = self._opened.enter_context(self.path.open("r+b" if size else "w+b"))
+            self.file = self.path.open("r+b" if size else "w+b")
+            self._opened.callback(self._close)
             self.file.truncate(size)
             self.file.seek(size)
             if not size:
                 self.file.write(self.header)
         except OSError as error:
             self._opened.close()
-            rule = f"the file cannot be written ({error.strerror or type(error).__name__})"
-            raise DataError(self.path, [Problem(rule, remedy="check the folder, its permissions and the disk")]) from error
+            raise self._unwritable(error, "check the folder, its permissions and the disk") from error
         self.n_rows = n_rows
         return self
 
     def __exit__(self, *unused):
         self._opened.close()
+
+    def _close(self):
+        with suppress(OSError):  # of a full disk, which was told when it was written to
+            self.file.close()
+
+    def _unwritable(self, error: OSError, remedy: str) -> DataError:
+        return DataError(self.path, [Problem(f"the file cannot be written ({error.strerror or error})", remedy=remedy)])
 
     def _left_over(self) -> tuple[int, int]:
         """Rows and bytes of what an earlier run of the same job has left; from a damaged line on nothing counts."""
@@ -188,10 +195,19 @@ class _PartFile:
         warnings.warn(f"{self.path} is {what}: it is not used, all records are predicted anew", DataWarning, stacklevel=4)
 
     def append(self, rows: list[dict]):
-        """Write rows and see them on the disk."""
-        self.file.write("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode())
-        self.file.flush()
-        os.fsync(self.file.fileno())
+        """Write rows and see them on the disk.
+
+        Raises
+        ------
+        DataError
+            If there is no room; what is written already is of use to the next run.
+        """
+        try:
+            self.file.write("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode())
+            self.file.flush()
+            os.fsync(self.file.fileno())
+        except OSError as error:
+            raise self._unwritable(error, "make room; the same command goes on where this one stopped") from error
 
     def rows(self) -> Iterator[dict]:
         """Yield all rows, from the first."""

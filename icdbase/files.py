@@ -68,7 +68,7 @@ def atomic_write(path, *, binary: bool = False) -> Iterator:
     except BaseException as error:
         temporary.unlink(missing_ok=True)
         if isinstance(error, OSError) and error.filename in (None, str(temporary)):
-            error.filename, error.filename2 = str(path), None
+            error.filename = str(path)
         raise
 
 

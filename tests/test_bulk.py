@@ -215,12 +215,13 @@ def test_an_input_changed_before_the_run_goes_on(job, tmp_path, long_files, held
         run(job, out, 20, name=tmp_path / original.name)
 
 
-def test_an_input_changed_while_it_is_read(job, tmp_path, long_files, stopped):
+@pytest.mark.parametrize("change", [other_text, lambda path, _: path.write_text("[{", encoding="utf-8")], ids=["text", "torn"])
+def test_an_input_changed_while_it_is_read(job, tmp_path, long_files, stopped, change):
     source, out = tmp_path / "in.json", tmp_path / "pred.json"
     source.write_bytes((job / "in.json").read_bytes())
     out.write_text("old", encoding="utf-8")
     with pytest.raises(DataError, match=r"in\.json: the file has changed while it was read; run again when nobody"):
-        stopped(job, out, 20, name=source, batches=1, then=lambda: other_text(source, job / "in.json"))
+        stopped(job, out, 20, name=source, batches=1, then=lambda: change(source, job / "in.json"))
     assert out.read_text(encoding="utf-8") == "old"
     assert {path.name for path in tmp_path.iterdir()} == {"in.json", "pred.json"}
 
@@ -249,7 +250,7 @@ def test_no_room_in_the_middle(job, tmp_path, monkeypatch):
         fsync(handle)
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(DataError, match=r"pred\.json\.part: .*\(No space left on device\); make room; the same command goes on"):
         run(job, out, 7)
     monkeypatch.undo()
     assert out.read_text(encoding="utf-8") == "old"
