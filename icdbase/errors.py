@@ -12,6 +12,7 @@ import re
 import sys
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import BrokenExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -182,7 +183,8 @@ def explained() -> Iterator[None]:
         except IcdbaseError as error:
             print(printable(f"error: {error}"), file=sys.stderr)
             raise SystemExit(error.exit_code) from None
-        except MemoryError:
-            print("error: not enough memory; close other programs, or give --n-jobs 1 or fewer records at a time "
+        except (MemoryError, BrokenExecutor) as error:
+            what = "not enough memory" if isinstance(error, MemoryError) else "a worker process was killed, mostly for memory"
+            print(f"error: {what}; close other programs, or give --n-jobs 1 or fewer records at a time "
                   "(docs/large-files.md)", file=sys.stderr)
             raise SystemExit(1) from None

@@ -11,6 +11,7 @@ import sys
 import zipfile
 
 import pytest
+from joblib.externals.loky.process_executor import TerminatedWorkerError
 
 import icdbase
 from icdbase import tables
@@ -98,11 +99,14 @@ def test_too_little_memory_is_no_damage(tmp_path, monkeypatch, place):
         read_records(path)
 
 
-def test_too_little_memory_anywhere_else(capsys):
+@pytest.mark.parametrize(("error", "what"), [
+    (MemoryError, "not enough memory"), (TerminatedWorkerError, "a worker process was killed, mostly for memory"),
+])  # fmt: skip
+def test_too_little_memory_anywhere_else(capsys, error, what):
     with pytest.raises(SystemExit) as caught, explained():
-        raise MemoryError
+        raise error
     assert caught.value.code == 1
-    assert capsys.readouterr().err.startswith("error: not enough memory; close other programs, or give --n-jobs 1")
+    assert capsys.readouterr().err.startswith(f"error: {what}; close other programs, or give --n-jobs 1")
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the limit of addresses is Linux's")
