@@ -14,9 +14,9 @@ FILE = click.Path(path_type=Path, allow_dash=True)
 FOLDER = click.Path(path_type=Path, file_okay=False)
 
 
-def echo(text, *, err: bool = False) -> None:
+def echo(text, *, nl: bool = True, err: bool = False) -> None:
     """Print for a person or a program; what comes from files cannot steer the terminal."""
-    click.echo(printable(str(text)), err=err)
+    click.echo(printable(str(text)), nl=nl, err=err)
 
 
 def examples(*lines: str) -> str:

@@ -20,6 +20,7 @@ def init_task(records_file, out_file):
     from icdbase.errors import UsageError
     from icdbase.files import atomic_write
     from icdbase.proposals import propose_task
+    from icdbase.report import quoted
 
     if out_file is not None and out_file.suffix.lower() != ".toml":
         raise UsageError(f"--out must end in .toml, got {out_file.name!r}")
@@ -31,4 +32,5 @@ def init_task(records_file, out_file):
         return
     with atomic_write(out_file) as file:
         file.write(proposed)
-    echo(f"{out_file}: check it, then\n  icdbase train --task {out_file} --train {records_file} --model models/mine")
+    names = f"--task {quoted(out_file)} --train {quoted(records_file)}"
+    echo(f"{out_file}: check it, then\n  icdbase train {names} --model models/mine")

@@ -98,6 +98,18 @@ def trained(place):
     return "model"
 
 
+def test_a_proposed_task_says_what_the_columns_are_called(tmp_path):
+    names = ["id", 'te"xt\n[[targets]]\x7f\x85\u202e\x1b', "c'''\\"]
+    rows = [{names[0]: f"v{n}", names[1]: f"fever for {n} days and other complaints", names[2]: f"A0{n % 2}.000"} for n in range(30)]
+    (tmp_path / "a;b.json").write_text(json.dumps(rows), encoding="utf-8")
+    printed = run(tmp_path, "init-task", "a;b.json")
+    assert "--train 'a;b.json'" in run(tmp_path, "init-task", "a;b.json", "--out", "t.toml")
+    task = icdbase.get_task(tmp_path / "t.toml")
+    assert (task.text_fields, task.targets[0].name) == ((names[1],), names[2])
+    assert printed == (tmp_path / "t.toml").read_text("utf-8")
+
+
+
 def test_tables_for_papers():
     note = "Different: x\n\\input{secret}\n<script>"
     rows = [[name, "+0.1"] for name in HOSTILE]
