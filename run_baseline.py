@@ -9,7 +9,7 @@ from icdbase import IcdCoder, get_task, majority_predictions, progress, read_rec
 from icdbase.errors import explained
 from icdbase.files import atomic_write, check_output
 from icdbase.html_report import write_report
-from icdbase.report import corpus_line, next_lines, score_table, target_table, where_it_lies
+from icdbase.report import corpus_line, next_lines, quoted, score_table, target_table, where_it_lies
 from icdbase.store import check_model_folder, read_card
 
 
@@ -47,8 +47,10 @@ def main():
             json.dump(scores.to_dict(), file, ensure_ascii=False, indent=2)
     save(coder, paths["model"], records=train, scores=scores and {"test": ", ".join(args.test), **scores.to_dict()})
     if labelled:
-        files = " ".join(f"--{name} {path}" for name in ("train", "test", "concepts") for path in getattr(args, name))
-        command = f"python run_baseline.py {files} --out {args.out} --task {args.task} --seed {args.seed}"
+        files = " ".join(
+            f"--{name} {quoted(path)}" for name in ("train", "test", "concepts") for path in getattr(args, name)
+        )
+        command = f"python run_baseline.py {files} --out {quoted(args.out)} --task {quoted(args.task)} --seed {args.seed}"
         write_report(paths["report"], coder, test, codes, baselines={"majority baseline": majority},
                      card=read_card(paths["model"]), title=", ".join(Path(path).name for path in args.test), commands=(command,))
     print(where_it_lies(paths, *next_lines(paths, args.test, args.task, test.index[0])))

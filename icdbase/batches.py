@@ -20,11 +20,15 @@ from icdbase.streams import is_stream, stream_rows
 from icdbase.tasks import CCL25, Task
 from icdbase.values import IdRegister
 
-__all__ = ["RecordBatches"]
+__all__ = ["InputChangedError", "RecordBatches"]
 
 CHECKED_AT_ONCE = 1000
 MOST_PROBLEMS = 1000
 """Where so much is wrong, the rest of a long file is not looked at."""
+
+
+class InputChangedError(DataError):
+    """A file that was written to between its check and its end."""
 
 
 class RecordBatches:
@@ -93,18 +97,30 @@ class RecordBatches:
         self.digest = digest.hexdigest()
 
     def frames(self, size: int, start: int = 0) -> Iterator[pd.DataFrame]:
-        """Yield the records from number ``start`` on as frames of ``size`` rows; the last may be shorter."""
+        """Yield the records from number ``start`` on as frames of ``size`` rows; the last may be shorter.
+
+        Raises
+        ------
+        InputChangedError
+            If the file is no longer the one that was checked; a long one is read twice.
+        """
         if self._whole is not None:
             for begin in range(start, self.n_records, size):
                 yield self._whole.iloc[begin : begin + size]
             return
-        to_skip = start
-        for rows in stream_rows(self.path, known_columns(self.task), size):
-            skipped = min(to_skip, len(rows.records))
-            to_skip -= skipped
-            rows.records = rows.records[skipped:]
-            if rows.records:
-                yield build_frame(rows, self.task, [])
+        to_skip, digest = start, hashlib.sha256()
+        try:
+            for rows in stream_rows(self.path, known_columns(self.task), size, digest):
+                skipped = min(to_skip, len(rows.records))
+                to_skip -= skipped
+                rows.records = rows.records[skipped:]
+                if rows.records:
+                    yield build_frame(rows, self.task, [])
+        except DataError:  # it was in order before
+            digest = hashlib.sha256()
+        if digest.hexdigest() != self.digest:
+            rule = "the file has changed while it was read"
+            raise InputChangedError(self.path, [Problem(rule, remedy="run again when nobody writes to it")])
 
 
 def _digest(records: pd.DataFrame) -> str:

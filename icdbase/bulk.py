@@ -11,7 +11,9 @@ from __future__ import annotations
 import json
 import os
 import pickle
+import warnings
 from collections.abc import Iterator
+from contextlib import ExitStack, suppress
 from functools import lru_cache
 from pathlib import Path
 
@@ -20,12 +22,12 @@ from joblib import Parallel, delayed, effective_n_jobs, parallel_config
 
 from icdbase import __version__, progress
 from icdbase.backends import on_cluster, spread
-from icdbase.batches import RecordBatches
+from icdbase.batches import InputChangedError, RecordBatches
 from icdbase.coder import IcdCoder
-from icdbase.errors import UsageError
-from icdbase.files import cannot_write, check_output
+from icdbase.errors import DataWarning, UsageError
+from icdbase.files import cannot_write, check_output, only_writer
 from icdbase.rows import write_rows
-from icdbase.store import load, read_card
+from icdbase.store import load_with_card
 from icdbase.submissions import submission_rows
 
 __all__ = ["BATCH_SIZE", "predict_file"]
@@ -61,26 +63,37 @@ def predict_file(model_folder, input_file, out_file, *, batch_size: int = BATCH_
     Raises
     ------
     DataError
-        If the input has problems, or the output cannot be written: then nothing is predicted.
+        If the input has problems or the output cannot be written: then nothing
+        is predicted.  If the input changes while it is read, or another run
+        writes the same output.
     ModelError
         If the model cannot be used.
     UsageError
         If ``batch_size`` is below one.
+
+    Warns
+    -----
+    DataWarning
+        If the part file of an earlier run is of another input, model or version.
     """
     if batch_size < 1:
         raise UsageError(f"batch_size must be at least 1, got {batch_size}")
     check_output(out_file)
-    coder = load(model_folder)
+    coder, card = load_with_card(model_folder)
     batches = RecordBatches(input_file, coder.task)
-    identity = {"icdbase-part": __version__, "model": read_card(model_folder)["sha256"], "input": batches.digest}
+    identity = {"icdbase-part": __version__, "model": card["sha256"], "input": batches.digest}
     fields = [coder.task.id_field, coder.task.prediction_field]
     with _PartFile(out_file, identity) as part:
         done = part.n_rows
         progress.report("predicting", done, batches.n_records)
-        for rows in _predicted(coder, batches.frames(batch_size, done), batches.n_records - done, n_jobs):
-            part.append(rows)
-            done += len(rows)
-            progress.report("predicting", done, batches.n_records)
+        try:
+            for rows in _predicted(coder, batches.frames(batch_size, done), batches.n_records - done, n_jobs):
+                part.append(rows)
+                done += len(rows)
+                progress.report("predicting", done, batches.n_records)
+        except InputChangedError:  # what was predicted is of no one file
+            part.remove()
+            raise
         write_rows(part.rows(), out_file, fields)
         part.remove()
     return done
@@ -129,52 +142,79 @@ class _PartFile:
     """
 
     def __init__(self, out_file, identity: dict):
-        out_file = Path(out_file)
-        self.path = out_file.with_name(out_file.name + ".part")
+        self.out_file = Path(out_file)
+        self.path = self.out_file.with_name(self.out_file.name + ".part")
         self.header = (json.dumps(identity) + "\n").encode()
 
     def __enter__(self) -> _PartFile:
-        with cannot_write(self.path):
-            self.path.parent.mkdir(parents=True, exist_ok=True)
+        self._opened = ExitStack()
+        with cannot_write(self.path), self._opened:
+            self._opened.enter_context(only_writer(self.out_file))
             self.n_rows, size = self._left_over()
             self.file = self.path.open("r+b" if size else "w+b")
+            self._opened.callback(self._close)
             self.file.truncate(size)
             self.file.seek(size)
             if not size:
                 self.file.write(self.header)
+            self._opened = self._opened.pop_all()  # all went well: stays open until the end
         return self
 
     def __exit__(self, *unused):
-        self.file.close()
+        self._opened.close()
+
+    def _close(self):
+        with suppress(OSError):  # of a full disk, which was told when it was written to
+            self.file.close()
 
     def _left_over(self) -> tuple[int, int]:
-        """Rows and bytes of what an earlier run of the same job has left; a torn last line does not count."""
+        """Rows and bytes of what an earlier run of the same job has left; from a damaged line on nothing counts."""
         if not self.path.exists():
             return 0, 0
         with self.path.open("rb") as file:
-            if file.readline() != self.header:
+            first = file.readline()
+            if first != self.header:
+                self._warn(first)
                 return 0, 0
             n_rows, size = 0, len(self.header)
             for line in file:
-                if not line.endswith(b"\n"):
+                if not (line.endswith(b"\n") and _parsed(line)):
                     break
                 n_rows, size = n_rows + 1, size + len(line)
         return n_rows, size
 
+    def _warn(self, first: bytes):
+        """Say why what is there is not gone on with."""
+        before, now = _parsed(first), json.loads(self.header)
+        other = [_SPOKEN.get(name, name) for name in now if before.get(name) != now[name]]
+        what = f"made with another {', '.join(other)}" if before else "damaged"
+        warnings.warn(f"{self.path} is {what}: it is not used, all records are predicted anew", DataWarning, stacklevel=4)
+
     def append(self, rows: list[dict]):
-        """Write rows and see them on the disk."""
-        with cannot_write(self.path):
+        """Write rows and see them on the disk; what is written already is of use to the next run."""
+        with cannot_write(self.path, "make room; the same command goes on where this one stopped"):
             self.file.write("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode())
             self.file.flush()
             os.fsync(self.file.fileno())
 
     def rows(self) -> Iterator[dict]:
         """Yield all rows, from the first."""
-        self.file.flush()
-        with self.path.open("rb") as file:
-            file.readline()
-            yield from map(json.loads, file)
+        self.file.seek(0)
+        self.file.readline()
+        yield from map(json.loads, self.file)
 
     def remove(self):
         self.file.close()
         self.path.unlink()
+
+
+_SPOKEN = {"icdbase-part": "version of icdbase"}
+
+
+def _parsed(line: bytes) -> dict:
+    """Return the object of a line, an empty one if there is none."""
+    try:
+        value = json.loads(line)
+    except (ValueError, RecursionError):
+        return {}
+    return value if isinstance(value, dict) else {}

@@ -16,6 +16,7 @@ from icdbase.cli_common import (
     FOLDER,
     backend_options,
     concepts_option,
+    echo,
     examples,
     new_coder,
     refuse_repeated_paths,
@@ -87,17 +88,17 @@ def train(task_name, train_files, model_folder, seed, setting, fields, min_df, m
         main_learner=main_learner, n_jobs=n_jobs,
     )
     records = read_records(train_files, task, require_labels=True)
-    click.echo(corpus_line(shown_paths(train_files), records, coder.task))
+    echo(corpus_line(shown_paths(train_files), records, coder.task))
     with progress.bars():
         coder.fit(records)
     save(coder, model_folder, records=records)
     for target, codes in coder.unseen_codes_.items():
         if codes:
-            click.echo(f"{target}: never predicted, no training record: {', '.join(codes)}")
+            echo(f"{target}: never predicted, no training record: {', '.join(codes)}")
     for target, counts in coder.outside_codes_.items():
         if counts:
-            click.echo(f"{target}: not learned and never predicted, outside the candidate list: {counted(counts)}")
-    click.echo(f"model: {model_folder}")
+            echo(f"{target}: not learned and never predicted, outside the candidate list: {counted(counts)}")
+    echo(f"model: {model_folder}")
 
 
 def _chosen_fields(fields: str | None, task) -> tuple[str, ...] | None:
@@ -144,7 +145,7 @@ def predict(model_folder, input_file, out_file, top_k, n_jobs, batch_size, backe
         return
     with progress.bars(), use_backend(backend, scheduler):
         n_records = predict_file(model_folder, input_file, out_file, batch_size=batch_size, n_jobs=n_jobs)
-    click.echo(f"{n_records:,} prediction{'s' * (n_records != 1)}: {out_file}")
+    echo(f"{n_records:,} prediction{'s' * (n_records != 1)}: {out_file}")
 
 
 def _show_top(top, out_file, task) -> None:
@@ -152,10 +153,10 @@ def _show_top(top, out_file, task) -> None:
     from icdbase.toplists import top_rows, write_top
 
     if str(out_file) == "-":
-        click.echo(top_table(top_rows(top, task), task))
+        echo(top_table(top_rows(top, task), task))
         return
     write_top(top, out_file, task)
-    click.echo(f"{len(top):,} records: {out_file}")
+    echo(f"{len(top):,} records: {out_file}")
 
 
 @main.command(epilog=examples(
@@ -189,17 +190,17 @@ def score(task_name, gold_files, pred_file, per_code, missing_zero, invalid_zero
         result = scores.to_dict() | {"n_invalid": n_invalid}
         if per_code:
             result["per_code"] = json.loads(codes.reset_index().to_json(orient="records", force_ascii=False))
-        click.echo(json.dumps(result, ensure_ascii=False, indent=2))
+        echo(json.dumps(result, ensure_ascii=False, indent=2))
         return
-    click.echo(score_table({pred_file.name: scores}, title=f"{len(gold):,} records of {shown_paths(gold_files)}"))
+    echo(score_table({pred_file.name: scores}, title=f"{len(gold):,} records of {shown_paths(gold_files)}"))
     if scores.n_missing:
-        click.echo(f"without prediction, scored 0: {scores.n_missing:,}")
+        echo(f"without prediction, scored 0: {scores.n_missing:,}")
     if n_invalid:
-        click.echo(f"cannot be read, counted as wrong: {n_invalid:,}")
+        echo(f"cannot be read, counted as wrong: {n_invalid:,}")
     if len(task.targets) > 2:
-        click.echo("\n" + target_table(scores))
+        echo("\n" + target_table(scores))
     if per_code:
-        click.echo("\n" + per_code_text(codes))
+        echo("\n" + per_code_text(codes))
 
 
 @main.command(epilog=examples("icdbase check --input ICD-Coding-test-A.json --pred pred.json"))
@@ -218,11 +219,11 @@ def check(task_name, input_files, pred_file, as_json):
     problems = check_submission(pred_file, records, task)
     if as_json:
         listed = [{"record": p.record, "field": p.field, "rule": p.rule, "remedy": p.remedy} for p in problems]
-        click.echo(json.dumps({"accepted": not problems, "problems": listed}, ensure_ascii=False, indent=2))
+        echo(json.dumps({"accepted": not problems, "problems": listed}, ensure_ascii=False, indent=2))
         click.get_current_context().exit(1 if problems else 0)
     if problems:
         raise DataError(pred_file, problems)
-    click.echo(f"{pred_file}: would be accepted, {len(records):,} records")
+    echo(f"{pred_file}: would be accepted, {len(records):,} records")
 
 
 @main.command(epilog=examples(
@@ -247,9 +248,9 @@ def synth(task_name, n_records, seed, out_folder, describe):
     with progress.bars():
         if out_folder is not None:
             for path in synthetic.write_corpus(out_folder, n_records, seed, task=task_name):
-                click.echo(path)
+                echo(path)
         if describe:
-            click.echo(synthetic.describe_text(n_records, seed))
+            echo(synthetic.describe_text(n_records, seed))
 
 
 for command in (cv, ablate, curve, explain, report, demo, init_task):

@@ -6,13 +6,20 @@ from pathlib import Path
 
 import click
 
+from icdbase.errors import printable
+
 __all__ = [
-    "FILE", "FOLDER", "backend_options", "concepts_option", "examples", "new_coder", "refuse_repeated_paths", "shown_paths",
-    "task_option",
+    "FILE", "FOLDER", "backend_options", "concepts_option", "echo", "examples", "new_coder", "refuse_repeated_paths",
+    "shown_paths", "task_option",
 ]
 
 FILE = click.Path(path_type=Path, allow_dash=True)
 FOLDER = click.Path(path_type=Path, file_okay=False)
+
+
+def echo(text, *, nl: bool = True, err: bool = False) -> None:
+    """Print for a person or a program; what comes from files cannot steer the terminal."""
+    click.echo(printable(str(text)), nl=nl, err=err)
 
 
 def examples(*lines: str) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import click
 
-from icdbase.cli_common import FOLDER, examples
+from icdbase.cli_common import FOLDER, echo, examples
 
 N_TRAIN = 400
 CACHE = Path("runs") / "demo-models"
@@ -33,29 +33,22 @@ def demo(folders, host, port, opens):
     from icdbase.errors import UsageError
 
     try:
-        from werkzeug.serving import WSGIRequestHandler, make_server
-
         from icdbase.demo import demo_app
+        from icdbase.demo_server import DemoServer
     except ModuleNotFoundError as error:
         if error.name not in ("flask", "werkzeug"):
             raise
         raise UsageError("the demo needs Flask: pip install -e '.[demo]' in the folder of icdbase") from None
 
-    class Silent(WSGIRequestHandler):
-        """Serves, and keeps no log."""
-
-        def log(self, *_):
-            pass
-
     with _listening(host, port) as listener:  # before the training: a taken port is told at once
         coders, about = _loaded(folders) if folders else _synthetic_models()
         app = demo_app(coders, about=about, host=host)
-        server = make_server(host, 0, app, threaded=True, request_handler=Silent, fd=listener.fileno())
+        server = DemoServer(host, listener, app)
         address = _address(host, listener.getsockname()[1])
         if not _is_loopback(host):
-            click.echo("warning: whoever reaches this machine's network address can use the page and read along; "
+            echo("warning: whoever reaches this machine's network address can use the page and read along; "
                        "do not paste patients' text, or leave out --host", err=True)
-        click.echo(f"{address}  (stop with Ctrl-C)")
+        echo(f"{address}  (stop with Ctrl-C)")
         if opens and _has_screen():
             webbrowser.open(address)
         try:
@@ -129,9 +122,9 @@ def _synthetic_models() -> tuple[dict, dict]:
     folders = {setting: CACHE / f"{setting}-{N_TRAIN}-{__version__}" for setting in SETTINGS}
     try:
         coders = {setting: load(folder) for setting, folder in folders.items()}
-        click.echo(f"models: {CACHE} ({N_TRAIN} synthetic records; delete the folder to train again)", err=True)
+        echo(f"models: {CACHE} ({N_TRAIN} synthetic records; delete the folder to train again)", err=True)
     except ModelError:
-        click.echo(f"training {len(SETTINGS)} small models on {N_TRAIN} synthetic records, once", err=True)
+        echo(f"training {len(SETTINGS)} small models on {N_TRAIN} synthetic records, once", err=True)
         coders = {setting: IcdCoder(**chosen) for setting, chosen in SETTINGS.items()}
         records = make_records(N_TRAIN, random_state=0)
         with progress.bars():

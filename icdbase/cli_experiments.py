@@ -5,12 +5,21 @@ from __future__ import annotations
 import json
 import warnings
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 
 import click
 
 from icdbase.cli_common import (
-    FILE, FOLDER, backend_options, concepts_option, examples, new_coder, shown_paths, task_option,
+    FILE,
+    FOLDER,
+    backend_options,
+    concepts_option,
+    echo,
+    examples,
+    new_coder,
+    shown_paths,
+    task_option,
 )
 
 # Everything heavier than click is imported where it is used: --help must not wait for scikit-learn.
@@ -51,12 +60,12 @@ def cv(train_file, out_folder, task_name, folds, repeats, seed, group, setting, 
 
     coder, options = _coder(setting, seed, task_name, concepts), _options(folds, repeats, seed, group, task_name)
     records = _read(train_file, coder.task)
-    _write_card("cv", train_file, records, coder, options, out_folder)
-    with progress.bars(), use_backend(backend, scheduler):
+    running = _running("cv", train_file, records, coder, options, out_folder)
+    with running, progress.bars(), use_backend(backend, scheduler):
         result = cross_validate(
             coder, records, **_arguments(options, train_file, records, coder.task), n_jobs=n_jobs, folder=out_folder
         )
-    written = {} if out_folder is None else write_cv(result, out_folder)
+        written = {} if out_folder is None else write_cv(result, out_folder)
     _show(result, cv_text(result), as_json, written)
 
 
@@ -105,12 +114,12 @@ def ablate(train_file, out_folder, factors, inner_folds, rerun_file, task_name, 
     if card is not None:
         _check_rerun(card, records, train_file)
     variants = options["variants"]
-    _write_card("ablate", train_file, records, coder, options, out_folder)
-    with progress.bars(), use_backend(backend, scheduler):
+    running = _running("ablate", train_file, records, coder, options, out_folder)
+    with running, progress.bars(), use_backend(backend, scheduler):
         result = run_ablation(
             coder, records, variants, **_arguments(options, train_file, records, coder.task), n_jobs=n_jobs, folder=out_folder
         )
-    written = {} if out_folder is None else write_ablation(result, out_folder)
+        written = {} if out_folder is None else write_ablation(result, out_folder)
     text = "\n".join([f"reference: {_described(changed_parameters(coder))}", "", ablation_text(result)])
     _show(result, text, as_json, written)
     if card is not None:
@@ -135,13 +144,14 @@ def curve(train_file, out_folder, sizes, task_name, folds, repeats, seed, group,
     coder, options = _coder(setting, seed, task_name, concepts), _options(folds, repeats, seed, group, task_name)
     options["sizes"] = _whole_numbers(sizes)
     records = _read(train_file, coder.task)
-    _write_card("curve", train_file, records, coder, options, out_folder)
-    with progress.bars(), use_backend(backend, scheduler):
+    running = _running("curve", train_file, records, coder, options, out_folder)
+    with running, progress.bars(), use_backend(backend, scheduler):
         result = learning_curve(
             coder, records, sizes=options["sizes"], **_arguments(options, train_file, records, coder.task), n_jobs=n_jobs,
             folder=out_folder,
         )
-    _show(result, curve_text(result), as_json, write_curve(result, out_folder))
+        written = write_curve(result, out_folder)
+    _show(result, curve_text(result), as_json, written)
 
 
 def _coder(setting: str, seed: int, task_name: str, concepts):
@@ -190,11 +200,13 @@ def _read(paths: Sequence[Path], task):
     return read_records(paths, task, require_labels=True)
 
 
-def _write_card(command: str, train_file: Sequence[Path], records, coder, options: dict, folder: Path | None) -> None:
+def _running(command: str, train_file: Sequence[Path], records, coder, options: dict, folder: Path | None):
+    """Write the card of a run and keep others out of its folder."""
     from icdbase.runcard import RunCard
 
-    if folder is not None:
-        RunCard.of(command, train_file, records, coder, options).write(folder)
+    if folder is None:
+        return nullcontext()
+    return RunCard.of(command, train_file, records, coder, options).running(folder)
 
 
 def _refuse_beside_rerun(*names: str) -> None:
@@ -227,7 +239,7 @@ def _compare(result, path: Path) -> None:
         other = [new["variant"] for new, old in zip(now["table"], before["table"], strict=False) if new != old]
         raise DataError(path, [Problem(f"the figures differ from those computed now: {', '.join(other)}",
                                        remedy="compare code and libraries in run.json with those installed")])
-    click.echo(f"same figures as {path}", err=True)
+    echo(f"same figures as {path}", err=True)
 
 
 def _described(parameters: dict) -> str:
@@ -239,11 +251,11 @@ def _show(result, text: str, as_json: bool, written: dict[str, Path]) -> None:
     from icdbase.report import where_it_lies
 
     if as_json:
-        click.echo(json.dumps(result.to_dict(), ensure_ascii=False, indent=2))
+        echo(json.dumps(result.to_dict(), ensure_ascii=False, indent=2))
         return
-    click.echo(text)
+    echo(text)
     if written:
-        click.echo("\n" + where_it_lies(written))
+        echo("\n" + where_it_lies(written))
 
 
 def _whole_numbers(text: str | None) -> list[int] | None:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import click
 
-FILE = click.Path(path_type=Path, allow_dash=True)
-FOLDER = click.Path(path_type=Path, file_okay=False)
+from icdbase.cli_common import FILE, FOLDER, echo
+
 N_SHOWN = 6
 AROUND = 6
 
@@ -35,9 +35,9 @@ def explain(model_folder, input_file, record_id, codes, as_json):
         raise UsageError(f"{input_file}: no record {record_id!r}{hint}")
     told = explain_record(coder, records.loc[[record_id]], codes or None)
     if as_json:
-        click.echo(json.dumps(told.to_dict(), ensure_ascii=False, indent=2))
+        echo(json.dumps(told.to_dict(), ensure_ascii=False, indent=2))
         return
-    click.echo("\n\n".join(_code_text(code, told.texts) for code in told.codes))
+    echo("\n\n".join(_code_text(code, told.texts) for code in told.codes))
 
 
 def _code_text(code, texts) -> str:
@@ -104,6 +104,7 @@ def report(model_folder, gold_file, pred_file, out_file, train_files, with_text,
     from icdbase import load, majority_predictions, read_records, read_submission, score
     from icdbase.files import check_output
     from icdbase.html_report import write_report
+    from icdbase.report import quoted
     from icdbase.store import read_card
 
     check_output(out_file)
@@ -113,17 +114,18 @@ def report(model_folder, gold_file, pred_file, out_file, train_files, with_text,
     if train_files:
         train = read_records(train_files, coder.task, require_labels=True)
         baselines["majority baseline"] = score(gold, majority_predictions(train, gold, coder.task), coder.task)
+    model, labelled, predicted, page = map(quoted, (model_folder, gold_file, pred_file, out_file))
     commands = (
-        _train_command(coder, train_files or ["TRAIN.json"], model_folder),
-        f"icdbase predict --model {model_folder} --input {gold_file} --out {pred_file}",
-        f"icdbase score --gold {gold_file} --pred {pred_file}",
-        f"icdbase report --model {model_folder} --gold {gold_file} --pred {pred_file} --out {out_file}",
+        _train_command(coder, list(map(quoted, train_files or ["TRAIN.json"])), model),
+        f"icdbase predict --model {model} --input {labelled} --out {predicted}",
+        f"icdbase score --gold {labelled} --pred {predicted}",
+        f"icdbase report --model {model} --gold {labelled} --pred {predicted} --out {page}",
     )
     write_report(out_file, coder, gold, read_submission(pred_file, coder.task), baselines=baselines,
                  card=read_card(model_folder), with_text=with_text, commands=commands, title=gold_file.name,
                  language=language)
     quoted = "; quotes records: treat it as patient data" if with_text else ""
-    click.echo(f"{len(gold):,} records: {out_file}{quoted}")
+    echo(f"{len(gold):,} records: {out_file}{quoted}")
 
 
 def _train_command(coder, train_files, model_folder) -> str:

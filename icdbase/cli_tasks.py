@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from icdbase.cli_common import FILE, examples
+from icdbase.cli_common import FILE, echo, examples
 
 # Everything heavier than click is imported where it is used: --help must not wait for scikit-learn.
 
@@ -20,6 +20,7 @@ def init_task(records_file, out_file):
     from icdbase.errors import UsageError
     from icdbase.files import atomic_write
     from icdbase.proposals import propose_task
+    from icdbase.report import quoted
 
     if out_file is not None and out_file.suffix.lower() != ".toml":
         raise UsageError(f"--out must end in .toml, got {out_file.name!r}")
@@ -27,8 +28,9 @@ def init_task(records_file, out_file):
         raise UsageError(f"{out_file} is there already; name another file, or remove it first")
     proposed = propose_task(records_file)
     if out_file is None:
-        click.echo(proposed, nl=False)
+        echo(proposed, nl=False)
         return
     with atomic_write(out_file) as file:
         file.write(proposed)
-    click.echo(f"{out_file}: check it, then\n  icdbase train --task {out_file} --train {records_file} --model models/mine")
+    names = f"--task {quoted(out_file)} --train {quoted(records_file)}"
+    echo(f"{out_file}: check it, then\n  icdbase train {names} --model models/mine")

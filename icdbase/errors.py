@@ -12,6 +12,7 @@ import re
 import sys
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import BrokenExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
@@ -28,6 +29,7 @@ __all__ = [
     "did_you_mean",
     "explained",
     "grouped",
+    "printable",
 ]
 
 MAX_PROBLEMS_SHOWN = 20
@@ -35,6 +37,10 @@ _LISTED_ONE_BY_ONE = 3
 _EXAMPLES = 3
 _VALUE = re.compile(r"'[^']*'|[^\s,;:]+")
 _VALUES = re.compile(r"#(?:[,;]? #)+")
+
+# Control characters but tab and line feed, marks that turn the direction of writing, breaks of lines
+# that are no line feeds, halves of surrogate pairs.
+_UNPRINTABLE = re.compile("[\0-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 class IcdbaseError(Exception):
@@ -191,6 +197,15 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     return f"; known: {', '.join(known)}"
 
 
+def printable(text: str) -> str:
+    """Write what a terminal or browser would obey instead of show as JSON does; JSON stays the same value.
+
+    >>> print(printable("ZY1\x1b[2J\u202e"))
+    ZY1\\u001b[2J\\u202e
+    """
+    return _UNPRINTABLE.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+
+
 @contextmanager
 def explained() -> Iterator[None]:
     """Turn errors a user can cause into one message on stderr and their exit code.
@@ -202,7 +217,7 @@ def explained() -> Iterator[None]:
     _print_chinese(sys.stdout, sys.stderr)
 
     def show(message, category, filename, lineno, file=None, line=None):
-        print(f"warning: {message}", file=sys.stderr)
+        print(printable(f"warning: {message}"), file=sys.stderr)
 
     with warnings.catch_warnings():
         warnings.showwarning = show
@@ -211,14 +226,19 @@ def explained() -> Iterator[None]:
         try:
             yield
         except IcdbaseError as error:
-            print(f"error: {error}", file=sys.stderr)
+            print(printable(f"error: {error}"), file=sys.stderr)
             raise SystemExit(error.exit_code) from None
         except BrokenPipeError:  # whoever reads the output has seen enough
             raise
         except OSError as error:
             where = f"{error.filename}: " if error.filename else ""
-            print(f"error: {where}{error.strerror or type(error).__name__}; check the path, its permissions and the disk",
-                  file=sys.stderr)
+            what = error.strerror or type(error).__name__
+            print(printable(f"error: {where}{what}; check the path, its permissions and the disk"), file=sys.stderr)
+            raise SystemExit(1) from None
+        except (MemoryError, BrokenExecutor) as error:
+            what = "not enough memory" if isinstance(error, MemoryError) else "a worker process was killed, mostly for memory"
+            print(f"error: {what}; close other programs, or give --n-jobs 1 or fewer records at a time "
+                  "(docs/large-files.md)", file=sys.stderr)
             raise SystemExit(1) from None
 
 

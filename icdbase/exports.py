@@ -11,10 +11,12 @@ import pandas as pd
 
 from icdbase.ablation import AblationResult
 from icdbase.curves import CurveResult
+from icdbase.errors import printable
 from icdbase.experiments import CvResult
 from icdbase.files import atomic_write
 from icdbase.plots import ablation_figure, curve_figure, save_figure
 from icdbase.report import score_table, table
+from icdbase.tables import guarded
 
 __all__ = [
     "ablation_text",
@@ -123,17 +125,21 @@ def _cell(values: list, form: str) -> str:
     return form.format(*values)
 
 
+_MARKDOWN = str.maketrans({mark: f"\\{mark}" for mark in r"\`*_[]<>|~$"} | {"\n": " "})
+
+
 def to_markdown(headings: Sequence[str], rows: Sequence[Sequence[str]], notes: Sequence[str] = ()) -> str:
-    r"""Lay out a table in Markdown.
+    r"""Lay out a table in Markdown, in which names are no links, no HTML and no formulas.
 
     >>> print(to_markdown(["variant", "Acc"], [["a|b", "0.8"]]))
     | variant | Acc |
     | --- | ---: |
     | a\|b | 0.8 |
     """
-    lines = [headings, ["---", *["---:"] * (len(headings) - 1)], *rows]
-    lines = ["| " + " | ".join(cell.replace("|", r"\|").replace("\n", " ") for cell in line) + " |" for line in lines]
-    return "\n".join(lines + (["", *notes] if notes else []))
+    cells = [[printable(cell).translate(_MARKDOWN) for cell in line] for line in [headings, *rows]]
+    lines = [cells[0], ["---", *["---:"] * (len(headings) - 1)], *cells[1:]]
+    lines = ["| " + " | ".join(line) + " |" for line in lines]
+    return "\n".join(lines + (["", *(printable(note).translate(_MARKDOWN) for note in notes)] if notes else []))
 
 
 _LATEX = str.maketrans({
@@ -157,14 +163,14 @@ def to_latex(headings: Sequence[str], rows: Sequence[Sequence[str]], notes: Sequ
     \\end{tabular}
     """
     lines = [r"% Chinese: \usepackage{ctex} in the preamble, compile with xelatex or lualatex."]
-    lines += [f"% {note}" for note in notes]
+    lines += [f"% {printable(note)}".replace("\n", " ") for note in notes]
     lines += [rf"\begin{{tabular}}{{l{'r' * (len(headings) - 1)}}}", r"\hline", _latex_row(headings), r"\hline"]
     lines += [_latex_row(row) for row in rows]
     return "\n".join([*lines, r"\hline", r"\end{tabular}"])
 
 
 def _latex_row(cells: Sequence[str]) -> str:
-    first, *figures = (cell.translate(_LATEX) for cell in cells)
+    first, *figures = (printable(cell).translate(_LATEX) for cell in cells)
     figures = ["--" if cell == "-" else cell.replace("-", "$-$").replace("+", "$+$") for cell in figures]
     # A row that begins with a bracket would be taken for an option of the line break before it.
     first = f"{{}}{first}" if first.startswith(("[", "*")) else first
@@ -219,6 +225,7 @@ def write_json(content: Mapping, path: Path) -> Path:
 
 
 def _write_csv(content: pd.DataFrame, path: Path) -> Path:
+    content = content.map(guarded).rename(columns=guarded)
     # Without the mark, Excel in China takes the file for GBK.
     return _write_text("\ufeff" + content.to_csv(index=False, lineterminator="\n").rstrip("\n"), path)
 

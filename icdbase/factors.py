@@ -90,7 +90,7 @@ def read_factors(path) -> dict[str, dict[str, object]]:
         variants = json.loads(Path(path).read_text("utf-8"))
     except FileNotFoundError:
         raise DataError(path, [Problem("no such file", remedy=f"name one of {', '.join(PRESETS)}, or a file")]) from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise DataError(path, [Problem(f"not JSON: {error}", remedy=remedy)]) from None
     if not isinstance(variants, dict) or not all(isinstance(each, dict) for each in variants.values()):
         raise DataError(path, [Problem("not an object of objects", remedy=remedy)])

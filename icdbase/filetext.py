@@ -64,6 +64,8 @@ def read_bytes(path) -> bytes:
         problem = Problem("this is a folder, not a file", remedy="name the file inside it")
     except PermissionError:
         problem = Problem("no permission to read the file", remedy="ask its owner, or copy it to your folder")
+    except MemoryError:
+        problem = Problem("not enough memory to read the file", remedy="split it, or close other programs")
     except (OSError, ValueError) as error:
         problem = Problem(f"the file cannot be read ({_reason(error)})", remedy="check the path and the disk")
     raise DataError(path, [problem])

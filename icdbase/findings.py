@@ -127,6 +127,37 @@ def misspelt_fields(columns: Collection[str], task: Task, layout: str) -> list[s
     return [f"no field {name}; {hint}" for name, hint in hints.items() if hint]
 
 
+def lost_zeros(missing: Collection[str], unknown: Collection[str]) -> str:
+    """Return a remedy if ids that are missing and ids that nobody knows differ by leading zeros only.
+
+    >>> lost_zeros(["0012", "0013"], ["12"])
+    '12 seems to be 0012 without its leading zeros: set the id column to text in the spreadsheet and export it again'
+    """
+    full = {str(record).lstrip("0"): record for record in missing}
+    for record in unknown:
+        other = full.get(str(record).lstrip("0"))
+        if other is not None:
+            short, long = sorted((shown_id(record), shown_id(other)), key=len)
+            return (f"{short} seems to be {long} without its leading zeros: "
+                    "set the id column to text in the spreadsheet and export it again")
+    return ""
+
+
+def codes_outside(frame: pd.DataFrame, target: Target) -> dict[str, int]:
+    """Count, most frequent first, the records of each code that is no candidate of a target with a closed list.
+
+    >>> from icdbase.tasks import CCL25
+    >>> codes_outside(pd.DataFrame({"其他诊断编码": [("J81.x00x002", "E11.900"), ("J81.x00x002",)]}), CCL25.others)
+    {'J81.x00x002': 2}
+    """
+    if not target.codes or target.name not in frame.columns:
+        return {}
+    labels = frame[target.name].dropna()
+    counts = Counter(code for label in labels for code in ((label,) if target.is_single else label))
+    candidates = set(target.codes)
+    return {code: n for code, n in counts.most_common() if code not in candidates}
+
+
 def outside_candidates(
     frame: pd.DataFrame, target: Target, column: str = "", *, ignored: Collection[str] = ()
 ) -> str:

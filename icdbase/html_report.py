@@ -13,7 +13,7 @@ import pandas as pd
 
 from icdbase import __version__
 from icdbase.coder import IcdCoder
-from icdbase.errors import UsageError
+from icdbase.errors import UsageError, printable
 from icdbase.explain import explain
 from icdbase.files import atomic_write
 from icdbase.pairing import Pairs, align
@@ -118,7 +118,8 @@ def report_html(
     scores = score(gold, predictions, task, n_bootstrap=n_bootstrap)
     pairs = align(gold, predictions, task, "raise")
     probabilities = coder.predict_proba(gold.drop(columns=[target.name for target in task.targets]))
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
+                              finalize=lambda value: printable(value) if type(value) is str else value)
     environment.filters["figure"] = _figure
     template = (resources.files("icdbase") / "data" / "report.html.j2").read_text(encoding="utf-8")
     return environment.from_string(template).render(

@@ -55,7 +55,7 @@ def check_model_file(content: bytes, own_types: Collection[str]) -> None:
             _check_archive(archive, len(content))
             schema = json.loads(archive.read(_SCHEMA))
             _check_nodes(schema, own_types, set(archive.namelist()))
-    except ValueError:
+    except (ValueError, MemoryError):
         raise
     except Exception as error:  # zipfile, json and numpy meet damage with whatever comes
         raise ValueError(f"damaged model file ({type(error).__name__})") from None

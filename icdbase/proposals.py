@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from icdbase.errors import DataError, Problem
+from icdbase.errors import DataError, Problem, printable
 from icdbase.filetext import clean_name, decode, is_zip, read_bytes
 from icdbase.findings import ID_NAME, codes_outside
 from icdbase.frames import build_frame
@@ -230,4 +230,4 @@ def _parts_labels(column: _Column, sign: str) -> bool:
 
 
 def _quoted(text: str) -> str:
-    return json.dumps(text, ensure_ascii=False)
+    return printable(json.dumps(text, ensure_ascii=False))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import shutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,12 +14,13 @@ from pathlib import Path
 import pandas as pd
 from rich.cells import cell_len, chop_cells
 
+from icdbase.errors import printable
 from icdbase.scoring import Scores
 from icdbase.tasks import Task
 
 __all__ = [
-    "corpus_line", "next_lines", "per_code_text", "score_table", "table", "target_table", "terminal_width", "top_table",
-    "where_it_lies",
+    "corpus_line", "next_lines", "per_code_text", "quoted", "score_table", "table", "target_table", "terminal_width",
+    "top_table", "where_it_lies",
 ]
 
 MIN_TEXT = 16
@@ -55,10 +57,10 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, title: str =
        Acc  0.859
     """
     width = terminal_width() if width is None else width
-    cells = [[re.sub(r"\s", " ", cell) for cell in row] for row in (columns, *rows)]
+    cells = [[printable(re.sub(r"\s", " ", cell)) for cell in row] for row in (columns, *rows)]
     right = [place > 0 and _are_figures(column[1:]) for place, column in enumerate(zip(*cells, strict=True))]
     widths = _fit([max(map(cell_len, column)) for column in zip(*cells, strict=True)], right, width)
-    lines = [title] if title else []
+    lines = [printable(title)] if title else []
     if widths is None:
         lines += [line for row in cells[1:] for line in _block(cells[0], row, max(width, 2 * MIN_TEXT))]
     else:
@@ -143,7 +145,7 @@ def corpus_line(name: str, records: pd.DataFrame, task: Task) -> str:
             parts.append(f"{known.nunique()} {target.name}")
         else:
             parts.append(f"{known.map(len).mean():.2f} {target.name} a record")
-    return f"{name}: {', '.join(parts)}"
+    return printable(f"{name}: {', '.join(parts)}")
 
 
 def score_table(results: Mapping[str, Scores], *, title: str = "") -> str:
@@ -202,10 +204,11 @@ def next_lines(paths: Mapping[str, Path], test_files: Sequence, task: str, recor
     """What to type next: check the submission, ask why a record got its codes."""
     # Without an activated environment "icdbase" alone would not be found.
     icdbase = "icdbase" if shutil.which("icdbase") else _relative(Path(sys.executable).parent / "icdbase")
-    option = "" if task == "ccl25" else f" --task {task}"
+    option = "" if task == "ccl25" else f" --task {quoted(task)}"
+    files = " ".join(f"--input {quoted(file)}" for file in test_files)
     return (
-        f"{icdbase} check{option} --input {' --input '.join(map(str, test_files))} --pred {paths['predictions']}",
-        f"{icdbase} explain --model {paths['model']} --input {test_files[0]} --record {record}",
+        f"{icdbase} check{option} {files} --pred {quoted(paths['predictions'])}",
+        f"{icdbase} explain --model {quoted(paths['model'])} --input {quoted(test_files[0])} --record {quoted(record)}",
     )
 
 
@@ -217,8 +220,18 @@ def _relative(path: Path) -> str:
         return str(path)
 
 
+def quoted(word) -> str:
+    """Quote a word of a command line for the shell, where it needs it.
+
+    >>> quoted("病历/a.json"), quoted("1; rm a")
+    ('病历/a.json', "'1; rm a'")
+    """
+    word = str(word)
+    return word if re.fullmatch(r"[\w@%+=:,./-]+", word.replace(os.sep, "/")) else shlex.quote(word)
+
+
 def where_it_lies(paths: Mapping[str, Path], *next_commands: str) -> str:
     """List what was written, and what to type next."""
     width = max(len(name) for name in paths)
     lines = [f"{name:<{width}}  {path}" for name, path in paths.items()]
-    return "\n".join(lines + (["", "next:", *(f"  {command}" for command in next_commands)] if next_commands else []))
+    return printable("\n".join(lines + (["", "next:", *(f"  {command}" for command in next_commands)] if next_commands else [])))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -12,8 +14,9 @@ import pandas as pd
 
 from icdbase.backends import code_version
 from icdbase.coder import IcdCoder
-from icdbase.errors import DataError, Problem
+from icdbase.errors import DataError, DataWarning, Problem
 from icdbase.exports import write_json
+from icdbase.files import only_writer
 from icdbase.store import LIBRARIES, fingerprint
 
 __all__ = ["RunCard", "changed_parameters"]
@@ -57,6 +60,35 @@ class RunCard:
         return cls(command, paths[0] if len(paths) == 1 else paths, fingerprint(records), changed_parameters(coder), options,
                    code_version(), {name: version(name) for name in LIBRARIES})
 
+    @contextmanager
+    def running(self, folder) -> Iterator[None]:
+        """Keep other runs out of a folder while this one writes to it.
+
+        An older ``run.json`` stays until the results beside it are replaced, too.
+
+        Raises
+        ------
+        DataError
+            If another run is writing there.
+
+        Warns
+        -----
+        DataWarning
+            If the older run was of other records: its fits are of no use.
+        """
+        path = Path(folder) / RUN
+        with only_writer(path):
+            try:
+                before = json.loads(path.read_text("utf-8")).get("fingerprint", self.fingerprint)
+            except (OSError, ValueError, AttributeError, RecursionError):
+                self.write(folder)
+                before = self.fingerprint
+            if before != self.fingerprint:
+                warnings.warn(f"{folder}: the earlier run there was of other records; its fits are not used", DataWarning,
+                              stacklevel=4)
+            yield
+            self.write(folder)
+
     def write(self, folder) -> Path:
         """Write ``run.json``."""
         return write_json({"format": FORMAT, **asdict(self)}, Path(folder) / RUN)
@@ -76,7 +108,7 @@ class RunCard:
             card = cls(**{name: value for name, value in content.items() if name != "format"})
         except FileNotFoundError:
             raise DataError(path, [Problem("no such file", remedy=remedy)]) from None
-        except (ValueError, TypeError, AttributeError, IsADirectoryError):
+        except (ValueError, TypeError, AttributeError, RecursionError, IsADirectoryError):
             raise DataError(path, [Problem("no description of a run", remedy=remedy)]) from None
         if card.command != command:
             raise DataError(path, [Problem(f"a run of icdbase {card.command}", remedy=remedy)])

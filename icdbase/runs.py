@@ -150,11 +150,11 @@ class _Shelf:
             return None
         try:
             codes = json.loads((self.folder / f"{key}.json").read_text("utf-8"))["codes"]
-        except (FileNotFoundError, ValueError, KeyError, TypeError):
+            rows = [[tuple(code) if isinstance(code, list) else code for code in row] for row in codes]
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
             return None
-        if len(codes) != n_records:
-            return None
-        return [[tuple(code) if isinstance(code, list) else code for code in row] for row in codes]
+        whole = len(rows) == n_records and all(len(row) == len(self.names) for row in rows)
+        return rows if whole and all(isinstance(code, str | tuple | None) for row in rows for code in row) else None
 
     def put(self, key: str, codes: list[list], seconds: float, cell: Cell) -> None:
         """Keep codes under their key, whole or not at all."""

@@ -6,7 +6,7 @@ beside it as copies.  The card names the one file that holds the estimator
 SHA-256.  Saving writes the estimator under a new name first and swaps the card
 last, so an interruption leaves the old model whole.
 Loading looks the file through, builds it, and lets the coder code an empty
-record: what does not fit together is refused then, not at the first patient.
+record and one of its own words: what does not fit together is refused then, not at the first patient.
 ``docs/security.md`` says what is promised.
 """
 
@@ -27,8 +27,8 @@ import pandas as pd
 from icdbase import __version__
 from icdbase.classifiers import MainCodeClassifier
 from icdbase.coder import IcdCoder
-from icdbase.errors import ModelError, PrivacyWarning, UsageError, VersionWarning
-from icdbase.files import atomic_write, check_output
+from icdbase.errors import DataError, ModelError, PrivacyWarning, UsageError, VersionWarning
+from icdbase.files import atomic_write, check_output, only_writer
 from icdbase.learners import ClassTrees, CodeLogits
 from icdbase.linear import ClassLogits, ClassRidge
 from icdbase.listed_codes import N_SHARES
@@ -36,7 +36,7 @@ from icdbase.model_tables import TABLE_NAME, copy_tables, open_tables
 from icdbase.modelfile import check_model_file
 from icdbase.tasks import Target, Task
 
-__all__ = ["check_model_folder", "fingerprint", "load", "read_card", "save"]
+__all__ = ["check_model_folder", "fingerprint", "load", "load_with_card", "read_card", "save"]
 
 CARD = "model.json"
 FORMAT = "icdbase-model"
@@ -49,6 +49,8 @@ MAX_CARD_BYTES = 16 << 20
 MAX_MODEL_BYTES = 2 << 30
 """Larger files are not even read; a coder of 100,000 records takes a few megabytes."""
 
+_MOST_IDF = 100.0  # 1 + log(n) of n records
+_TRIED_OUT = 1000  # words
 _LONG_NUMBER = re.compile(r"\d{6}")
 _MISFIT = "damaged, its parts do not fit together"
 _MODEL_NAME = re.compile(r"model-[0-9a-f]{12}\.skops")
@@ -147,14 +149,15 @@ def save(coder: IcdCoder, folder, *, records: pd.DataFrame | None = None, scores
         "python": platform.python_version(),
         "libraries": {name: version(name) for name in LIBRARIES},
     }
-    with atomic_write(folder / card["model"], binary=True) as file:
-        file.write(content)
-    with atomic_write(folder / CARD) as file:
-        json.dump(card, file, ensure_ascii=False, indent=2, default=str)
-        file.write("\n")
-    for old in filter(_is_part, folder.iterdir()):
-        if old.name not in (card["model"], *tables):
-            old.unlink()
+    with only_writer(folder / CARD, wait=True):  # or another's save would remove the file that our card names
+        with atomic_write(folder / card["model"], binary=True) as file:
+            file.write(content)
+        with atomic_write(folder / CARD) as file:
+            json.dump(card, file, ensure_ascii=False, indent=2, default=str)
+            file.write("\n")
+        for old in filter(_is_part, folder.iterdir()):
+            if old.name not in (card["model"], *tables):
+                old.unlink()
     if found := card["vocabulary"]["with_long_numbers"]:
         warnings.warn(
             f"{folder}: {found} of the model's words hold six digits or more, as the numbers of phones and ID cards "
@@ -247,39 +250,59 @@ def load(folder) -> IcdCoder:
     ------
     ModelError
         If a file is missing, damaged, foreign, holds types that are not part of
-        a coder, or parts that do not fit together.
+        a coder, or parts that do not fit together; if the memory does not suffice.
+
     Warns
     -----
     VersionWarning
         If another major version of scikit-learn or lightgbm made the model.
     """
+    return load_with_card(folder)[0]
+
+
+def load_with_card(folder) -> tuple[IcdCoder, dict]:
+    """Load a coder and the card that belongs to it, also while another process replaces the model."""
+    folder = Path(folder)
+    while True:
+        card = read_card(folder)
+        path = folder / _model_name(folder, card)
+        try:
+            content = _read_model_file(path, card)
+            break
+        except ModelError:
+            if read_card(folder) == card:
+                raise
+    _warn_of_versions(folder, card)
+    try:
+        return _built(content, card, folder), card
+    except DataError:
+        raise
+    except ModelError as error:
+        raise ModelError(f"{path}: {error}; train again") from None
+    except MemoryError:
+        raise ModelError(f"{path}: not enough memory to load it; close other programs") from None
+    except Exception as error:  # damaged parts meet whatever library they are handed to
+        raise ModelError(f"{path}: damaged model file ({type(error).__name__}); train again") from None
+
+
+def _built(content: bytes, card: Mapping, folder: Path) -> IcdCoder:
+    """Look a model file through, build the coder and try it out."""
     import skops.io
 
-    folder = Path(folder)
-    card = read_card(folder)
-    _warn_of_versions(folder, card)
-    path = folder / _model_name(folder, card)
-    content = _read_model_file(path, card)
     try:
         check_model_file(content, _OWN_TYPES)
     except ValueError as error:
-        raise ModelError(f"{path}: {error}; train again") from None
-    try:
-        coder = skops.io.loads(content, trusted=sorted(_OWN_TYPES))
-        if isinstance(coder, IcdCoder):
-            open_tables(coder, folder)
-            _try_out(coder, card)
-    except ModelError as error:
-        raise ModelError(f"{path}: {error}; train again") from None
-    except Exception as error:  # damaged parts meet whatever library they are handed to
-        raise ModelError(f"{path}: damaged model file ({type(error).__name__}); train again") from None
+        raise ModelError(str(error)) from None
+    coder = skops.io.loads(content, trusted=sorted(_OWN_TYPES))
     if not isinstance(coder, IcdCoder):
-        raise ModelError(f"{path}: holds a {type(coder).__name__}, not an IcdCoder; train again")
+        raise ModelError(f"holds a {type(coder).__name__}, not an IcdCoder")
+    open_tables(coder, folder)
+    _try_out(coder, card)
     return coder
 
 
 def _try_out(coder: IcdCoder, card: Mapping) -> None:
-    """Let a coder that was just built code an empty record, and hold it to its card."""
+    """Let a coder that was just built code an empty record and one of its own words, and hold it to its card."""
     targets = tuple(replace(target) for target in coder.task.targets if isinstance(target, Target))
     coder.task = replace(coder.task, targets=targets)  # their own checks run again
     if not isinstance(coder.task, Task) or len(targets) != len(coder.codes_):
@@ -294,10 +317,14 @@ def _try_out(coder: IcdCoder, card: Mapping) -> None:
         _check_shapes(model, len(coder.codes_[target]))
     if any(listed.p_.shape != (N_SHARES,) for listed in coder.listed_.values()):
         raise ModelError(_MISFIT)
-    if coder.features_.tfidf_.idf_.shape != coder.features_.terms_.shape:
+    idf, terms, task = coder.features_.tfidf_.idf_, coder.features_.terms_, coder.task
+    texts = [*task.text_fields, *(text for pair in (task.code_names, task.exclusive_groups) for item in pair.items() for text in item)]
+    if idf.shape != terms.shape or not ((idf >= 0) & (idf < _MOST_IDF)).all() or not all(isinstance(text, str) for text in texts):
         raise ModelError(_MISFIT)
-    record = pd.DataFrame({coder.task.id_field: ["1"], **dict.fromkeys(coder.task.text_fields, "")})
-    coder.predict(record)
+    own_words = "，".join(terms[:_TRIED_OUT].tolist())
+    codes = {target.name: [None, next(iter(coder.codes_[target.name]), None)] for target in targets}
+    texts = dict.fromkeys(task.text_fields, "") | {coder.features_.fields_[0]: ["", own_words]}
+    coder.predict(pd.DataFrame({task.id_field: ["1", "2"], **texts, **codes}))
 
 
 def _check_shapes(model, n_codes: int) -> None:

@@ -22,6 +22,7 @@ __all__ = [
     "HEADER_WITHIN",
     "MAX_CELL",
     "escape",
+    "guarded",
     "read_delimited",
     "read_workbook",
     "refuse_long_cells",
@@ -44,6 +45,12 @@ MAX_COLUMNS = 4_096
 MAX_CELLS = 50_000_000
 """A small workbook can unpack to a large table, so there is a limit in bytes, rows (Excel's own), columns and cells."""
 
+MAX_RATIO = 100
+FREE_RATIO = 16 << 20
+"""What unpacks to more bytes than this may be a hundred times as large as the file; Excel's own is some ten times."""
+
+_FORMULA = re.compile("'*[=+\\-@\t\r＝＋－＠]")
+_NO_FORMULA = re.compile(r"[+-]*(\d+(\.\d+)?(e[+-]?\d+)?%?)?", re.IGNORECASE)
 _ESCAPED = re.compile("_x([0-9A-Fa-f]{4})_")
 _TO_ESCAPE = re.compile("[\x00-\x08\x0b-\x1f\ufffe\uffff]|_(?=x[0-9A-Fa-f]{4}_)")
 
@@ -80,7 +87,7 @@ def read_delimited(text: str, ending: str, known: Collection[str]) -> tuple[str,
     table, problems, start = [], [], 1
     try:
         for cells in reader:
-            table.append((f"line {start}", cells))
+            table.append((f"line {start}", [cell[1:] if cell[:1] == "'" and _FORMULA.match(cell) else cell for cell in cells]))
             start = reader.line_num + 1
     except csv.Error as error:
         rule = f"malformed {layout} in the row that starts at line {start} ({error})"
@@ -159,10 +166,20 @@ def _is_filled(cell) -> bool:
 
 
 def write_delimited(file, columns: Sequence[str], rows: Iterable[dict], delimiter: str) -> None:
-    """Write rows of text to an open text file, every cell quoted."""
+    """Write rows of text to an open text file, every cell quoted; what Excel would compute gets an apostrophe."""
     writer = csv.writer(file, delimiter=delimiter, quoting=csv.QUOTE_ALL, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows([row[name] for name in columns] for row in rows)
+    writer.writerow(map(guarded, columns))
+    writer.writerows([guarded(row[name]) for name in columns] for row in rows)
+
+
+def guarded(cell):
+    """Put an apostrophe before a text that Excel would take for a formula; `read_delimited` takes it away.
+
+    >>> guarded("=1+1"), guarded("'=1"), guarded("-0.5"), guarded("+++"), guarded("胸闷"), guarded(-1.0)
+    ("'=1+1", "''=1", '-0.5', '+++', '胸闷', -1.0)
+    """
+    is_formula = isinstance(cell, str) and _FORMULA.match(cell) and not _NO_FORMULA.fullmatch(cell)
+    return f"'{cell}" if is_formula else cell
 
 
 def read_workbook(data: bytes, path, known: Collection[str]) -> Cells:
@@ -200,6 +217,9 @@ def read_workbook(data: bytes, path, known: Collection[str]) -> Cells:
     except _TooLargeError as error:
         rule = f"the workbook has more than {error}"
         raise DataError(path, [Problem(rule, remedy="save its records as JSON Lines or CSV")]) from None
+    except MemoryError:
+        rule = "not enough memory to open the workbook"
+        raise DataError(path, [Problem(rule, remedy="save its records as JSON Lines or CSV")]) from None
     except Exception as error:  # openpyxl meets damage with whatever its zip and XML readers raise
         rule = f"the workbook cannot be opened ({type(error).__name__})"
         raise DataError(path, [Problem(rule, remedy="open it in Excel and save it again")]) from error
@@ -219,8 +239,9 @@ def _refuse_other_archives(data: bytes, path) -> None:
         kind = "a Word document" if any(name.startswith("word/") for name in names) else "a zip archive"
         remedy = "save its records as JSON, CSV or .xlsx"
         raise DataError(path, [Problem(f"this is {kind}, not a table", remedy=remedy)])
-    if unpacked > MAX_UNPACKED:
-        rule = f"the workbook unpacks to more than {MAX_UNPACKED:,} bytes"
+    limit = min(MAX_UNPACKED, max(FREE_RATIO, MAX_RATIO * len(data)))
+    if unpacked > limit:
+        rule = f"the workbook unpacks to more than {limit:,} bytes"
         raise DataError(path, [Problem(rule, remedy="save its records as JSON Lines or CSV")])
 
 
@@ -243,7 +264,7 @@ def _sheet_values(data: bytes, known, *, data_only: bool) -> list[list]:
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # openpyxl on styles and extensions that do not matter here
-        book = load_workbook(io.BytesIO(data), read_only=True, data_only=data_only)
+        book = load_workbook(io.BytesIO(data), read_only=True, data_only=data_only, keep_links=False)
         try:
             sheets = list(book.worksheets)
             if not sheets:

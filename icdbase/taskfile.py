@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import re
 import sys
+from collections import Counter
 from dataclasses import fields
 from pathlib import Path
 
@@ -135,6 +136,8 @@ class _TaskFile:
             self.content = tomllib.loads(text)
         except tomllib.TOMLDecodeError as error:
             raise DataError(path, [Problem(f"not TOML: {error}", remedy=_EXAMPLE)]) from None
+        except (RecursionError, ValueError):
+            raise DataError(path, [Problem("nested too deeply, or a number of thousands of digits", remedy=_EXAMPLE)]) from None
 
     def task(self) -> Task:
         said = self._well_typed(self.content, _TASK_KEYS)
@@ -203,7 +206,7 @@ class _TaskFile:
             try:
                 targets.append(Target(**values))
             except UsageError as error:
-                key = "weight" if values["weight"] < 0 else "min_codes"
+                key = "weight" if "weight must" in str(error) else "min_codes"
                 self._note(str(error), key, target=number)
         return targets, open_sets
 
@@ -229,7 +232,7 @@ class _TaskFile:
         text_fields = said.get("text_fields", list(base.text_fields) if base else [])
         columns = [said.get("id_field", base.id_field if base else "id"), *text_fields]
         columns += [spelling for target in targets for spelling in target.spellings]
-        for name in dict.fromkeys(name for name in columns if columns.count(name) > 1):
+        for name in [name for name, count in Counter(columns).items() if count > 1]:
             self._note(f"column {name!r} is used twice", "", name, remedy="give each its own name", last=True)
         roles = sorted({field for task in BUILT_IN.values() for field in task.text_fields})
         for name, role in said.get("reads_like", {}).items():

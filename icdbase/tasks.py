@@ -8,9 +8,11 @@ edition of the evaluation, or somebody's own table, is another ``Task`` object.
 from __future__ import annotations
 
 import csv
+import math
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib import resources
@@ -64,8 +66,8 @@ class Target:
     def __post_init__(self):
         if self.kind not in (SINGLE, MULTI):
             raise UsageError(f"target {self.name}: kind must be 'single' or 'multi', got {self.kind!r}")
-        if self.weight < 0:
-            raise UsageError(f"target {self.name}: weight must not be negative, got {self.weight}")
+        if not 0 <= self.weight < math.inf:
+            raise UsageError(f"target {self.name}: weight must not be negative or infinite, got {self.weight}")
         if self.min_codes < 0 or (self.is_single and self.min_codes > 1):
             most = "0 or 1" if self.is_single else "0 or more"
             raise UsageError(f"target {self.name}: min_codes must be {most}, got {self.min_codes}")
@@ -153,7 +155,7 @@ class Task:
     def __post_init__(self):
         columns = [self.id_field, *self.text_fields]
         columns += [spelling for target in self.targets for spelling in target.spellings]
-        doubled = sorted({column for column in columns if columns.count(column) > 1})
+        doubled = sorted(column for column, count in Counter(columns).items() if count > 1)
         if doubled:
             raise UsageError(f"task {self.name}: column {doubled[0]} is used twice; give each its own name")
         if not self.targets:
@@ -195,6 +197,8 @@ class Task:
 
     def check_fields(self, fields) -> tuple[str, ...]:
         """Return ``fields`` in task order; raise on an unknown or empty choice."""
+        if not isinstance(fields, Iterable):
+            raise UsageError(f"fields must be a list of text fields, got {type(fields).__name__}")
         chosen = list(fields)
         for name in chosen:
             if name not in self.text_fields:

@@ -1,6 +1,7 @@
 """Ablation: it finds what is there, and nothing where nothing is."""
 
 import json
+import os
 import re
 
 import numpy as np
@@ -16,9 +17,10 @@ from icdbase.cli_experiments import curve as curve_command
 from icdbase.cli_experiments import cv as cv_command
 from icdbase.curves import learning_curve
 from icdbase.decoding import RULES
-from icdbase.errors import DataError, IcdbaseError, UsageError, VersionWarning
+from icdbase.errors import DataError, DataWarning, IcdbaseError, UsageError, VersionWarning
 from icdbase.exports import ablation_text, curve_text, cv_text, to_latex, to_markdown, write_ablation, write_curve
 from icdbase.factors import HISTORY_FIELDS, PRESETS, expand, read_factors
+from icdbase.files import only_writer
 from icdbase.runcard import RunCard, changed_parameters
 from icdbase.statistics import approximate_randomisation, holm, paired_bootstrap
 
@@ -161,12 +163,21 @@ def test_a_coder_of_one_field_has_nothing_to_leave_out():
         expand(IcdCoder(fields=("主诉",)), "fields")
 
 
-@pytest.mark.parametrize(("content", "message"), [("{", "not JSON"), ("[1]", "not an object of objects")])
+@pytest.mark.parametrize(("content", "message"), [
+    ("{", "not JSON"), ("[1]", "not an object of objects"), ("[" * 100_000, "not JSON"),
+])
 def test_files_of_factors_that_are_none(tmp_path, content, message):
     path = tmp_path / "factors.json"
     path.write_text(content, encoding="utf-8")
     with pytest.raises(DataError, match=f"{message}.*write"):
         read_factors(path)
+
+
+def test_fields_that_are_no_list(tmp_path):
+    path = tmp_path / "factors.json"
+    path.write_text('{"one": {"fields": 5}}', encoding="utf-8")
+    with pytest.raises(UsageError, match="fields must be a list of text fields, got int"):
+        expand(IcdCoder(), read_factors(path))
 
 
 def test_a_missing_file_of_factors_names_the_presets(tmp_path):
@@ -271,6 +282,29 @@ def test_cv_prints_and_writes(train_file, tmp_path):
     as_json = json.loads(run(cv_command, "--train", train_file, *QUICK, "--json", "--out", tmp_path / "cv").stdout)
     assert as_json == json.loads((tmp_path / "cv" / "cv.json").read_text("utf-8"))
     assert as_json["n_records"] == 24 and len(as_json["per_fold"]) == 2
+
+
+def test_two_runs_in_one_folder_do_not_mix(train_file, tmp_path):
+    out = tmp_path / "cv"
+    with only_writer(out / "run.json"), pytest.raises(DataError, match="another run is writing here; wait until"):
+        run(cv_command, "--train", train_file, *QUICK, "--out", out)
+    run(cv_command, "--train", train_file, *QUICK, "--out", out)
+    before = {path.name: path.read_bytes() for path in out.glob("*.*")}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("icdbase.experiments.cross_validate", lambda *_, **__: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            run(cv_command, "--train", train_file, *QUICK, "--seed", 1, "--out", out)
+    assert {path.name: path.read_bytes() for path in out.glob("*.*")} == before  # the old card beside the old figures
+
+
+def test_other_records_than_those_of_the_run_folder_are_said(train_file, tmp_path):
+    out, text = tmp_path / "cv", train_file.read_text("utf-8")
+    other = tmp_path / train_file.name
+    other.write_text(text.replace("。", "；", 1), encoding="utf-8")
+    os.utime(other, ns=(train_file.stat().st_atime_ns, train_file.stat().st_mtime_ns))
+    run(cv_command, "--train", train_file, *QUICK, "--out", out)
+    with pytest.warns(DataWarning, match="cv: the earlier run there was of other records; its fits are not used"):
+        run(cv_command, "--train", other, *QUICK, "--out", out)
 
 
 def test_ablate_and_rerun(train_file, tmp_path, monkeypatch):

@@ -23,7 +23,7 @@ ORDER = [
     "statistics", "pairing", "scoring", "baselines", "modelfile", "model_tables", "store", "bulk", "report",
     "folds", "runs", "experiments", "factors", "ablation", "curves", "plots", "exports", "runcard",
     "places", "contributions", "explain", "html_report",
-    "synthetic", "demo", "cli_common", "cli_demo", "cli_experiments", "cli_explain", "cli_tasks", "cli",
+    "synthetic", "demo", "demo_server", "cli_common", "cli_demo", "cli_experiments", "cli_explain", "cli_tasks", "cli",
 ]
 
 

@@ -1,6 +1,8 @@
 """Long files: read in parts, predicted in batches, gone on with after a kill; the output is always the same."""
 
+import errno
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -16,7 +18,7 @@ from hypothesis import strategies as st
 import icdbase
 from icdbase import bulk, features, streams
 from icdbase.batches import RecordBatches
-from icdbase.errors import DataError, UsageError
+from icdbase.errors import DataError, DataWarning, UsageError
 from icdbase.frames import FRAME
 from icdbase.measurements import find_measurements
 from icdbase.streams import is_stream
@@ -153,13 +155,121 @@ def test_killed_before_the_part_file_went(job, tmp_path, monkeypatch):
     assert (tmp_path / "pred.json").read_bytes() == (job / "expected.json").read_bytes()
 
 
-@pytest.mark.parametrize("what", ["input", "model"])
-def test_of_another_job_nothing_is_taken_over(job, tmp_path, what):
+def test_of_another_job_nothing_is_taken_over_and_it_is_said(job, tmp_path):
     header = {"icdbase-part": icdbase.__version__, "model": "0", "input": "0"}
-    part = tmp_path / "pred.json.part"
-    part.write_text(json.dumps(header) + '\n{"病案标识": "strange"}\n', encoding="utf-8")
-    run(job, tmp_path / "pred.json", 20)
-    assert (tmp_path / "pred.json").read_bytes() == (job / "expected.json").read_bytes()
+    for first, message in ((json.dumps(header), "made with another model, input: it is not used"), ("{", "is damaged:")):
+        part = tmp_path / "pred.json.part"
+        part.write_text(first + '\n{"病案标识": "strange"}\n', encoding="utf-8")
+        with pytest.warns(DataWarning, match=message):
+            run(job, tmp_path / "pred.json", 20)
+        assert (tmp_path / "pred.json").read_bytes() == (job / "expected.json").read_bytes()
+
+
+class Stopped(Exception):
+    """What interrupts a run in the tests."""
+
+
+@pytest.fixture
+def stopped(monkeypatch):
+    """Run until some batches are in the part file."""
+    def start(job, out, size, batches=2, name="in.json", then=None):
+        append, calls = bulk._PartFile.append, []
+
+        def broken(part, rows):
+            append(part, rows)
+            calls.append(rows)
+            if len(calls) == batches:
+                (then or stop)()
+
+        def stop():
+            raise Stopped
+
+        with monkeypatch.context() as patch:
+            patch.setattr(bulk._PartFile, "append", broken)
+            return run(job, out, size, name=name)
+
+    return start
+
+
+def other_text(path, original):
+    """Write the same ids with another text, and give the file back its size and its times."""
+    text = original.read_text(encoding="utf-8")
+    at = text.index("胸", len(text) // 2)  # behind what is predicted first, within what is not
+    path.write_text(text[:at] + "腹" + text[at + 1 :], encoding="utf-8")
+    times = original.stat()
+    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+    assert path.stat().st_size == times.st_size and path.stat().st_mtime_ns == times.st_mtime_ns
+
+
+@pytest.mark.parametrize("ending", ["json", "csv"])  # read in parts, and as a whole
+def test_an_input_changed_before_the_run_goes_on(job, tmp_path, long_files, held_out, stopped, ending):
+    original = job / f"a.{ending}"
+    icdbase.write_records(held_out, original)
+    (tmp_path / original.name).write_bytes(original.read_bytes())
+    os.utime(tmp_path / original.name, ns=(original.stat().st_atime_ns, original.stat().st_mtime_ns))
+    out = tmp_path / "pred.json"
+    with pytest.raises(Stopped):
+        stopped(job, out, 20, name=tmp_path / original.name)
+    other_text(tmp_path / original.name, original)
+    with pytest.warns(DataWarning, match="made with another input: it is not used, all records are predicted anew"):
+        run(job, out, 20, name=tmp_path / original.name)
+
+
+@pytest.mark.parametrize("change", [other_text, lambda path, _: path.write_text("[{", encoding="utf-8")], ids=["text", "torn"])
+def test_an_input_changed_while_it_is_read(job, tmp_path, long_files, stopped, change):
+    source, out = tmp_path / "in.json", tmp_path / "pred.json"
+    source.write_bytes((job / "in.json").read_bytes())
+    out.write_text("old", encoding="utf-8")
+    with pytest.raises(DataError, match=r"in\.json: the file has changed while it was read; run again when nobody"):
+        stopped(job, out, 20, name=source, batches=1, then=lambda: change(source, job / "in.json"))
+    assert out.read_text(encoding="utf-8") == "old"
+    assert {path.name for path in tmp_path.iterdir()} == {"in.json", "pred.json"}
+
+
+def test_a_damaged_part_file_is_used_up_to_the_damage(job, tmp_path, stopped):
+    out, part = tmp_path / "pred.json", tmp_path / "pred.json.part"
+    with pytest.raises(Stopped):
+        stopped(job, out, 10)
+    lines = part.read_bytes().splitlines(keepends=True)
+    assert len(lines) == 21
+    part.write_bytes(b"".join(lines[:5]) + bytes(len(lines[5]) - 1) + b"\n" + b"".join(lines[6:]))
+    assert run(job, out, 10) == 50
+    assert out.read_bytes() == (job / "expected.json").read_bytes()
+
+
+def test_no_room_in_the_middle(job, tmp_path, monkeypatch):
+    """The old output stays; with room again the run goes on behind the last whole line."""
+    out = tmp_path / "pred.json"
+    out.write_text("old", encoding="utf-8")
+    fsync = os.fsync
+
+    def full(handle):
+        if (tmp_path / "pred.json.part").stat().st_size > 2000:
+            os.ftruncate(handle, 1990)  # the last line is torn
+            raise OSError(errno.ENOSPC, "No space left on device")
+        fsync(handle)
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(DataError, match=r"pred\.json\.part: .*\(No space left on device\); make room; the same command goes on"):
+        run(job, out, 7)
+    monkeypatch.undo()
+    assert out.read_text(encoding="utf-8") == "old"
+    assert {path.name for path in tmp_path.iterdir()} == {"pred.json", "pred.json.part"}
+    assert run(job, out, 7) == 50
+    assert out.read_bytes() == (job / "expected.json").read_bytes()
+    assert [path.name for path in tmp_path.iterdir()] == ["pred.json"]
+
+
+def test_a_second_run_of_the_same_output_is_refused(job, tmp_path, stopped):
+    out = tmp_path / "pred.json"
+
+    def second():
+        with pytest.raises(DataError, match=r"pred\.json: another run is writing here; wait until it has ended"):
+            run(job, out, 3)
+
+    assert stopped(job, out, 20, then=second) == 50
+    assert out.read_bytes() == (job / "expected.json").read_bytes()
+    assert [path.name for path in tmp_path.iterdir()] == ["pred.json"]
 
 
 def test_usage(job, tmp_path):

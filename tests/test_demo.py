@@ -267,7 +267,7 @@ def test_a_wider_address_is_warned_of(host, warned, monkeypatch, coder):
         def server_close(self):
             pass
 
-    monkeypatch.setattr("werkzeug.serving.make_server", lambda *_, **__: Server())
+    monkeypatch.setattr("icdbase.demo_server.DemoServer", lambda *_: Server())
     monkeypatch.setattr(cli_demo, "_synthetic_models", lambda: ({"default": coder}, {}))
     opened = []
     monkeypatch.setattr(cli_demo.webbrowser, "open", opened.append)

@@ -306,9 +306,13 @@ def test_other_data_parameters_folds_or_code_are_computed_anew(tmp_path, monkeyp
 def test_a_damaged_cell_is_computed_again(tmp_path):
     records = small_records(20, 0)
     first = cross_validate(lean(), records, n_folds=2, n_jobs=1, folder=tmp_path)
-    for content, path in zip(("{", '{"codes": []}'), sorted(tmp_path.glob("cells/*.json")), strict=True):
-        path.write_text(content, encoding="utf-8")
-    assert cross_validate(lean(), records, n_folds=2, n_jobs=1, folder=tmp_path).to_dict() == first.to_dict()
+    row = '["I20.000", ["E11.900"]]'
+    damaged = ("{", '{"codes": []}', '{"codes": 5}', "[" * 100_000, f'{{"codes": [{", ".join([row] * 9)}, ["I20.000"]]}}',
+               f'{{"codes": [{", ".join([row] * 9)}, ["I20.000", 7]]}}')
+    for pair in zip(damaged[::2], damaged[1::2], strict=True):
+        for content, path in zip(pair, sorted(tmp_path.glob("cells/*.json")), strict=True):
+            path.write_text(content, encoding="utf-8")
+        assert cross_validate(lean(), records, n_folds=2, n_jobs=1, folder=tmp_path).to_dict() == first.to_dict()
 
 
 def test_cells_hold_neither_text_nor_record_ids(tmp_path):

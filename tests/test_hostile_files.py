@@ -3,16 +3,19 @@
 import importlib
 import io
 import json
+import os
 import pkgutil
 import re
+import subprocess
 import sys
 import zipfile
 
 import pytest
+from joblib.externals.loky.process_executor import TerminatedWorkerError
 
 import icdbase
 from icdbase import tables
-from icdbase.errors import DataError
+from icdbase.errors import DataError, explained
 from icdbase.records import read_records
 from icdbase.rows import read_rows
 from icdbase.tasks import CCL25
@@ -59,6 +62,62 @@ def test_a_workbook_that_unpacks_to_too_much(tmp_path, monkeypatch, rows, before
     assert path.stat().st_size < 20_000
     with pytest.raises(DataError, match=f"the workbook .*{message}"):
         read_records(path)
+
+
+def test_a_small_workbook_that_unpacks_to_a_large_one(tmp_path, monkeypatch):
+    monkeypatch.setattr(tables, "FREE_RATIO", 100_000)
+    path = workbook(tmp_path / "a.xlsx", "<row/>" * 200_000)
+    with pytest.raises(DataError, match=f"the workbook unpacks to more than {100 * path.stat().st_size:,} bytes; save its"):
+        read_records(path)
+
+
+def test_links_to_other_files_are_not_followed(tmp_path):
+    link = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+    path = workbook(tmp_path / "a.xlsx", "<row><c t='inlineStr'><is><t>1</t></is></c><c t='inlineStr'><is><t>胸闷</t></is></c></row>")
+    with zipfile.ZipFile(path) as book:
+        parts = {name: book.read(name) for name in book.namelist()}
+    reference = f"<externalReferences><externalReference xmlns:r='{link}' r:id='rId9'/></externalReferences><calcPr"
+    parts["xl/workbook.xml"] = parts["xl/workbook.xml"].replace(b"<calcPr", reference.encode())
+    target = f"<Relationship Id='rId9' Type='{link}/externalLink' Target='file:///etc/passwd' TargetMode='External'/></Relationships>"
+    name = "xl/_rels/workbook.xml.rels"
+    parts[name] = parts[name].replace(b"</Relationships>", target.encode())
+    with zipfile.ZipFile(path, "w") as book:
+        for name, content in parts.items():
+            book.writestr(name, content)
+    assert read_records(path)["主诉"].tolist() == ["胸闷"]
+
+
+@pytest.mark.parametrize("place", ["openpyxl.load_workbook", "pathlib.Path.read_bytes"])
+def test_too_little_memory_is_no_damage(tmp_path, monkeypatch, place):
+    path = workbook(tmp_path / "a.xlsx", "")
+
+    def too_large(*_, **__):
+        raise MemoryError
+
+    monkeypatch.setattr(place, too_large)
+    with pytest.raises(DataError, match="not enough memory to"):
+        read_records(path)
+
+
+@pytest.mark.parametrize(("error", "what"), [
+    (MemoryError, "not enough memory"), (TerminatedWorkerError, "a worker process was killed, mostly for memory"),
+])  # fmt: skip
+def test_too_little_memory_anywhere_else(capsys, error, what):
+    with pytest.raises(SystemExit) as caught, explained():
+        raise error
+    assert caught.value.code == 1
+    assert capsys.readouterr().err.startswith(f"error: {what}; close other programs, or give --n-jobs 1")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the limit of addresses is Linux's")
+def test_a_real_limit_of_memory(tmp_path):
+    path = tmp_path / "a.csv"
+    with path.open("wb") as file:
+        file.truncate(1 << 30)
+    code = "import resource, sys, icdbase.cli as c; resource.setrlimit(resource.RLIMIT_AS, (900 << 20, 900 << 20)); c.main(sys.argv[1:])"
+    command = [sys.executable, "-c", code, "score", f"--gold={path}", f"--pred={path}"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, "OPENBLAS_NUM_THREADS": "1"})
+    assert (done.returncode, done.stderr) == (1, f"error: {path}: not enough memory to read the file; split it, or close other programs\n")
 
 
 def test_a_wide_row_far_down_does_not_widen_the_others(tmp_path):

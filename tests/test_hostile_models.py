@@ -375,6 +375,36 @@ def texts_for_numbers(m):
     m.array("Deciders", "coef_", lambda a: a.astype(str))
 
 
+def idf_not_a_number(m):
+    m.array("TfidfTransformer", "idf_", lambda a: np.full_like(a, np.nan))
+
+
+def idf_without_end(m):
+    m.array("TfidfTransformer", "idf_", lambda a: np.where(np.arange(len(a)), a, np.inf))
+
+
+def idf_very_large(m):
+    m.array("TfidfTransformer", "idf_", lambda a: np.full_like(a, np.finfo(a.dtype).max))
+
+
+def weights_without_end(m):
+    m.array("Deciders", "coef_", lambda a: np.full_like(a, np.inf))
+
+
+def a_list_for_a_group(m):
+    groups = m.attribute("Task", "exclusive_groups")["content"]
+    groups[next(iter(groups))] = m.attribute("Task", "text_fields")
+
+
+def a_number_for_a_name(m):
+    names = m.attribute("Task", "code_names")["content"]
+    names[next(iter(names))] = m.attribute("Deciders", "C")
+
+
+def nothing_for_candidates(m):
+    m.objects("Target")[1]["content"]["content"]["codes"] = m.attribute("Target", "name") | {"content": "null", "__id__": 7}
+
+
 def columns_out_of_range(m):
     m.array("TellingColumns", "union_", lambda a: a + 10**9)
 
@@ -499,7 +529,8 @@ DAMAGE = {
         harmless_function, type_of_builtins, method, operator_call, partial, reducible, process, another_estimator,
         unknown_loader, old_protocol, module_and_class_are_no_text, bell_in_a_name, other_array_class,
         array_from_json, other_dict_class, object_inside_itself, one_part_of_a_model, unfitted, not_a_number,
-        texts_for_numbers, columns_out_of_range, another_number_of_codes, a_text_for_a_model,
+        texts_for_numbers, idf_not_a_number, idf_without_end, idf_very_large, weights_without_end, a_list_for_a_group,
+        a_number_for_a_name, nothing_for_candidates, columns_out_of_range, another_number_of_codes, a_text_for_a_model,
         a_method_hidden_by_a_value, unknown_decoding, unknown_engine, unknown_kind_of_target,
         concept_table_is_a_device, another_task, another_tasks_fields, another_tasks_targets,
     )

@@ -1,6 +1,8 @@
 """Model folders: the same predictions after loading, clear words for damage, whole after an interruption."""
 
+import errno
 import json
+import threading
 import warnings
 
 import pandas as pd
@@ -64,6 +66,61 @@ def test_an_interrupted_save_leaves_the_old_model_whole(coder, folder, held_out,
     monkeypatch.undo()
     assert set(before) <= {path.name for path in folder.iterdir()}
     assert store.load(folder).threshold == coder.threshold
+
+
+def test_no_room_leaves_the_old_model_whole(coder, folder, monkeypatch):
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+
+    def full(_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(OSError, match="No space left") as caught:
+        store.save(store.load(folder).set_params(threshold=0.4), folder)
+    assert caught.value.filename.startswith(str(folder / "model-"))
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
+def test_two_saves_at_once_leave_one_whole_model(folder, monkeypatch):
+    one, other = store.load(folder).set_params(threshold=0.4), store.load(folder).set_params(threshold=0.3)
+    second, dump = threading.Thread(target=store.save, args=(other, folder)), json.dump
+
+    def pause(*arguments, **options):
+        """Between the model and the card of the first, the second comes."""
+        if threading.current_thread() is not second:
+            second.start()
+            second.join(0.3)
+        dump(*arguments, **options)
+
+    monkeypatch.setattr(store.json, "dump", pause)
+    store.save(one, folder)
+    second.join()
+    assert store.load(folder).threshold == 0.3
+    assert len(list(folder.iterdir())) == 2
+
+
+def test_a_model_replaced_while_it_is_loaded(folder, monkeypatch):
+    other, read = store.load(folder).set_params(threshold=0.3), store._read_model_file
+    replaced = []
+
+    def replace_first(path, card):
+        if not replaced:
+            replaced.append(store.save(other, folder))
+        return read(path, card)
+
+    monkeypatch.setattr(store, "_read_model_file", replace_first)
+    loaded, card = store.load_with_card(folder)
+    assert loaded.threshold == card["parameters"]["threshold"] == 0.3
+
+
+def test_too_little_memory_is_no_damage(folder, monkeypatch):
+    def too_large(*_, **__):
+        raise MemoryError
+
+    for place in ("skops.io.loads", "zipfile.ZipFile"):
+        monkeypatch.setattr(place, too_large)
+        with pytest.raises(ModelError, match=r"\.skops: not enough memory to load it; close other programs"):
+            store.load(folder)
 
 
 def test_a_folder_with_something_else_in_it_is_not_written_to(coder, folder, tmp_path):

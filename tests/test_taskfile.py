@@ -65,6 +65,25 @@ def test_a_base_gives_what_is_not_said(tmp_path):
     assert (task.targets, task.text_fields, task.code_names) == (CCL25.targets, CCL25.text_fields, CCL25.code_names)
 
 
+@pytest.mark.parametrize(("text", "message"), [
+    ("a = " + "[" * 100_000, "nested too deeply"),
+    ("a = " + "[" * 5_000 + "]" * 5_000, "nested too deeply"),
+    ("a = " + "9" * 10_000, "a number of thousands of digits"),
+    (WHOLE.replace("0.7", "nan"), "line 16: target disease: weight must not be negative or infinite, got nan"),
+    (WHOLE.replace("0.7", "inf"), "line 16: target disease: weight must not be negative or infinite, got inf"),
+    ('text_fields = ["a", "b", "a"]\n[[targets]]\nname = "c"\nkind = "single"', "column 'a' is used twice"),
+])  # fmt: skip
+def test_a_file_made_to_harm(tmp_path, text, message):
+    with pytest.raises(DataError, match=rf"mine\.toml: .*{message}"):
+        get_task(write(tmp_path, text))
+
+
+def test_thousands_of_fields(tmp_path):
+    names = [f"f{number}" for number in range(20_000)]
+    task = get_task(write(tmp_path, f"text_fields = {json.dumps(names)}\n[[targets]]\nname = 'c'\nkind = 'single'\n"))
+    assert len(task.text_fields) == 20_000
+
+
 def test_get_task_knows_names_and_says_which():
     assert get_task("ccl25") is CCL25
     with pytest.raises(UsageError, match="did you mean 'ccl25'"):
