@@ -15,11 +15,11 @@ import numpy as np
 import pandas as pd
 
 from icdbase.coder import IcdCoder
-from icdbase.experiments import evaluate, mean_difference, of_units, prepare
+from icdbase.experiments import N_BOOTSTRAP, evaluate, prepare
 from icdbase.factors import expand
 from icdbase.runs import run_cells
 from icdbase.scoring import Scores
-from icdbase.statistics import approximate_randomisation, holm
+from icdbase.statistics import approximate_randomisation, holm, paired_bootstrap
 
 __all__ = ["REFERENCE", "AblationResult", "ablate"]
 
@@ -174,9 +174,9 @@ def _table(names: list[str], results: list[tuple[Scores, pd.DataFrame]], groups:
             "other_f1": scores.other_f1,
         }
         if by_record is not reference_records:
-            difference = by_record["acc"] - reference_records["acc"]
-            row["difference"], row["low"], row["high"] = mean_difference(difference, groups)
-            row["p"] = _p_value(by_record["acc"], reference_records["acc"], groups)
+            pair = by_record["acc"], reference_records["acc"]
+            row["difference"], row["low"], row["high"] = paired_bootstrap(*pair, groups=groups, n_bootstrap=N_BOOTSTRAP)
+            row["p"] = approximate_randomisation(*pair, groups=groups)
             row["main_difference"] = _minus(scores.main_accuracy, reference.main_accuracy)
             row["other_difference"] = _minus(scores.other_f1, reference.other_f1)
         rows.append(row)
@@ -185,11 +185,6 @@ def _table(names: list[str], results: list[tuple[Scores, pd.DataFrame]], groups:
     columns = ["variant", "acc", "acc_low", "acc_high", "main_accuracy", "other_f1",
                "difference", "low", "high", "p", "p_holm", "main_difference", "other_difference"]
     return table[columns]
-
-
-def _p_value(variant: pd.Series, reference: pd.Series, groups: np.ndarray | None) -> float:
-    """Swapping a group's answers swaps the sums over its records."""
-    return approximate_randomisation(of_units(variant, groups), of_units(reference, groups))
 
 
 def _minus(a: float | None, b: float | None) -> float | None:

@@ -10,10 +10,11 @@ import pandas as pd
 
 from icdbase.coder import IcdCoder
 from icdbase.errors import UsageError
-from icdbase.experiments import evaluate, mean_difference, prepare
+from icdbase.experiments import N_BOOTSTRAP, evaluate, prepare
 from icdbase.folds import nested_order
 from icdbase.runs import run_cells
 from icdbase.scoring import Scores
+from icdbase.statistics import paired_bootstrap
 
 __all__ = ["CurveResult", "learning_curve"]
 
@@ -118,7 +119,8 @@ def _curve_table(sizes: list[int], results: list[tuple[Scores, pd.DataFrame]], g
     for number, (size, (scores, by_record)) in enumerate(zip(sizes, results, strict=True)):
         gain = (np.nan,) * 3
         if number:
-            gain = mean_difference(by_record["acc"] - results[number - 1][1]["acc"], groups)
+            before = results[number - 1][1]["acc"]
+            gain = paired_bootstrap(by_record["acc"], before, groups=groups, n_bootstrap=N_BOOTSTRAP)
         rows.append((size, scores.acc, *scores.acc_interval, scores.main_accuracy, scores.other_f1, *gain))
     columns = ["n_train", "acc", "low", "high", "main_accuracy", "other_f1", "gain", "gain_low", "gain_high"]
     return pd.DataFrame(rows, columns=columns)

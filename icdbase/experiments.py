@@ -15,10 +15,10 @@ from icdbase.folds import check_groups, deal_folds
 from icdbase.records import check_frame
 from icdbase.runs import Cell, run_cells
 from icdbase.scoring import Scores, per_code_table, record_scores, score
-from icdbase.statistics import PairedDifference, bootstrap_interval
+from icdbase.statistics import bootstrap_interval
 from icdbase.tasks import Task
 
-__all__ = ["CvResult", "Splits", "cross_validate", "evaluate", "mean_difference", "of_units", "prepare"]
+__all__ = ["CvResult", "Splits", "cross_validate", "evaluate", "prepare"]
 
 N_BOOTSTRAP = 2000
 """Resamples of every interval."""
@@ -195,7 +195,7 @@ def evaluate(
         target: {name: _mean([scores.per_target[target][name] for scores in each]) for name in measures}
         for target, measures in each[0].per_target.items()
     }
-    interval = bootstrap_interval(of_units(by_record["acc"], groups), n_bootstrap=N_BOOTSTRAP)
+    interval = bootstrap_interval(by_record["acc"], groups=groups, n_bootstrap=N_BOOTSTRAP)
     scores = replace(each[0], **means, acc_interval=interval, n_bootstrap=N_BOOTSTRAP, per_target=per_target)
     return scores, by_record
 
@@ -228,29 +228,3 @@ def _mean_per_code(records: pd.DataFrame, predictions: Sequence[pd.DataFrame], t
         "f1": 2 * counts["correct"] / decided,
     }
     return (counts / len(tables)).assign(**ratios).reset_index()
-
-
-def mean_difference(differences: pd.Series, groups: np.ndarray | None = None) -> PairedDifference:
-    """Mean of one difference a record with its bootstrap interval.
-
-    With groups it is the groups that are resampled (Field and Welsh,
-    "Bootstrapping clustered data", JRSS B 2007): what two records of a patient
-    have in common is no new information.
-
-    >>> mean_difference(pd.Series([0.5, 0.5]))
-    PairedDifference(difference=0.5, low=0.5, high=0.5)
-    """
-    units = of_units(differences, groups)
-    return PairedDifference(float(differences.mean()), *bootstrap_interval(units.round(12), n_bootstrap=N_BOOTSTRAP))
-
-
-def of_units(differences: pd.Series, groups: np.ndarray | None) -> pd.Series:
-    """One value a unit of resampling, such that their mean is that of the records.
-
-    >>> of_units(pd.Series([0.0, 1.0, 1.0]), np.array(["甲", "甲", "乙"])).tolist()
-    [0.6666666666666666, 0.6666666666666666]
-    """
-    if groups is None:
-        return differences
-    sums = differences.groupby(groups, sort=False).sum()
-    return sums * len(sums) / len(differences)

@@ -13,9 +13,10 @@ import pytest
 from icdbase import CCL25, IcdCoder, Target, Task, runs, score
 from icdbase.curves import learning_curve
 from icdbase.errors import DataError, UsageError
-from icdbase.experiments import cross_validate, mean_difference, of_units
+from icdbase.experiments import cross_validate
 from icdbase.features import FeatureBuilder
 from icdbase.runs import Cell, run_cells
+from icdbase.statistics import paired_bootstrap
 
 MAIN, OTHERS = CCL25.main.name, CCL25.others.name
 FIELDS = ("甲栏", "乙栏", "丙栏")
@@ -177,12 +178,23 @@ def test_decoding_variants_share_one_fit_and_equal_fits_of_their_own(monkeypatch
 
 
 def test_groups_widen_the_interval_of_what_they_share():
-    difference = pd.Series(np.repeat([0.0, 1.0, 0.0, 1.0, 0.0, 1.0], 10))
+    variant, reference = np.repeat([0.0, 1.0, 0.0, 1.0, 0.0, 1.0], 10), np.zeros(60)
     groups = np.repeat(np.arange(6), 10)
-    assert of_units(difference, groups).mean() == pytest.approx(difference.mean())
-    plain, grouped = mean_difference(difference), mean_difference(difference, groups)
+    plain, grouped = (paired_bootstrap(variant, reference, groups=each) for each in (None, groups))
     assert grouped.difference == plain.difference
     assert grouped.high - grouped.low > 2 * (plain.high - plain.low)
+
+
+def test_groups_of_unequal_size_do_not_widen_the_interval_of_a_steady_score():
+    """The interval of group sums took the size of a group, 1 to 8 records, for variance."""
+    groups = np.repeat(np.arange(60), np.tile([1, 1, 1, 1, 8, 3], 10))
+    records = small_records(len(groups), 7)
+    scores = cross_validate(lean(), records, n_folds=2, groups=groups, n_jobs=1)
+    by_record = scores.record_scores["acc"]
+    low, high = scores.scores.acc_interval
+    error = by_record.std() / np.sqrt(len(groups))  # records are drawn alone here: groups share nothing
+    assert high - low == pytest.approx(2 * 1.96 * error, rel=0.4)
+    assert 0 <= low < by_record.mean() < high <= 1
 
 
 @pytest.mark.parametrize(("arguments", "message"), [
