@@ -13,6 +13,7 @@ import json
 import pickle
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import asdict, dataclass, is_dataclass, replace
 from pathlib import Path
 from uuid import uuid4
@@ -223,7 +224,12 @@ def _run_job(coder: IcdCoder, counts, cells: Mapping[str, Cell]) -> list[tuple[s
         fitted = clone(coder).set_params(**first.parameters, n_jobs=1).fit(counts.take(first.train))
         results = []
         for key, cell in cells.items():
-            codes = fitted.set_params(**cell.parameters).predict(held_out)
+            codes = _with_parameters_of(cell, coder, fitted).predict(held_out)
             results.append((key, codes.to_numpy(dtype=object).tolist(), time.perf_counter() - start))
             start = time.perf_counter()
     return results
+
+
+def _with_parameters_of(cell: Cell, coder: IcdCoder, fitted: IcdCoder) -> IcdCoder:
+    """Return what was fitted with the reference's parameters and what the cell changes of them, nothing else."""
+    return copy(fitted).set_params(**coder.get_params(deep=False) | dict(cell.parameters) | {"n_jobs": 1})

@@ -177,6 +177,23 @@ def test_decoding_variants_share_one_fit_and_equal_fits_of_their_own(monkeypatch
     assert (shared[1][OTHERS].map(len) == 2).all()
 
 
+def test_variants_that_share_a_fit_inherit_nothing_from_each_other(tmp_path):
+    """{"top_k": 1} decodes as the reference does: the rule "top_k" is another variant's."""
+    records = small_records(30, 3)
+    rows = np.arange(20), np.arange(20, 30)
+    changed = [{"decoding": "top_k", "top_k": 3}, {"top_k": 1}, {}]
+    forth = run_cells(lean(), records, [Cell(each, *rows) for each in changed], n_jobs=1, folder=tmp_path / "forth")
+    back = run_cells(lean(), records, [Cell(each, *rows) for each in changed[::-1]], n_jobs=1, folder=tmp_path / "back")
+    for one, other in zip(forth, back[::-1], strict=True):
+        assert one.to_numpy().tolist() == other.to_numpy().tolist()
+    assert forth[1].equals(forth[2]) and not forth[0].equals(forth[2])
+    kept = [sorted(path.name for path in (tmp_path / name / "cells").iterdir()) for name in ("forth", "back")]
+    assert kept[0] == kept[1]
+    for name in kept[0]:
+        codes = [json.loads((tmp_path / way / "cells" / name).read_text("utf-8"))["codes"] for way in ("forth", "back")]
+        assert codes[0] == codes[1]
+
+
 def test_groups_widen_the_interval_of_what_they_share():
     variant, reference = np.repeat([0.0, 1.0, 0.0, 1.0, 0.0, 1.0], 10), np.zeros(60)
     groups = np.repeat(np.arange(6), 10)
