@@ -5,16 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from importlib.metadata import version
 from pathlib import Path
 
 import pandas as pd
 
-from icdbase.backends import code_version
+from icdbase.backends import code_version, library_versions
 from icdbase.coder import IcdCoder
 from icdbase.errors import DataError, Problem
 from icdbase.exports import write_json
-from icdbase.store import LIBRARIES, fingerprint
+from icdbase.store import fingerprint
 
 __all__ = ["RunCard", "changed_parameters"]
 
@@ -54,7 +53,7 @@ class RunCard:
     def of(cls, command: str, train, records: pd.DataFrame, coder: IcdCoder, options: Mapping) -> RunCard:
         """Describe a run that is about to begin."""
         return cls(command, str(Path(train).resolve()), fingerprint(records), changed_parameters(coder), options,
-                   code_version(), {name: version(name) for name in LIBRARIES})
+                   code_version(), library_versions())
 
     def write(self, folder) -> Path:
         """Write ``run.json``."""

@@ -3,7 +3,8 @@
 The records are counted once.  A :class:`Cell` is one fit and what it is asked;
 with a run folder, its predictions are written there under a hash of all that
 they depend on, so an interrupted run goes on where it stopped, and nothing is
-read that belongs to other data, other parameters or other code.
+read that belongs to other data, other parameters, other code or other versions
+of the libraries.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from joblib import Parallel, delayed, effective_n_jobs, parallel_config
 from sklearn.base import clone
 
 from icdbase import progress
-from icdbase.backends import code_version, spread
+from icdbase.backends import code_version, library_versions, spread
 from icdbase.coder import IcdCoder
 from icdbase.errors import UsageError, did_you_mean
 from icdbase.features import Counts
@@ -120,7 +121,7 @@ def check_parameters(coder: IcdCoder, parameters: Mapping[str, object], variant:
 
 def _keys(coder: IcdCoder, records: pd.DataFrame, cells: Sequence[Cell]) -> list[str]:
     """A hash of all that a cell's predictions depend on."""
-    common = [code_version(), type(coder).__qualname__, fingerprint(records)]
+    common = [code_version(), library_versions(), type(coder).__qualname__, fingerprint(records)]
     keys = []
     for cell in cells:
         parameters = coder.get_params() | dict(cell.parameters)

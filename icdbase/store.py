@@ -24,6 +24,7 @@ from pathlib import Path
 import pandas as pd
 
 from icdbase import __version__
+from icdbase.backends import library_versions
 from icdbase.classifiers import MainCodeClassifier
 from icdbase.coder import IcdCoder
 from icdbase.errors import DataError, ModelError, PrivacyWarning, UsageError, VersionWarning
@@ -40,7 +41,6 @@ CARD = "model.json"
 FORMAT = "icdbase-model"
 FORMAT_VERSION = 3
 
-LIBRARIES = ("scikit-learn", "lightgbm", "numpy", "scipy", "skops")
 _SAME_MAJOR = ("scikit-learn", "lightgbm")
 
 MAX_CARD_BYTES = 16 << 20
@@ -77,13 +77,14 @@ _OWN_TYPES = frozenset(
 
 
 def fingerprint(records: pd.DataFrame) -> str:
-    """SHA-256 over ids, texts and labels, so that a card says what data made a model.
+    """SHA-256 over names of columns, ids, texts and labels, so that a card says what data made a model.
 
     >>> fingerprint(pd.DataFrame({"主诉": ["胸痛"]}, index=["1"]))[:8]
-    'cb4c1ecc'
+    '67144ef8'
     """
-    digest = hashlib.sha256()
-    for row in records.reset_index().itertuples(index=False, name=None):
+    records = records.reset_index()
+    digest = hashlib.sha256(json.dumps(list(records.columns), ensure_ascii=False, default=str).encode())
+    for row in records.itertuples(index=False, name=None):
         digest.update(json.dumps(row, ensure_ascii=False, default=str).encode())
     return digest.hexdigest()
 
@@ -138,7 +139,7 @@ def save(coder: IcdCoder, folder, *, records: pd.DataFrame | None = None, scores
         "training_data": None if records is None else {"records": len(records), "sha256": fingerprint(records)},
         "scores": scores,
         "python": platform.python_version(),
-        "libraries": {name: version(name) for name in LIBRARIES},
+        "libraries": library_versions(),
     }
     with atomic_write(folder / card["model"], binary=True) as file:
         file.write(content)

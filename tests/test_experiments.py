@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from icdbase import CCL25, IcdCoder, Target, Task, runs, score
+from icdbase.backends import library_versions
 from icdbase.curves import learning_curve
 from icdbase.errors import DataError, UsageError
 from icdbase.experiments import cross_validate
@@ -328,8 +329,11 @@ def test_other_data_parameters_folds_or_code_are_computed_anew(tmp_path, monkeyp
     moved = records.copy()
     moved.iloc[0, 0] += "。"
     assert n_kept(moved) == 8
+    assert n_kept(records.rename(columns={"甲栏": "乙栏", "乙栏": "甲栏"})) == 10
+    monkeypatch.setattr(runs, "library_versions", lambda: library_versions() | {"lightgbm": "0.0.1"})
+    assert n_kept(records) == 12
     monkeypatch.setattr(runs, "code_version", lambda: "0.0.0+other")
-    assert n_kept(records) == 10
+    assert n_kept(records) == 14
 
 
 def test_a_damaged_cell_is_computed_again(tmp_path):
