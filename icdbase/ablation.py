@@ -142,7 +142,7 @@ def ablate(
     # Fold by fold, so that whoever stops early has whole comparisons.
     order = [(number, place) for place in range(len(per_variant[0])) for number in range(len(per_variant))]
     cells = [per_variant[number][place] for number, place in order]
-    parts = dict(zip(order, run_cells(coder, records, cells, folder=folder, n_jobs=n_jobs, stage="ablation"),
+    parts = dict(zip(order, run_cells(coder, records, cells, groups=groups, folder=folder, n_jobs=n_jobs, stage="ablation"),
                      strict=True))
     results = []
     for number in range(len(per_variant)):

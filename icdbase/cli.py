@@ -11,7 +11,16 @@ import json
 import click
 
 from icdbase import __version__
-from icdbase.cli_common import FILE, FOLDER, backend_options, examples, new_coder, task_option
+from icdbase.cli_common import (
+    FILE,
+    FOLDER,
+    backend_options,
+    examples,
+    group_option,
+    new_coder,
+    read_groups,
+    task_option,
+)
 from icdbase.cli_demo import demo
 from icdbase.cli_experiments import ablate, curve, cv
 from icdbase.cli_explain import explain, report
@@ -55,8 +64,9 @@ def main():
               help="Forget words that fewer training records have: for privacy, see docs/security.md.")
 @click.option("--main-learner", type=click.Choice(["trees", "linear", "both"]), default="trees", show_default=True,
               help="For single codes; linear where there are many codes and little text.")
+@group_option
 @click.option("--n-jobs", type=int, default=-1, show_default=True, help="Threads; -1 = all cores. Same result.")
-def train(task_name, train_file, model_folder, seed, setting, fields, min_df, main_learner, n_jobs):
+def train(task_name, train_file, model_folder, seed, setting, fields, min_df, main_learner, group, n_jobs):
     """Train a model on labelled records."""
     from icdbase import get_task, progress, read_records, save
     from icdbase.report import corpus_line
@@ -71,7 +81,7 @@ def train(task_name, train_file, model_folder, seed, setting, fields, min_df, ma
     records = read_records(train_file, task, require_labels=True)
     click.echo(corpus_line(str(train_file), records, coder.task))
     with progress.bars():
-        coder.fit(records)
+        coder.fit(records, groups=read_groups(train_file, group, records, task))
     save(coder, model_folder, records=records)
     for target, codes in coder.unseen_codes_.items():
         if codes:

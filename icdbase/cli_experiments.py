@@ -8,7 +8,16 @@ from pathlib import Path
 
 import click
 
-from icdbase.cli_common import FILE, FOLDER, backend_options, examples, new_coder, task_option
+from icdbase.cli_common import (
+    FILE,
+    FOLDER,
+    backend_options,
+    examples,
+    group_option,
+    new_coder,
+    read_groups,
+    task_option,
+)
 
 # Everything heavier than click is imported where it is used: --help must not wait for scikit-learn.
 
@@ -19,7 +28,7 @@ def _shared_options(command):
         click.option("--folds", type=int, default=5, show_default=True, help="Folds of the cross-validation."),
         click.option("--repeats", type=int, default=1, show_default=True, help="Cross-validations, new folds each."),
         click.option("--seed", type=int, default=0, show_default=True, help="Random seed of folds and models."),
-        click.option("--group", help="Column whose equal values stay together, a patient's number say."),
+        group_option,
         click.option("--setting", default="default", show_default=True, help="Named setting: default or plain."),
         click.option("--json", "as_json", is_flag=True, help="Machine-readable result."),
         click.option("--n-jobs", type=int, default=-1, show_default=True, help="Processes; -1 = all cores. Same result."),
@@ -151,27 +160,7 @@ def _options(folds: int, repeats: int, seed: int, group: str | None, task_name: 
 def _arguments(options: dict, train_file: Path, records, task) -> dict:
     """Options of a run as arguments of the library."""
     arguments = {name: options[name] for name in ("n_folds", "n_repeats", "random_state")}
-    return arguments | {"groups": _groups(train_file, options["group"], records, task)}
-
-
-def _groups(path: Path, column: str | None, records, task) -> list | None:
-    """Read the column that says which records belong together."""
-    from icdbase.errors import DataError, Problem, UsageError, did_you_mean
-    from icdbase.findings import known_columns
-    from icdbase.rows import read_rows
-
-    if column is None:
-        return None
-    if str(path) == "-":
-        raise UsageError("--group needs a file: standard input cannot be read twice")
-    rows = read_rows(path, {*known_columns(task), column})
-    if column not in rows.columns:
-        raise DataError(path, [Problem(f"no such column{did_you_mean(column, rows.columns)}", field=column,
-                                       remedy="name the column with the patient's number")])
-    groups = [row.get(column) for _, row in rows.records]
-    if len(groups) != len(records):
-        raise DataError(path, [Problem(f"{len(records)} records, but {len(groups)} groups", field=column)])
-    return groups
+    return arguments | {"groups": read_groups(train_file, options["group"], records, task)}
 
 
 def _read(path: Path, task):

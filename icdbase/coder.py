@@ -16,10 +16,11 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 from threadpoolctl import threadpool_limits
 
-from icdbase.classifiers import LEARNERS, MainCodeClassifier, OtherCodesClassifier, stratified_folds
+from icdbase.classifiers import LEARNERS, MainCodeClassifier, OtherCodesClassifier
 from icdbase.decoding import RULES, decode
 from icdbase.errors import DataError, Problem, UsageError, did_you_mean
 from icdbase.features import Counts, FeatureBuilder, Features, count_records
+from icdbase.folds import inner_folds
 from icdbase.listed_codes import ListedCodes
 from icdbase.records import check_frame
 from icdbase.tasks import CCL25, Target, is_operation_code
@@ -180,7 +181,7 @@ class IcdCoder(BaseEstimator):
             tokenizer=self.tokenizer,
         )
 
-    def fit(self, records, y=None) -> IcdCoder:
+    def fit(self, records, y=None, *, groups=None) -> IcdCoder:
         """Learn from labelled records.
 
         Parameters
@@ -190,13 +191,16 @@ class IcdCoder(BaseEstimator):
             what :meth:`count` made of them.
         y : ignored
             Labels are columns of ``records``.
+        groups : sequence of hashable, length n_records, optional
+            Records of one group, a patient's say, share a fold inside ``fit``,
+            so that calibration is learned from patients not seen.
 
         Raises
         ------
         UsageError
             On a parameter that does not exist or does not fit.
         DataError
-            On records without labels, or too few of them.
+            On records without labels, too few of them, or all of one group.
         """
         self._check_parameters()
         counts = records if isinstance(records, Counts) else self.count(records)
@@ -204,7 +208,7 @@ class IcdCoder(BaseEstimator):
         with threadpool_limits(1):
             self.features_ = FeatureBuilder(fields=self.fields, blocks=self.blocks, min_df=self.min_df)
             features = self.features_.fit_transform(counts)
-            folds = stratified_folds(labels.iloc[:, 0].map(str), min(self.n_folds, len(labels)), self.random_state)
+            folds = inner_folds(labels, self.task, self.n_folds, self.random_state, groups)
             self.codes_, self.unseen_codes_, self.models_ = {}, {}, {}
             self._fit_listed(counts)
             del counts  # of many records half the memory; what is fitted now reads features only

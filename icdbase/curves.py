@@ -93,7 +93,7 @@ def learning_curve(
     cells = [
         replace(cell, train=np.sort(order[:size])) for size in sizes for cell, order in zip(full, nested, strict=True)
     ]
-    parts = run_cells(coder, records, cells, folder=folder, n_jobs=n_jobs, stage="learning curve")
+    parts = run_cells(coder, records, cells, groups=groups, folder=folder, n_jobs=n_jobs, stage="learning curve")
     results = [
         evaluate(records, splits.gather(records.index, parts[start : start + len(full)]), coder.task, groups)
         for start in range(0, len(cells), len(full))

@@ -145,7 +145,7 @@ def cross_validate(
     (60, [30, 30])
     """
     records, splits, groups = prepare(coder, records, n_folds, n_repeats, random_state, groups)
-    parts = run_cells(coder, records, splits.cells(coder, {}), folder=folder, n_jobs=n_jobs, stage="cross-validation")
+    parts = run_cells(coder, records, splits.cells(coder, {}), groups=groups, folder=folder, n_jobs=n_jobs, stage="cross-validation")
     predictions = splits.gather(records.index, parts)
     scores, by_record = evaluate(records, predictions, coder.task, groups)
     return CvResult(

@@ -65,6 +65,7 @@ def run_cells(
     records: pd.DataFrame,
     cells: Sequence[Cell],
     *,
+    groups: np.ndarray | None = None,
     folder=None,
     n_jobs: int | None = -1,
     stage: str = "fits",
@@ -78,6 +79,8 @@ def run_cells(
     records : DataFrame
         Labelled records, as :func:`icdbase.records.check_frame` returns them.
     cells : sequence of Cell
+    groups : array of shape (n_records,), optional
+        Records of one group share a fold inside each fit, too.
     folder : str or os.PathLike, optional
         Run folder; what it holds already is not computed again.
     n_jobs : int or None
@@ -91,13 +94,13 @@ def run_cells(
         One a cell: index of the test rows, a column a target.
     """
     names = [target.name for target in coder.task.targets]
-    keys = _keys(coder, records, cells)
+    keys = _keys(coder, records, cells, groups)
     shelf = _Shelf(folder, names)
     found = {key: shelf.get(key, len(cell.test)) for key, cell in dict(zip(keys, cells, strict=True)).items()}
     missing = {key: cell for key, cell in zip(keys, cells, strict=True) if found[key] is None}
     done = len(found) - len(missing)
     progress.report(stage, done, len(found))
-    for results in _compute(coder, records, missing, n_jobs):
+    for results in _compute(coder, records, missing, groups, n_jobs):
         for key, codes, seconds in results:
             shelf.put(key, codes, seconds, missing[key])
             found[key] = codes
@@ -119,9 +122,9 @@ def check_parameters(coder: IcdCoder, parameters: Mapping[str, object], variant:
         coder.task.check_fields(parameters["fields"])
 
 
-def _keys(coder: IcdCoder, records: pd.DataFrame, cells: Sequence[Cell]) -> list[str]:
+def _keys(coder: IcdCoder, records: pd.DataFrame, cells: Sequence[Cell], groups: np.ndarray | None) -> list[str]:
     """A hash of all that a cell's predictions depend on."""
-    common = [code_version(), library_versions(), type(coder).__qualname__, fingerprint(records)]
+    common = [code_version(), library_versions(), type(coder).__qualname__, fingerprint(records), groups]
     keys = []
     for cell in cells:
         parameters = coder.get_params() | dict(cell.parameters)
@@ -167,7 +170,9 @@ class _Shelf:
             json.dump(content, file, ensure_ascii=False, default=_plain)
 
 
-def _compute(coder: IcdCoder, records: pd.DataFrame, cells: Mapping[str, Cell], n_jobs) -> Iterator[list[tuple]]:
+def _compute(
+    coder: IcdCoder, records: pd.DataFrame, cells: Mapping[str, Cell], groups: np.ndarray | None, n_jobs
+) -> Iterator[list[tuple]]:
     """Yield ``(key, codes, seconds)`` of the cells that share a fit, as the fits finish."""
     jobs = _jobs(coder, cells)
     n_jobs = min(effective_n_jobs(n_jobs), len(jobs)) or 1
@@ -178,7 +183,7 @@ def _compute(coder: IcdCoder, records: pd.DataFrame, cells: Mapping[str, Cell], 
         counted[counting] = _Shared(counts) if n_jobs > 1 else counts
     with spread(counted.values()):
         run = Parallel(n_jobs=n_jobs, return_as="generator_unordered", batch_size=1)
-    yield from run(delayed(_run_job)(coder, counted[counting], members) for counting, members in jobs)
+    yield from run(delayed(_run_job)(coder, counted[counting], members, groups) for counting, members in jobs)
 
 
 def _jobs(coder: IcdCoder, cells: Mapping[str, Cell]) -> list[tuple[str, dict[str, Cell]]]:
@@ -212,7 +217,9 @@ class _Shared:
         return self._unpacked[self.token]
 
 
-def _run_job(coder: IcdCoder, counts, cells: Mapping[str, Cell]) -> list[tuple[str, list[list], float]]:
+def _run_job(
+    coder: IcdCoder, counts, cells: Mapping[str, Cell], groups: np.ndarray | None
+) -> list[tuple[str, list[list], float]]:
     """Fit once; predict for each cell."""
     if isinstance(counts, _Shared):
         counts = counts.counts()
@@ -222,7 +229,8 @@ def _run_job(coder: IcdCoder, counts, cells: Mapping[str, Cell]) -> list[tuple[s
     held_out = replace(held_out, labels=held_out.labels.iloc[:, :0])  # predict must not see them
     # A coder of one thread; its own steps are no news to who watches the cells, nor work for a cluster.
     with progress.bars(enabled=False), parallel_config(backend="threading"):
-        fitted = clone(coder).set_params(**first.parameters, n_jobs=1).fit(counts.take(first.train))
+        fitted = clone(coder).set_params(**first.parameters, n_jobs=1)
+        fitted.fit(counts.take(first.train), groups=None if groups is None else groups[first.train])
         results = []
         for key, cell in cells.items():
             codes = _with_parameters_of(cell, coder, fitted).predict(held_out)

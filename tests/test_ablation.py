@@ -336,6 +336,23 @@ def test_group_column(few, tmp_path):
         assert run_with_input.exit_code == 0
 
 
+def test_train_keeps_the_records_of_a_group_together(few, tmp_path, monkeypatch):
+    from icdbase.cli import train as train_command
+
+    path = tmp_path / "train.csv"
+    grouped = few.assign(**{OTHERS: few[OTHERS].map(";".join), "患者编号": [f"P{n // 2}" for n in range(len(few))]})
+    grouped.to_csv(path, encoding="utf-8")
+    given = []
+    fit = IcdCoder.fit
+    monkeypatch.setattr(IcdCoder, "fit", lambda self, records, *, groups: (
+        given.extend(groups), fit(self, records, groups=groups))[1])
+    arguments = ("--train", path, "--model", tmp_path / "m", "--setting", "plain", "--n-jobs", 1)
+    assert run(train_command, *arguments, "--group", "患者编号").exit_code == 0
+    assert given == [f"P{n // 2}" for n in range(len(few))]
+    with pytest.raises(DataError, match="field 患者: no such column; did you mean '患者编号'"):
+        run(train_command, *arguments, "--group", "患者")
+
+
 @pytest.mark.parametrize(("command", "arguments", "message"), [
     (ablate_command, (), "name the records with --train and a folder with --out, or a run with --rerun"),
     (ablate_command, ("--rerun", "run.json", "--seed", 1), "--seed does not go with --rerun, which repeats a run"),

@@ -19,9 +19,9 @@ ORDER = [
     "text", "taskfile", "matching", "assertion", "concepts",
     "analytes", "grades", "durations", "pressures", "vessels", "cardiac", "measurements", "summaries", "diagnosis_list", "operations", "tally",
     "features",
-    "listed_codes", "calibration", "boosters", "learners", "linear", "classifiers", "decoding", "coder",
+    "folds", "listed_codes", "calibration", "boosters", "learners", "linear", "classifiers", "decoding", "coder",
     "statistics", "pairing", "scoring", "baselines", "modelfile", "store", "bulk", "report",
-    "folds", "runs", "experiments", "factors", "ablation", "curves", "plots", "exports", "runcard",
+    "runs", "experiments", "factors", "ablation", "curves", "plots", "exports", "runcard",
     "places", "contributions", "explain", "html_report",
     "synthetic", "demo", "cli_common", "cli_demo", "cli_experiments", "cli_explain", "cli_tasks", "cli",
 ]

@@ -183,6 +183,17 @@ def test_bad_parameters_are_named(train, parameters, message):
         IcdCoder(**parameters).fit(train[:20])
 
 
+def test_groups_keep_the_slope_of_calibration_honest(train):
+    """Each patient twice: folds that part the twins learn from the other's answers and trust themselves too much."""
+    twice = pd.concat([train.iloc[:80], train.iloc[:80].set_axis([f"{record}b" for record in train.index[:80]])])
+    lean = {"blocks": ("words", "concepts"), "main_estimators": 5, "boosted_features": False, "n_jobs": 1}
+    alone, parted = IcdCoder(**lean).fit(twice), IcdCoder(**lean).fit(twice, groups=[*range(80)] * 2)
+    slopes = [coder.models_[OTHERS].calibrator_.slope_ for coder in (alone, parted)]
+    assert slopes[1] < 0.9 * slopes[0]
+    with pytest.raises(UsageError, match="1 groups for 160 records"):
+        IcdCoder(**lean).fit(twice, groups=["a"])
+
+
 def test_training_needs_labels(train):
     with pytest.raises(DataError, match="field 主诊断编码: label column missing"):
         IcdCoder().fit(train.drop(columns=[MAIN]))

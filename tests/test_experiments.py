@@ -11,11 +11,13 @@ import pandas as pd
 import pytest
 
 from icdbase import CCL25, IcdCoder, Target, Task, runs, score
+from icdbase.ablation import ablate
 from icdbase.backends import library_versions
 from icdbase.curves import learning_curve
 from icdbase.errors import DataError, UsageError
 from icdbase.experiments import cross_validate
 from icdbase.features import FeatureBuilder
+from icdbase.folds import inner_folds
 from icdbase.runs import Cell, run_cells
 from icdbase.statistics import paired_bootstrap
 
@@ -166,7 +168,7 @@ def test_result_does_not_depend_on_the_number_of_processes():
 def test_decoding_variants_share_one_fit_and_equal_fits_of_their_own(monkeypatch):
     fits = []
     plain = IcdCoder.fit
-    monkeypatch.setattr(IcdCoder, "fit", lambda self, counts: (fits.append(1), plain(self, counts))[1])
+    monkeypatch.setattr(IcdCoder, "fit", lambda self, *given, **named: (fits.append(1), plain(self, *given, **named))[1])
     records = small_records(30, 3)
     rows = np.arange(20), np.arange(20, 30)
     changed = [{}, {"decoding": "top_k", "top_k": 2}, {"decoding": "threshold", "threshold": 0.3}]
@@ -241,6 +243,30 @@ def test_groups_stay_together_in_cross_validation():
     assert pd.Series(result.splits.folds[0]).groupby(groups).nunique().max() == 1
 
 
+def test_groups_stay_together_inside_each_fit(monkeypatch, tmp_path):
+    dealt = []
+    monkeypatch.setattr("icdbase.coder.inner_folds", lambda labels, *rest: (
+        dealt.append((labels.index, rest[-1], inner_folds(labels, *rest))), dealt[-1][-1])[1])
+    records, groups = small_records(30, 0), np.array([f"患者{number // 3}" for number in range(30)])
+    whose = dict(zip(records.index, groups, strict=True))
+    cross_validate(lean(), records, n_folds=3, groups=groups, n_jobs=1, folder=tmp_path)
+    learning_curve(lean(), records, sizes=[12], n_folds=3, groups=groups, n_jobs=1)
+    ablate(lean(), records, {"half": {"fields": FIELDS[:2]}}, n_folds=3, groups=groups, n_jobs=1)
+    assert len(dealt) == 12
+    for index, given, folds in dealt:
+        assert list(given) == [whose[record] for record in index]
+        assert pd.Series(folds).groupby(list(given)).nunique().max() == 1
+    assert not any("患者" in path.read_text("utf-8") for path in tmp_path.rglob("*.json"))
+
+
+def test_kept_cells_of_other_groups_are_not_read(tmp_path):
+    records = small_records(20, 0)
+    rows = [Cell({}, np.arange(12), np.arange(12, 20))]
+    for groups in (None, np.arange(20).astype(str), (np.arange(20) // 2).astype(str)):
+        run_cells(lean(), records, rows, groups=groups, n_jobs=1, folder=tmp_path)
+    assert len(list(tmp_path.glob("cells/*.json"))) == 3
+
+
 # --- learning curve -------------------------------------------------------------------
 
 
@@ -284,8 +310,6 @@ ablate(lean(), small_records(60, 5), "fields,techniques", n_folds=2, n_jobs=1, f
 
 
 def test_killed_and_started_again_it_computes_nothing_twice(tmp_path, monkeypatch):
-    from icdbase.ablation import ablate
-
     folder = tmp_path / "run"
     script = INTERRUPTED.format(tests=str(Path(__file__).parent), folder=str(folder))
     process = subprocess.Popen([sys.executable, "-W", "ignore", "-c", script])
