@@ -20,6 +20,7 @@ from icdbase.classifiers import LEARNERS, MainCodeClassifier, OtherCodesClassifi
 from icdbase.decoding import RULES, decode
 from icdbase.errors import DataError, Problem, UsageError, did_you_mean
 from icdbase.features import Counts, FeatureBuilder, Features, count_records
+from icdbase.fingerprints import counting_fingerprint, differing_parts
 from icdbase.folds import inner_folds
 from icdbase.listed_codes import ListedCodes
 from icdbase.records import check_frame
@@ -181,6 +182,15 @@ class IcdCoder(BaseEstimator):
             tokenizer=self.tokenizer,
         )
 
+    def _counted(self, records) -> Counts:
+        """Count records, or check that counts are such as this coder makes."""
+        if not isinstance(records, Counts):
+            return self.count(records)
+        own = counting_fingerprint(self.task, self.concept_tables, self.tokenizer)
+        if other := differing_parts(own, records.fingerprint):
+            raise UsageError(f"the counts and this coder differ in: {', '.join(other)}; make them with its count()")
+        return records
+
     def fit(self, records, y=None, *, groups=None) -> IcdCoder:
         """Learn from labelled records.
 
@@ -198,12 +208,13 @@ class IcdCoder(BaseEstimator):
         Raises
         ------
         UsageError
-            On a parameter that does not exist or does not fit.
+            On a parameter that does not exist or does not fit, or counts that
+            were made with another tokenizer or other tables.
         DataError
             On records without labels, too few of them, or all of one group.
         """
         self._check_parameters()
-        counts = records if isinstance(records, Counts) else self.count(records)
+        counts = self._counted(records)
         labels = _checked_labels(counts, self.task)
         with threadpool_limits(1):
             self.features_ = FeatureBuilder(fields=self.fields, blocks=self.blocks, min_df=self.min_df)
@@ -313,7 +324,7 @@ class IcdCoder(BaseEstimator):
             of the records stand behind the others.
         """
         check_is_fitted(self)
-        counts = records if isinstance(records, Counts) else self.count(records)
+        counts = self._counted(records)
         with threadpool_limits(1):
             return self._probabilities(self.features_.transform(counts), counts)
 

@@ -39,7 +39,7 @@ __all__ = ["check_model_folder", "fingerprint", "load", "read_card", "save"]
 
 CARD = "model.json"
 FORMAT = "icdbase-model"
-FORMAT_VERSION = 3
+FORMAT_VERSION = 4
 
 _SAME_MAJOR = ("scikit-learn", "lightgbm")
 

@@ -18,7 +18,7 @@ ORDER = [
     "predictions", "submissions", "toplists", "proposals",
     "text", "taskfile", "matching", "assertion", "concepts",
     "analytes", "grades", "durations", "pressures", "vessels", "cardiac", "measurements", "summaries", "diagnosis_list", "operations", "tally",
-    "features",
+    "fingerprints", "features",
     "folds", "listed_codes", "calibration", "boosters", "learners", "linear", "classifiers", "decoding", "coder",
     "statistics", "pairing", "scoring", "baselines", "modelfile", "store", "bulk", "report",
     "runs", "experiments", "factors", "ablation", "curves", "plots", "exports", "runcard",

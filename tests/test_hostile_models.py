@@ -596,7 +596,7 @@ def test_a_concept_table_that_is_not_here(train, tmp_path):
     table.write_text("concept,kind,codes,forms\n我科自定,disease,X1,怪病甲\n", encoding="utf-8")
     folder = store.save(small_coder(concept_tables=(str(table),)).fit(train.iloc[:40]), tmp_path / "model")
     table.write_text("concept,kind,codes,forms\n", encoding="utf-8")
-    with pytest.raises(ModelError, match="tables of concepts or measurements have changed since it was trained"):
+    with pytest.raises(ModelError, match="differ in: concept tables; they have changed since training; train again"):
         store.load(folder)
     table.unlink()
     with pytest.raises(store.DataError, match=r"own\.csv: "):
