@@ -74,8 +74,8 @@ def cv(train_file, out_folder, task_name, folds, repeats, seed, group, setting, 
 @click.option("--factors", default="fields", show_default=True,
               help="fields, fields-only, fields-cumulative, histories, blocks, techniques, several with commas; "
                    'or a JSON file {"name": {parameter: value}}.')
-@click.option("--inner-folds", type=int, default=2, show_default=True,
-              help="Folds inside each fit, reference included: 2 instead of the coder's own number saves time.")
+@click.option("--inner-folds", type=int,
+              help="Folds inside each fit, reference included (default: as many as in train; 2 is quicker).")
 @click.option("--rerun", "rerun_file", type=FILE,
               help="Compute a run again from its run.json, and say whether the figures are the same.")
 @_shared_options
@@ -87,7 +87,7 @@ def ablate(train_file, out_folder, factors, inner_folds, rerun_file, task_name, 
     from icdbase.backends import use_backend
     from icdbase.exports import ablation_text, write_ablation
     from icdbase.factors import PRESETS, expand, read_factors
-    from icdbase.runcard import RunCard, changed_parameters
+    from icdbase.runcard import RunCard
 
     card = None
     if rerun_file is not None:
@@ -98,7 +98,8 @@ def ablate(train_file, out_folder, factors, inner_folds, rerun_file, task_name, 
     elif train_file is None or out_folder is None:
         raise click.UsageError("name the records with --train and a folder with --out, or a run with --rerun")
     else:
-        coder = _coder(setting, seed, task_name).set_params(n_folds=inner_folds)
+        coder = _coder(setting, seed, task_name)
+        coder.set_params(n_folds=coder.n_folds if inner_folds is None else inner_folds)
         names = [name.strip() for name in factors.replace("，", ",").split(",")]
         own = not set(names) & set(PRESETS) and (Path(factors).suffix or Path(factors).exists())
         variants = expand(coder, read_factors(factors) if own else names)
@@ -113,8 +114,7 @@ def ablate(train_file, out_folder, factors, inner_folds, rerun_file, task_name, 
             coder, records, variants, **_arguments(options, train_file, records, coder.task), n_jobs=n_jobs, folder=out_folder
         )
     written = {} if out_folder is None else write_ablation(result, out_folder)
-    text = "\n".join([f"reference: {_described(changed_parameters(coder))}", "", ablation_text(result)])
-    _show(result, text, as_json, written)
+    _show(result, ablation_text(result), as_json, written)
     if card is not None:
         _compare(result, rerun_file.with_name("ablation.json"))
 
@@ -207,11 +207,6 @@ def _compare(result, path: Path) -> None:
         raise DataError(path, [Problem(f"the figures differ from those computed now: {', '.join(other)}",
                                        remedy="compare code and libraries in run.json with those installed")])
     click.echo(f"same figures as {path}", err=True)
-
-
-def _described(parameters: dict) -> str:
-    listed = [f"{name}={value}" for name, value in parameters.items()]
-    return f"IcdCoder({', '.join(listed)})"
 
 
 def _show(result, text: str, as_json: bool, written: dict[str, Path]) -> None:

@@ -18,7 +18,7 @@ from icdbase.scoring import Scores, per_code_table, record_scores, score
 from icdbase.statistics import bootstrap_interval
 from icdbase.tasks import Task
 
-__all__ = ["CvResult", "Splits", "cross_validate", "evaluate", "prepare"]
+__all__ = ["CvResult", "Splits", "cross_validate", "evaluate", "prepare", "target_measures"]
 
 N_BOOTSTRAP = 2000
 """Resamples of every interval."""
@@ -69,8 +69,8 @@ class CvResult:
         All records, each predicted by a coder that had not seen it; means over
         the repeats, interval over records.
     per_fold : DataFrame
-        ``repeat``, ``fold``, ``n_records``, ``acc``, ``main_accuracy``,
-        ``other_f1``, ``acc_recall_variant``.
+        ``repeat``, ``fold``, ``n_records``, ``acc``, the columns of
+        :func:`target_measures`, ``acc_recall_variant``.
     per_code : DataFrame
         As :func:`icdbase.scoring.per_code_table`, over all repeats.
     record_scores : DataFrame
@@ -200,6 +200,20 @@ def evaluate(
     return scores, by_record
 
 
+def target_measures(scores: Scores, task: Task) -> dict[str, float | None]:
+    """Return what each target is measured by: accuracy of a single target, F1 of a multi target.
+
+    ``main_accuracy`` and ``other_f1`` are of the first of each kind, None where
+    the task has none; then come ``<target>_accuracy`` and ``<target>_f1``.
+    """
+    measures = {"main_accuracy": scores.main_accuracy, "other_f1": scores.other_f1}
+    for target in task.targets:
+        if target not in (task.main, task.others):
+            name = "accuracy" if target.is_single else "f1"
+            measures[f"{target.name}_{name}"] = scores.per_target[target.name][name]
+    return measures
+
+
 def _mean(values: list[float | None]) -> float | None:
     return None if values[0] is None else float(np.mean(values))
 
@@ -209,10 +223,9 @@ def _per_fold(records: pd.DataFrame, predictions: Sequence[pd.DataFrame], splits
     for repeat, (table, folds) in enumerate(zip(predictions, splits.folds, strict=True)):
         for fold in np.unique(folds):
             scores = score(records[folds == fold], table, task, n_bootstrap=1)
-            rows.append((repeat, int(fold), scores.n_records, scores.acc, scores.main_accuracy, scores.other_f1,
-                         scores.acc_recall_variant))
-    columns = ["repeat", "fold", "n_records", "acc", "main_accuracy", "other_f1", "acc_recall_variant"]
-    return pd.DataFrame(rows, columns=columns)
+            rows.append({"repeat": repeat, "fold": int(fold), "n_records": scores.n_records, "acc": scores.acc,
+                         **target_measures(scores, task), "acc_recall_variant": scores.acc_recall_variant})
+    return pd.DataFrame(rows)
 
 
 def _mean_per_code(records: pd.DataFrame, predictions: Sequence[pd.DataFrame], task: Task) -> pd.DataFrame:

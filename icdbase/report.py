@@ -45,7 +45,7 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, title: str =
 
 def _numeric(rows: Sequence[Sequence[str]], position: int) -> bool:
     cells = [row[position] for row in rows if row[position] not in ("", "-")]
-    return bool(cells) and all(cell.lstrip("+-±[(")[:1].isdigit() for cell in cells)
+    return bool(cells) and all(cell.lstrip("+-±[(<= ")[:1].isdigit() for cell in cells)
 
 
 def corpus_line(name: str, records: pd.DataFrame, task: Task) -> str:

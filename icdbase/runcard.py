@@ -13,6 +13,7 @@ from icdbase.backends import code_version, library_versions
 from icdbase.coder import IcdCoder
 from icdbase.errors import DataError, Problem
 from icdbase.exports import write_json
+from icdbase.factors import changed_parameters
 from icdbase.store import fingerprint
 
 __all__ = ["RunCard", "changed_parameters"]
@@ -85,17 +86,3 @@ class RunCard:
         if fingerprint(records) != self.fingerprint:
             remedy = "name the file of that time with --train, or start a new run without --rerun"
             raise DataError(path, [Problem("not the records of the run", remedy=remedy)])
-
-
-def changed_parameters(coder: IcdCoder) -> dict[str, object]:
-    """Return the parameters that are not the default, as JSON has them.
-
-    >>> changed_parameters(IcdCoder(fields=("主诉",), n_jobs=1))
-    {'fields': ['主诉']}
-    """
-    default = type(coder)().get_params(deep=False)
-    return {
-        name: list(value) if isinstance(value, tuple) else value
-        for name, value in coder.get_params(deep=False).items()
-        if name not in ("n_jobs", "task") and value != default[name]
-    }
