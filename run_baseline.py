@@ -38,7 +38,8 @@ def main():
         paths |= {"scores": args.out / "scores.json", "report": args.out / "report.html"}
         with atomic_write(paths["scores"]) as file:
             json.dump(scores.to_dict(), file, ensure_ascii=False, indent=2)
-    save(coder, paths["model"], records=train, scores=scores and {"test": args.test, **scores.to_dict()})
+    save(coder, paths["model"], records=train, scores=scores and {"test": args.test, **scores.to_dict()},
+         options={"task": args.task} if args.task != task.name else None)
     if labelled:
         command = "python run_baseline.py --train {train} --test {test} --out {out} --task {task} --seed {seed}"
         write_report(paths["report"], coder, test, codes, baselines={"majority baseline": majority},

@@ -82,7 +82,8 @@ def train(task_name, train_file, model_folder, seed, setting, fields, min_df, ma
     click.echo(corpus_line(str(train_file), records, coder.task))
     with progress.bars():
         coder.fit(records, groups=read_groups(train_file, group, records, task))
-    save(coder, model_folder, records=records)
+    options = {"task": None if task_name == task.name else task_name, "group": group}
+    save(coder, model_folder, records=records, options={name: value for name, value in options.items() if value})
     for target, codes in coder.unseen_codes_.items():
         if codes:
             click.echo(f"{target}: never predicted, no training record: {', '.join(codes)}")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 from pathlib import Path
 
 import click
@@ -108,28 +110,52 @@ def report(model_folder, gold_file, pred_file, out_file, train_file, with_text, 
     if train_file:
         train = read_records(train_file, coder.task, require_labels=True)
         baselines["majority baseline"] = score(gold, majority_predictions(train, gold, coder.task), coder.task)
+    card = read_card(model_folder)
+    model, gold_name, pred = map(_word, (model_folder, gold_file, pred_file))
     commands = (
-        _train_command(coder, train_file or "TRAIN.json", model_folder),
-        f"icdbase predict --model {model_folder} --input {gold_file} --out {pred_file}",
-        f"icdbase score --gold {gold_file} --pred {pred_file}",
-        f"icdbase report --model {model_folder} --gold {gold_file} --pred {pred_file} --out {out_file}",
+        _train_command(coder, card, train_file or "TRAIN.json", model_folder),
+        f"icdbase predict --model {model} --input {gold_name} --out {pred}",
+        f"icdbase score --gold {gold_name} --pred {pred}",
+        f"icdbase report --model {model} --gold {gold_name} --pred {pred} --out {_word(out_file)}",
     )
     write_report(out_file, coder, gold, read_submission(pred_file, coder.task), baselines=baselines,
-                 card=read_card(model_folder), with_text=with_text, commands=commands, title=gold_file.name,
+                 card=card, with_text=with_text, commands=commands, title=gold_file.name,
                  language=language)
     quoted = "; quotes records: treat it as patient data" if with_text else ""
     click.echo(f"{len(gold):,} records: {out_file}{quoted}")
 
 
-def _train_command(coder, train_file, model_folder) -> str:
-    """Return the command line that trains such a model."""
-    from icdbase.coder import SETTINGS
+_OPTION_OF = {"min_df": "--min-df", "main_learner": "--main-learner"}
+"""Options of ``train`` that take a parameter as it is."""
 
+
+def _train_command(coder, card, train_file, model_folder) -> str:
+    """Return the command line that trains such a model; what no option sets stands behind it."""
+    from icdbase.coder import SETTINGS
+    from icdbase.factors import changed_parameters
+    from icdbase.tasks import BUILT_IN
+
+    changed = changed_parameters(coder)
+    command = ["icdbase train", f"--train {_word(train_file)}", f"--model {_word(model_folder)}"]
+    command.append(f"--seed {changed.pop('random_state', 0)}")
     parameters = coder.get_params(deep=False)
-    command = f"icdbase train --train {train_file} --model {model_folder} --seed {coder.random_state}"
     for setting, chosen in SETTINGS.items():
         if chosen and all(parameters[name] == value for name, value in chosen.items()):
-            command += f" --setting {setting}"
-    if coder.fields is not None:
-        command += f" --fields {','.join(coder.fields)}"
-    return command if coder.task.name == "ccl25" else f"{command} --task {coder.task.name}"
+            command.append(f"--setting {setting}")
+            changed = {name: value for name, value in changed.items() if name not in chosen}
+    if fields := changed.pop("fields", None):
+        command.append(f"--fields {','.join(fields)}")
+    command += [f"--concepts {_word(path)}" for path in changed.pop("concept_tables", ())]
+    command += [f"{option} {changed.pop(name)}" for name, option in _OPTION_OF.items() if name in changed]
+    options = card.get("options") or {}
+    task = options.get("task") or (coder.task.name if coder.task.name in BUILT_IN else "TASK.toml")
+    command += [f"--task {_word(task)}"] if task != "ccl25" else []
+    command += [f"--group {_word(options['group'])}"] if options.get("group") else []
+    only_python = ", ".join(f"{name}={value!r}" for name, value in changed.items())
+    return " ".join(command) + (f"  # and, in Python only, IcdCoder({only_python})" if changed else "")
+
+
+def _word(text) -> str:
+    """Quote what a shell would take apart."""
+    text = str(text)
+    return shlex.quote(text) if re.search(r"[\s'\"$&|<>;()*?`#]", text) else text

@@ -89,7 +89,10 @@ def fingerprint(records: pd.DataFrame) -> str:
     return digest.hexdigest()
 
 
-def save(coder: IcdCoder, folder, *, records: pd.DataFrame | None = None, scores: Mapping | None = None) -> Path:
+def save(
+    coder: IcdCoder, folder, *, records: pd.DataFrame | None = None, scores: Mapping | None = None,
+    options: Mapping | None = None,
+) -> Path:
     """Write a fitted coder and its card to a folder.
 
     Parameters
@@ -102,6 +105,9 @@ def save(coder: IcdCoder, folder, *, records: pd.DataFrame | None = None, scores
         The training records; the card keeps their number and fingerprint only.
     scores : mapping, optional
         What was measured, and on what; kept in the card as given.
+    options : mapping, optional
+        What ``icdbase train`` was given besides the coder's parameters: ``task``
+        (the file), ``group`` (the column); kept in the card as given.
 
     Returns
     -------
@@ -137,6 +143,7 @@ def save(coder: IcdCoder, folder, *, records: pd.DataFrame | None = None, scores
         "unseen_codes": coder.unseen_codes_,
         "vocabulary": {"words": len(coder.features_.terms_), "with_long_numbers": long_numbers(coder)},
         "training_data": None if records is None else {"records": len(records), "sha256": fingerprint(records)},
+        "options": options or None,
         "scores": scores,
         "python": platform.python_version(),
         "libraries": library_versions(),
