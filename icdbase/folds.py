@@ -155,7 +155,8 @@ def _label_counts(labels: pd.DataFrame, task: Task) -> tuple[sparse.csr_matrix, 
         for target in task.targets if target != task.main
     ]
     # One column more, which everybody carries: it deals those without other codes last.
-    return main, sparse.hstack([*carried, np.ones((len(labels), 1), dtype=int)], format="csr")
+    everybody = sparse.csr_matrix(np.ones((len(labels), 1), dtype=int))
+    return main, sparse.hstack([*carried, everybody], format="csr")
 
 
 def _indicators(listed: Sequence[Collection[str]]) -> sparse.csr_matrix:

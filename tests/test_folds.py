@@ -1,5 +1,7 @@
 """Folds: main code stratified, rare codes spread, patients whole."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -89,6 +91,12 @@ def test_inner_folds_are_fewer_where_there_are_fewer_records_or_groups(labels):
     assert (inner_folds(labels, CCL25, 4, 0, groups) == deal_folds(labels, CCL25, 3, 0, groups)).all()
     with pytest.raises(DataError, match="training records: all are of one group; add records of another group"):
         inner_folds(labels, CCL25, 4, 0, ["甲"] * len(labels))
+
+
+def test_a_task_of_one_target_is_dealt(labels):
+    for target in CCL25.targets:
+        folds = deal_folds(labels[[target.name]], replace(CCL25, targets=(target,)), 4)
+        assert set(folds) == {0, 1, 2, 3}
 
 
 def test_labels_of_every_kind_are_dealt():
