@@ -45,7 +45,8 @@ def main():
             print(target_table(scores) + "\n")
         with atomic_write(paths["scores"]) as file:
             json.dump(scores.to_dict(), file, ensure_ascii=False, indent=2)
-    save(coder, paths["model"], records=train, scores=scores and {"test": ", ".join(args.test), **scores.to_dict()})
+    save(coder, paths["model"], records=train, scores=scores and {"test": ", ".join(args.test), **scores.to_dict()},
+         options={"task": args.task} if args.task != task.name else None)
     if labelled:
         files = " ".join(
             f"--{name} {quoted(path)}" for name in ("train", "test", "concepts") for path in getattr(args, name)

@@ -4,7 +4,7 @@
 
 Cost, in one run on the same synthetic records: one plain 5-fold
 cross-validation of ours; the leave-one-field-out ablation over eleven fields,
-as `icdbase ablate` does it (two folds inside each fit, reference included);
+as `icdbase ablate` does it (the coder that `icdbase train` ships);
 and the same fits from raw text, per fold and variant, once as `fit` and
 `predict` in one process, once as the verbs `icdbase train` and `icdbase
 predict`.  Both are measured on a sample of the cells and scaled to all of
@@ -58,8 +58,8 @@ def measure_cost(n_records, seed, n_jobs, n_sampled):
     with Clock() as plain:
         validated = cross_validate(coder, records, random_state=seed, n_jobs=n_jobs)
     with Clock() as ablation:
-        result = ablate(coder.set_params(n_folds=2), records, random_state=seed, n_jobs=n_jobs)
-    coder.set_params(n_folds=IcdCoder().n_folds, n_jobs=n_jobs)
+        result = ablate(coder, records, random_state=seed, n_jobs=n_jobs)
+    coder.set_params(n_jobs=n_jobs)
 
     _, splits, _ = prepare(coder, records, 5, 1, seed, None)
     variants = [{}, *expand(coder, "fields").values()]

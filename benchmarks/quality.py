@@ -33,9 +33,9 @@ from loop import fit_predict, recipe_s, ruler_text
 from pages import write_between
 
 from icdbase import CCL25, IcdCoder
-from icdbase.classifiers import stratified_folds
 from icdbase.coder import SETTINGS
 from icdbase.features import BLOCKS
+from icdbase.folds import deal_folds
 from icdbase.report import table
 from icdbase.scoring import record_scores
 from icdbase.statistics import paired_bootstrap
@@ -137,7 +137,7 @@ def tuned_linear(corpus: Corpus) -> dict[str, pd.DataFrame]:
     truth = np.array([[code in listed for code in codes] for listed in corpus.train[OTHERS]])
     classes, main = np.unique(corpus.train[MAIN].to_numpy(str), return_inverse=True)
     one_hot = main[:, None] == np.arange(len(classes))
-    tried = list(_tried(np.array(corpus.texts["train"]), [one_hot, truth], stratified_folds(main, 5, 0)))
+    tried = list(_tried(np.array(corpus.texts["train"]), [one_hot, truth], deal_folds(corpus.train, CCL25, 5)))
     for_main = max(tried, key=lambda each: (each[-1][0].argmax(axis=1) == main).mean())
     for_others, threshold = max(
         ((each, threshold) for each in tried for threshold in THRESHOLDS),

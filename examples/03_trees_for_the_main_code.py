@@ -155,11 +155,12 @@ for depth in (1, 3, 5, 20):
 # diagnoses. Watch the number of trees per code.
 
 # %%
-from icdbase.classifiers import MainCodeClassifier, stratified_folds
+from icdbase.classifiers import MainCodeClassifier
+from icdbase.folds import deal_folds
 
 builder = FeatureBuilder().fit(corpus.take(range(200)))
 train, test = (builder.transform(corpus.take(rows)) for rows in (range(200), range(200, 300)))
-folds = stratified_folds(main[:200], 2, random_state=0)
+folds = deal_folds(records[:200], CCL25, n_folds=2)
 codes, numbers = np.unique(main[:200], return_counts=True)
 print(f"always the most frequent code: {(main[200:] == codes[numbers.argmax()]).mean():.2f}")
 for trees in (1, 5, 20, 60):

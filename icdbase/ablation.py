@@ -2,32 +2,38 @@
 
 Every variant is fitted on the same folds as the reference, from records that
 were counted once.  What is reported of a variant is its difference from the
-reference, record by record: a bootstrap interval, and an approximate
-randomisation test corrected for the number of variants (Holm).
+reference, record by record: a bootstrap interval of its own, not corrected, and
+an approximate randomisation test corrected for the number of variants (Holm).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from statistics import NormalDist
 
 import numpy as np
 import pandas as pd
 
 from icdbase.coder import IcdCoder
-from icdbase.experiments import evaluate, mean_difference, of_units, prepare
-from icdbase.factors import expand
+from icdbase.experiments import N_BOOTSTRAP, evaluate, prepare, target_measures
+from icdbase.factors import changed_parameters, expand
 from icdbase.runs import run_cells
 from icdbase.scoring import Scores
-from icdbase.statistics import approximate_randomisation, holm
+from icdbase.statistics import N_PERMUTATIONS, approximate_randomisation, holm, paired_bootstrap, standard_error
 
-__all__ = ["REFERENCE", "AblationResult", "ablate"]
+__all__ = ["REFERENCE", "SMALLEST_P", "AblationResult", "ablate"]
 
 REFERENCE = "reference"
 """Name of the coder as it was given."""
 
 LEVEL = 0.05
 """Of the whole family of tests."""
+
+POWER = 0.8
+
+SMALLEST_P = 1 / (N_PERMUTATIONS + 1)
+"""Before correction; a p of this size is at most so large: no random swap was as extreme."""
 
 
 @dataclass(frozen=True)
@@ -38,14 +44,18 @@ class AblationResult:
     ----------
     table : DataFrame
         First row the reference, then a row a variant: ``variant``; ``acc``,
-        ``acc_low``, ``acc_high``, ``main_accuracy``, ``other_f1``;
-        ``difference``, ``low``, ``high`` (variant minus reference, official
-        score, 95 % interval); ``p`` and ``p_holm``; ``main_difference`` and
-        ``other_difference``.
+        ``acc_low``, ``acc_high`` and the columns of
+        :func:`icdbase.experiments.target_measures`; ``difference``, ``low``,
+        ``high`` (variant minus reference, official score, 95 % interval of this
+        variant alone) and ``standard_error``; ``p`` and ``p_holm``;
+        ``main_difference``, ``other_difference`` and ``<target>_difference`` of
+        further targets; ``inner_folds`` (of each fit).
     record_scores : DataFrame, shape (n_records, 1 + n_variants)
         Official score of each record, mean over the repeats.
     variants : mapping of str to mapping
         The parameters that each variant changes.
+    reference : mapping of str to object
+        Parameters of the reference that are not the default.
     n_records, n_folds, n_repeats, random_state : int
     n_groups : int or None
         What was resampled and swapped, if not the records.
@@ -54,6 +64,7 @@ class AblationResult:
     table: pd.DataFrame
     record_scores: pd.DataFrame
     variants: Mapping[str, Mapping[str, object]]
+    reference: Mapping[str, object]
     n_records: int
     n_folds: int
     n_repeats: int
@@ -62,8 +73,17 @@ class AblationResult:
 
     @property
     def half_width(self) -> float:
-        """Median half-width of the intervals: a smaller difference cannot be seen with these records."""
+        """Median half-width of the 95 % intervals, each of one variant alone."""
         return float(((self.table["high"] - self.table["low"]) / 2).iloc[1:].median())
+
+    @property
+    def detectable_difference(self) -> float:
+        """Smallest difference that one uncorrected test at the 5 % level finds with a power of 80 %.
+
+        (1.96 + 0.84) standard errors of the difference, median over the variants.
+        """
+        quantiles = NormalDist().inv_cdf(1 - LEVEL / 2) + NormalDist().inv_cdf(POWER)
+        return float(quantiles * self.table["standard_error"].iloc[1:].median())
 
     def significant(self) -> list[str]:
         """Return the variants that differ from the reference at the 5 % level of the whole family."""
@@ -78,7 +98,10 @@ class AblationResult:
             "n_repeats": self.n_repeats,
             "random_state": self.random_state,
             "n_groups": self.n_groups,
+            "reference": dict(self.reference),
             "half_width": self.half_width,
+            "detectable_difference": self.detectable_difference,
+            "smallest_p": SMALLEST_P,
             "table": rows,
             "variants": {name: dict(parameters) for name, parameters in self.variants.items()},
         }
@@ -142,7 +165,7 @@ def ablate(
     # Fold by fold, so that whoever stops early has whole comparisons.
     order = [(number, place) for place in range(len(per_variant[0])) for number in range(len(per_variant))]
     cells = [per_variant[number][place] for number, place in order]
-    parts = dict(zip(order, run_cells(coder, records, cells, folder=folder, n_jobs=n_jobs, stage="ablation"),
+    parts = dict(zip(order, run_cells(coder, records, cells, groups=groups, folder=folder, n_jobs=n_jobs, stage="ablation"),
                      strict=True))
     results = []
     for number in range(len(per_variant)):
@@ -150,9 +173,10 @@ def ablate(
         results.append(evaluate(records, splits.gather(records.index, mine), coder.task, groups))
     names = [REFERENCE, *variants]
     return AblationResult(
-        table=_table(names, results, groups),
+        table=_table(coder, {REFERENCE: {}, **variants}, results, groups),
         record_scores=pd.DataFrame({name: table["acc"] for name, (_, table) in zip(names, results, strict=True)}),
         variants=variants,
+        reference=changed_parameters(coder),
         n_records=len(records),
         n_folds=n_folds,
         n_repeats=n_repeats,
@@ -161,35 +185,34 @@ def ablate(
     )
 
 
-def _table(names: list[str], results: list[tuple[Scores, pd.DataFrame]], groups: np.ndarray | None) -> pd.DataFrame:
+def _table(
+    coder: IcdCoder, variants: Mapping[str, Mapping], results: list[tuple[Scores, pd.DataFrame]], groups
+) -> pd.DataFrame:
     reference, reference_records = results[0]
+    of_reference = target_measures(reference, coder.task)
     rows = []
-    for name, (scores, by_record) in zip(names, results, strict=True):
-        row = {
-            "variant": name,
-            "acc": scores.acc,
-            "acc_low": scores.acc_interval[0],
-            "acc_high": scores.acc_interval[1],
-            "main_accuracy": scores.main_accuracy,
-            "other_f1": scores.other_f1,
-        }
-        if by_record is not reference_records:
-            difference = by_record["acc"] - reference_records["acc"]
-            row["difference"], row["low"], row["high"] = mean_difference(difference, groups)
-            row["p"] = _p_value(by_record["acc"], reference_records["acc"], groups)
-            row["main_difference"] = _minus(scores.main_accuracy, reference.main_accuracy)
-            row["other_difference"] = _minus(scores.other_f1, reference.other_f1)
+    for (name, parameters), (scores, by_record) in zip(variants.items(), results, strict=True):
+        low, high = scores.acc_interval
+        measures = target_measures(scores, coder.task)
+        row = {"variant": name, "acc": scores.acc, "acc_low": low, "acc_high": high, **measures}
+        row |= dict.fromkeys(("difference", "low", "high", "standard_error", "p", "p_holm"), np.nan)
+        row |= {_difference_of(measure): None for measure in measures}
+        row["inner_folds"] = parameters.get("n_folds", coder.n_folds)
+        if rows:
+            pair = by_record["acc"], reference_records["acc"]
+            row["difference"], row["low"], row["high"] = paired_bootstrap(*pair, groups=groups, n_bootstrap=N_BOOTSTRAP)
+            row["standard_error"] = standard_error(pair[0] - pair[1], groups)
+            row["p"] = approximate_randomisation(*pair, groups=groups)
+            row |= {_difference_of(each): _minus(value, of_reference[each]) for each, value in measures.items()}
         rows.append(row)
     table = pd.DataFrame(rows)
     table.loc[1:, "p_holm"] = holm(table.loc[1:, "p"])
-    columns = ["variant", "acc", "acc_low", "acc_high", "main_accuracy", "other_f1",
-               "difference", "low", "high", "p", "p_holm", "main_difference", "other_difference"]
-    return table[columns]
+    return table
 
 
-def _p_value(variant: pd.Series, reference: pd.Series, groups: np.ndarray | None) -> float:
-    """Swapping a group's answers swaps the sums over its records."""
-    return approximate_randomisation(of_units(variant, groups), of_units(reference, groups))
+def _difference_of(measure: str) -> str:
+    """Return the column of differences of a measure: main_difference of main_accuracy."""
+    return measure.rpartition("_")[0] + "_difference"
 
 
 def _minus(a: float | None, b: float | None) -> float | None:

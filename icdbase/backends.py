@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import lru_cache
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from joblib import parallel_config
@@ -18,9 +19,12 @@ from joblib.parallel import get_active_backend
 from icdbase import __version__
 from icdbase.errors import UsageError, did_you_mean
 
-__all__ = ["BACKENDS", "code_version", "on_cluster", "spread", "use_backend"]
+__all__ = ["BACKENDS", "code_version", "library_versions", "on_cluster", "spread", "use_backend"]
 
 BACKENDS = ("local", "dask")
+LIBRARIES = ("scikit-learn", "lightgbm", "numpy", "scipy", "pandas", "jieba", "rjieba", "ahocorasick-rs", "skops")
+"""Other versions of these may give other predictions."""
+
 WAIT = 20
 """Seconds to wait for a scheduler to answer, and for its first worker."""
 
@@ -89,6 +93,22 @@ def code_version() -> str:
         if path.suffix in (".py", ".csv"):
             digest.update(path.relative_to(package).as_posix().encode() + b"\0" + path.read_bytes())
     return f"{__version__}+{digest.hexdigest()[:16]}"
+
+
+@lru_cache(maxsize=1)
+def library_versions() -> dict[str, str | None]:
+    """Version of each of :data:`LIBRARIES`; None where it is not installed.
+
+    >>> sorted(library_versions())[:3]
+    ['ahocorasick-rs', 'jieba', 'lightgbm']
+    """
+    found = {}
+    for name in LIBRARIES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = None
+    return found
 
 
 def _client(scheduler: str):

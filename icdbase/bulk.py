@@ -20,8 +20,8 @@ from pathlib import Path
 import pandas as pd
 from joblib import Parallel, delayed, effective_n_jobs, parallel_config
 
-from icdbase import __version__, progress
-from icdbase.backends import on_cluster, spread
+from icdbase import progress
+from icdbase.backends import code_version, library_versions, on_cluster, spread
 from icdbase.batches import InputChangedError, RecordBatches
 from icdbase.coder import IcdCoder
 from icdbase.errors import DataWarning, UsageError
@@ -81,7 +81,8 @@ def predict_file(model_folder, input_file, out_file, *, batch_size: int = BATCH_
     check_output(out_file)
     coder, card = load_with_card(model_folder)
     batches = RecordBatches(input_file, coder.task)
-    identity = {"icdbase-part": __version__, "model": card["sha256"], "input": batches.digest}
+    identity = {"icdbase-part": code_version(), "libraries": library_versions(),
+                "model": card["sha256"], "input": batches.digest}
     fields = [coder.task.id_field, coder.task.prediction_field]
     with _PartFile(out_file, identity) as part:
         done = part.n_rows
@@ -133,7 +134,7 @@ class _PartFile:
     out_file : str or os.PathLike
         The output; the part file stands beside it.
     identity : dict
-        Another model, input or version starts anew.
+        Another model, input, code or version of a library starts anew.
 
     Attributes
     ----------

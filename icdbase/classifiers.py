@@ -16,35 +16,10 @@ from icdbase.features import Features
 from icdbase.learners import ClassTrees, CodeLogits, CodeTrees, Deciders
 from icdbase.linear import ClassLogits, ClassRidge
 
-__all__ = ["LEARNERS", "MainCodeClassifier", "OtherCodesClassifier", "out_of_fold", "stratified_folds"]
+__all__ = ["LEARNERS", "MainCodeClassifier", "OtherCodesClassifier", "out_of_fold"]
 
 LEARNERS = ("trees", "linear", "both")
 """What can decide on the main code."""
-
-
-def stratified_folds(labels: Sequence, n_folds: int, random_state: int) -> np.ndarray:
-    """Deal records to folds so that each label is spread as evenly as it can be.
-
-    Parameters
-    ----------
-    labels : sequence of hashable, length n_records
-    n_folds : int
-    random_state : int
-
-    Returns
-    -------
-    int array of shape (n_records,)
-        The fold of each record; labels rarer than ``n_folds`` are no error.
-
-    >>> stratified_folds(["a"] * 4 + ["b"] * 2, 2, 0).tolist().count(0)
-    3
-    """
-    order = np.random.default_rng(random_state).permutation(len(labels))
-    _, classes = np.unique(np.asarray(labels, dtype=str), return_inverse=True)
-    order = order[np.argsort(classes[order], kind="stable")]
-    folds = np.empty(len(labels), dtype=int)
-    folds[order] = np.arange(len(labels)) % n_folds
-    return folds
 
 
 def out_of_fold(fit_predict: Callable, folds: np.ndarray, n_jobs: int | None, stage: str = "") -> tuple:

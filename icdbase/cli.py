@@ -18,7 +18,9 @@ from icdbase.cli_common import (
     concepts_option,
     echo,
     examples,
+    group_option,
     new_coder,
+    read_groups,
     refuse_repeated_paths,
     shown_paths,
     task_option,
@@ -72,9 +74,10 @@ def main():
               help="Forget words that fewer training records have: for privacy, see docs/security.md.")
 @click.option("--main-learner", type=click.Choice(["trees", "linear", "both"]), default="trees", show_default=True,
               help="For single codes; linear where there are many codes and little text.")
+@group_option
 @concepts_option
 @click.option("--n-jobs", type=int, default=-1, show_default=True, help="Threads; -1 = all cores. Same result.")
-def train(task_name, train_files, model_folder, seed, setting, fields, min_df, main_learner, concepts, n_jobs):
+def train(task_name, train_files, model_folder, seed, setting, fields, min_df, main_learner, group, concepts, n_jobs):
     """Train a model on labelled records."""
     from icdbase import get_task, progress, read_records, save
     from icdbase.findings import counted
@@ -90,8 +93,9 @@ def train(task_name, train_files, model_folder, seed, setting, fields, min_df, m
     records = read_records(train_files, task, require_labels=True)
     echo(corpus_line(shown_paths(train_files), records, coder.task))
     with progress.bars():
-        coder.fit(records)
-    save(coder, model_folder, records=records)
+        coder.fit(records, groups=read_groups(train_files, group, records, task))
+    options = {"task": None if task_name == task.name else task_name, "group": group}
+    save(coder, model_folder, records=records, options={name: value for name, value in options.items() if value})
     for target, codes in coder.unseen_codes_.items():
         if codes:
             echo(f"{target}: never predicted, no training record: {', '.join(codes)}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -9,8 +10,8 @@ import click
 from icdbase.errors import printable
 
 __all__ = [
-    "FILE", "FOLDER", "backend_options", "concepts_option", "echo", "examples", "new_coder", "refuse_repeated_paths",
-    "shown_paths", "task_option",
+    "FILE", "FOLDER", "backend_options", "concepts_option", "echo", "examples", "group_option", "new_coder", "read_groups",
+    "refuse_repeated_paths", "shown_paths", "task_option",
 ]
 
 FILE = click.Path(path_type=Path, allow_dash=True)
@@ -71,6 +72,35 @@ def backend_options(command):
         "--backend", default="local", show_default=True,
         help="local, or dask: a cluster that is already there (docs/several-machines.md). Same result.",
     )(command)
+
+
+def group_option(command):
+    """Add ``--group``; the verb reads the column with :func:`read_groups`."""
+    return click.option(
+        "--group", help="Column whose equal values stay in one fold, a patient's number say.",
+    )(command)
+
+
+def read_groups(paths: Sequence[Path], column: str | None, records, task) -> list | None:
+    """Read the column that says which records belong together; None without a column."""
+    from icdbase.errors import DataError, Problem, UsageError, did_you_mean
+    from icdbase.findings import known_columns
+    from icdbase.rows import read_rows
+
+    if column is None:
+        return None
+    groups = []
+    for path in paths:
+        if str(path) == "-":
+            raise UsageError("--group needs a file: standard input cannot be read twice")
+        rows = read_rows(path, {*known_columns(task), column})
+        if column not in rows.columns:
+            raise DataError(path, [Problem(f"no such column{did_you_mean(column, rows.columns)}", field=column,
+                                           remedy="name the column with the patient's number")])
+        groups += [row.get(column) for _, row in rows.records]
+    if len(groups) != len(records):
+        raise DataError(shown_paths(paths), [Problem(f"{len(records)} records, but {len(groups)} groups", field=column)])
+    return groups
 
 
 def new_coder(setting: str, seed: int, concepts=(), **parameters):

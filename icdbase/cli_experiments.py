@@ -17,7 +17,9 @@ from icdbase.cli_common import (
     concepts_option,
     echo,
     examples,
+    group_option,
     new_coder,
+    read_groups,
     shown_paths,
     task_option,
 )
@@ -31,7 +33,7 @@ def _shared_options(command):
         click.option("--folds", type=int, default=5, show_default=True, help="Folds of the cross-validation."),
         click.option("--repeats", type=int, default=1, show_default=True, help="Cross-validations, new folds each."),
         click.option("--seed", type=int, default=0, show_default=True, help="Random seed of folds and models."),
-        click.option("--group", help="Column whose equal values stay together, a patient's number say."),
+        group_option,
         click.option("--setting", default="default", show_default=True, help="Named setting: default or plain."),
         concepts_option,
         click.option("--json", "as_json", is_flag=True, help="Machine-readable result."),
@@ -80,8 +82,8 @@ def cv(train_file, out_folder, task_name, folds, repeats, seed, group, setting, 
 @click.option("--factors", default="fields", show_default=True,
               help="fields, fields-only, fields-cumulative, histories, blocks, techniques, several with commas; "
                    'or a JSON file {"name": {parameter: value}}.')
-@click.option("--inner-folds", type=int, default=2, show_default=True,
-              help="Folds inside each fit, reference included: 2 instead of the coder's own number saves time.")
+@click.option("--inner-folds", type=int,
+              help="Folds inside each fit, reference included (default: as many as in train; 2 is quicker).")
 @click.option("--rerun", "rerun_file", type=FILE,
               help="Compute a run again from its run.json, and say whether the figures are the same.")
 @_shared_options
@@ -93,7 +95,7 @@ def ablate(train_file, out_folder, factors, inner_folds, rerun_file, task_name, 
     from icdbase.backends import use_backend
     from icdbase.exports import ablation_text, write_ablation
     from icdbase.factors import PRESETS, expand, read_factors
-    from icdbase.runcard import RunCard, changed_parameters
+    from icdbase.runcard import RunCard
 
     card = None
     if rerun_file is not None:
@@ -105,7 +107,8 @@ def ablate(train_file, out_folder, factors, inner_folds, rerun_file, task_name, 
     elif not train_file or out_folder is None:
         raise click.UsageError("name the records with --train and a folder with --out, or a run with --rerun")
     else:
-        coder = _coder(setting, seed, task_name, concepts).set_params(n_folds=inner_folds)
+        coder = _coder(setting, seed, task_name, concepts)
+        coder.set_params(n_folds=coder.n_folds if inner_folds is None else inner_folds)
         names = [name.strip() for name in factors.replace("，", ",").split(",")]
         own = not set(names) & set(PRESETS) and (Path(factors).suffix or Path(factors).exists())
         variants = expand(coder, read_factors(factors) if own else names)
@@ -120,8 +123,7 @@ def ablate(train_file, out_folder, factors, inner_folds, rerun_file, task_name, 
             coder, records, variants, **_arguments(options, train_file, records, coder.task), n_jobs=n_jobs, folder=out_folder
         )
         written = {} if out_folder is None else write_ablation(result, out_folder)
-    text = "\n".join([f"reference: {_described(changed_parameters(coder))}", "", ablation_text(result)])
-    _show(result, text, as_json, written)
+    _show(result, ablation_text(result), as_json, written)
     if card is not None:
         _compare(result, rerun_file.with_name("ablation.json"))
 
@@ -169,29 +171,7 @@ def _options(folds: int, repeats: int, seed: int, group: str | None, task_name: 
 def _arguments(options: dict, train_file: Sequence[Path], records, task) -> dict:
     """Options of a run as arguments of the library."""
     arguments = {name: options[name] for name in ("n_folds", "n_repeats", "random_state")}
-    return arguments | {"groups": _groups(train_file, options["group"], records, task)}
-
-
-def _groups(paths: Sequence[Path], column: str | None, records, task) -> list | None:
-    """Read the column that says which records belong together."""
-    from icdbase.errors import DataError, Problem, UsageError, did_you_mean
-    from icdbase.findings import known_columns
-    from icdbase.rows import read_rows
-
-    if column is None:
-        return None
-    groups = []
-    for path in paths:
-        if str(path) == "-":
-            raise UsageError("--group needs a file: standard input cannot be read twice")
-        rows = read_rows(path, {*known_columns(task), column})
-        if column not in rows.columns:
-            raise DataError(path, [Problem(f"no such column{did_you_mean(column, rows.columns)}", field=column,
-                                           remedy="name the column with the patient's number")])
-        groups += [row.get(column) for _, row in rows.records]
-    if len(groups) != len(records):
-        raise DataError(shown_paths(paths), [Problem(f"{len(records)} records, but {len(groups)} groups", field=column)])
-    return groups
+    return arguments | {"groups": read_groups(train_file, options["group"], records, task)}
 
 
 def _read(paths: Sequence[Path], task):
@@ -240,11 +220,6 @@ def _compare(result, path: Path) -> None:
         raise DataError(path, [Problem(f"the figures differ from those computed now: {', '.join(other)}",
                                        remedy="compare code and libraries in run.json with those installed")])
     echo(f"same figures as {path}", err=True)
-
-
-def _described(parameters: dict) -> str:
-    listed = [f"{name}={value}" for name, value in parameters.items()]
-    return f"IcdCoder({', '.join(listed)})"
 
 
 def _show(result, text: str, as_json: bool, written: dict[str, Path]) -> None:

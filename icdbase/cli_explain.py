@@ -114,30 +114,48 @@ def report(model_folder, gold_file, pred_file, out_file, train_files, with_text,
     if train_files:
         train = read_records(train_files, coder.task, require_labels=True)
         baselines["majority baseline"] = score(gold, majority_predictions(train, gold, coder.task), coder.task)
+    card = read_card(model_folder)
     model, labelled, predicted, page = map(quoted, (model_folder, gold_file, pred_file, out_file))
     commands = (
-        _train_command(coder, list(map(quoted, train_files or ["TRAIN.json"])), model),
+        _train_command(coder, card, train_files or ["TRAIN.json"], model_folder),
         f"icdbase predict --model {model} --input {labelled} --out {predicted}",
         f"icdbase score --gold {labelled} --pred {predicted}",
         f"icdbase report --model {model} --gold {labelled} --pred {predicted} --out {page}",
     )
     write_report(out_file, coder, gold, read_submission(pred_file, coder.task), baselines=baselines,
-                 card=read_card(model_folder), with_text=with_text, commands=commands, title=gold_file.name,
+                 card=card, with_text=with_text, commands=commands, title=gold_file.name,
                  language=language)
     quoted = "; quotes records: treat it as patient data" if with_text else ""
     echo(f"{len(gold):,} records: {out_file}{quoted}")
 
 
-def _train_command(coder, train_files, model_folder) -> str:
-    """Return the command line that trains such a model."""
-    from icdbase.coder import SETTINGS
+_OPTION_OF = {"min_df": "--min-df", "main_learner": "--main-learner"}
+"""Options of ``train`` that take a parameter as it is."""
 
+
+def _train_command(coder, card, train_files, model_folder) -> str:
+    """Return the command line that trains such a model; what no option sets stands behind it."""
+    from icdbase.coder import SETTINGS
+    from icdbase.factors import changed_parameters
+    from icdbase.report import quoted
+    from icdbase.tasks import BUILT_IN
+
+    changed = changed_parameters(coder)
+    files = (f"--train {quoted(path)}" for path in train_files)
+    command = ["icdbase train", *files, f"--model {quoted(model_folder)}"]
+    command.append(f"--seed {changed.pop('random_state', 0)}")
     parameters = coder.get_params(deep=False)
-    command = f"icdbase train --train {' --train '.join(map(str, train_files))} --model {model_folder} --seed {coder.random_state}"
     for setting, chosen in SETTINGS.items():
         if chosen and all(parameters[name] == value for name, value in chosen.items()):
-            command += f" --setting {setting}"
-    if coder.fields is not None:
-        command += f" --fields {','.join(coder.fields)}"
-    command += "".join(f" --concepts {table}" for table in coder.concept_tables)
-    return command if coder.task.name == "ccl25" else f"{command} --task {coder.task.name}"
+            command.append(f"--setting {setting}")
+            changed = {name: value for name, value in changed.items() if name not in chosen}
+    if fields := changed.pop("fields", None):
+        command.append(f"--fields {','.join(fields)}")
+    command += [f"--concepts {quoted(path)}" for path in changed.pop("concept_tables", ())]
+    command += [f"{option} {changed.pop(name)}" for name, option in _OPTION_OF.items() if name in changed]
+    options = card.get("options") or {}
+    task = options.get("task") or (coder.task.name if coder.task.name in BUILT_IN else "TASK.toml")
+    command += [f"--task {quoted(task)}"] if task != "ccl25" else []
+    command += [f"--group {quoted(options['group'])}"] if options.get("group") else []
+    only_python = ", ".join(f"{name}={value!r}" for name, value in changed.items())
+    return " ".join(command) + (f"  # and, in Python only, IcdCoder({only_python})" if changed else "")

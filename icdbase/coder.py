@@ -17,11 +17,13 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 from threadpoolctl import threadpool_limits
 
-from icdbase.classifiers import LEARNERS, MainCodeClassifier, OtherCodesClassifier, stratified_folds
+from icdbase.classifiers import LEARNERS, MainCodeClassifier, OtherCodesClassifier
 from icdbase.decoding import RULES, decode
 from icdbase.errors import DataError, DataWarning, Problem, UsageError, did_you_mean
 from icdbase.features import Counts, FeatureBuilder, Features, count_records
 from icdbase.findings import OPEN_TARGETS, codes_outside, not_learned
+from icdbase.fingerprints import counting_fingerprint, differing_parts
+from icdbase.folds import inner_folds
 from icdbase.listed_codes import ListedCodes
 from icdbase.records import check_frame
 from icdbase.tasks import CCL25, Target, is_operation_code
@@ -184,7 +186,16 @@ class IcdCoder(BaseEstimator):
             tokenizer=self.tokenizer,
         )
 
-    def fit(self, records, y=None) -> IcdCoder:
+    def _counted(self, records) -> Counts:
+        """Count records, or check that counts are such as this coder makes."""
+        if not isinstance(records, Counts):
+            return self.count(records)
+        own = counting_fingerprint(self.task, self.concept_tables, self.tokenizer)
+        if other := differing_parts(own, records.fingerprint):
+            raise UsageError(f"the counts and this coder differ in: {', '.join(other)}; make them with its count()")
+        return records
+
+    def fit(self, records, y=None, *, groups=None) -> IcdCoder:
         """Learn from labelled records.
 
         Parameters
@@ -194,13 +205,17 @@ class IcdCoder(BaseEstimator):
             what :meth:`count` made of them.
         y : ignored
             Labels are columns of ``records``.
+        groups : sequence of hashable, length n_records, optional
+            Records of one group, a patient's say, share a fold inside ``fit``,
+            so that calibration is learned from patients not seen.
 
         Raises
         ------
         UsageError
-            On a parameter that does not exist or does not fit.
+            On a parameter that does not exist or does not fit, or counts that
+            were made with another tokenizer or other tables.
         DataError
-            On records without labels, or too few of them.
+            On records without labels, too few of them, or all of one group.
 
         Warns
         -----
@@ -208,7 +223,7 @@ class IcdCoder(BaseEstimator):
             If training records carry codes outside the candidate lists, which are not learned.
         """
         self._check_parameters()
-        counts = records if isinstance(records, Counts) else self.count(records)
+        counts = self._counted(records)
         labels = _checked_labels(counts, self.task)
         self.outside_codes_ = {target.name: codes_outside(labels, target) for target in self.task.targets}
         for message in not_learned(labels, self.task):
@@ -216,7 +231,7 @@ class IcdCoder(BaseEstimator):
         with threadpool_limits(1):
             self.features_ = FeatureBuilder(fields=self.fields, blocks=self.blocks, min_df=self.min_df)
             features = self.features_.fit_transform(counts)
-            folds = stratified_folds(labels.iloc[:, 0].map(str), min(self.n_folds, len(labels)), self.random_state)
+            folds = inner_folds(labels, self.task, self.n_folds, self.random_state, groups)
             self.codes_, self.unseen_codes_, self.models_ = {}, {}, {}
             self._fit_listed(counts)
             del counts  # of many records half the memory; what is fitted now reads features only
@@ -321,7 +336,7 @@ class IcdCoder(BaseEstimator):
             of the records stand behind the others.
         """
         check_is_fitted(self)
-        counts = records if isinstance(records, Counts) else self.count(records)
+        counts = self._counted(records)
         with threadpool_limits(1):
             return self._probabilities(self.features_.transform(counts), counts)
 

@@ -10,10 +10,12 @@ import pandas as pd
 
 from icdbase.coder import IcdCoder
 from icdbase.errors import UsageError
-from icdbase.experiments import evaluate, mean_difference, prepare
+from icdbase.experiments import N_BOOTSTRAP, evaluate, prepare, target_measures
 from icdbase.folds import nested_order
 from icdbase.runs import run_cells
 from icdbase.scoring import Scores
+from icdbase.statistics import paired_bootstrap
+from icdbase.tasks import Task
 
 __all__ = ["CurveResult", "learning_curve"]
 
@@ -28,9 +30,9 @@ class CurveResult:
     Attributes
     ----------
     table : DataFrame
-        One row a size: ``n_train``, ``acc``, ``low``, ``high``,
-        ``main_accuracy``, ``other_f1``; ``gain``, ``gain_low``, ``gain_high``:
-        Acc above that of the row before, paired over records.
+        One row a size: ``n_train``, ``acc``, ``low``, ``high``, the columns of
+        :func:`icdbase.experiments.target_measures`; ``gain``, ``gain_low``,
+        ``gain_high``: Acc above that of the row before, paired over records.
     n_records, n_folds, n_repeats : int
     n_groups : int or None
     """
@@ -62,8 +64,9 @@ def learning_curve(
 ) -> CurveResult:
     """Score a coder against the number of records it learned from.
 
-    In each fold the training sets are nested, each a stratified beginning of
-    the next, and all are tested on the same records.
+    In each fold the training sets are nested, each a beginning of the next,
+    stratified by the main code (at random where the task has no single target),
+    and all are tested on the same records.
 
     Parameters
     ----------
@@ -85,20 +88,20 @@ def learning_curve(
     records, splits, groups = prepare(coder, records, n_folds, n_repeats, random_state, groups)
     full = splits.cells(coder, {})
     sizes = _checked_sizes(sizes, min(len(cell.train) for cell in full))
+    main = records[coder.task.main.name] if coder.task.main else pd.Series("", records.index)
     nested = [
-        cell.train[nested_order(records[coder.task.main.name].iloc[cell.train], [random_state, number])]
-        for number, cell in enumerate(full)
+        cell.train[nested_order(main.iloc[cell.train], [random_state, number])] for number, cell in enumerate(full)
     ]
     cells = [
         replace(cell, train=np.sort(order[:size])) for size in sizes for cell, order in zip(full, nested, strict=True)
     ]
-    parts = run_cells(coder, records, cells, folder=folder, n_jobs=n_jobs, stage="learning curve")
+    parts = run_cells(coder, records, cells, groups=groups, folder=folder, n_jobs=n_jobs, stage="learning curve")
     results = [
         evaluate(records, splits.gather(records.index, parts[start : start + len(full)]), coder.task, groups)
         for start in range(0, len(cells), len(full))
     ]
     return CurveResult(
-        _curve_table(sizes, results, groups), len(records), n_folds, n_repeats,
+        _curve_table(sizes, results, groups, coder.task), len(records), n_folds, n_repeats,
         None if groups is None else len(np.unique(groups)),
     )
 
@@ -113,12 +116,14 @@ def _checked_sizes(sizes: Iterable[int] | None, largest: int) -> list[int]:
     return sizes
 
 
-def _curve_table(sizes: list[int], results: list[tuple[Scores, pd.DataFrame]], groups) -> pd.DataFrame:
+def _curve_table(sizes: list[int], results: list[tuple[Scores, pd.DataFrame]], groups, task: Task) -> pd.DataFrame:
     rows = []
     for number, (size, (scores, by_record)) in enumerate(zip(sizes, results, strict=True)):
         gain = (np.nan,) * 3
         if number:
-            gain = mean_difference(by_record["acc"] - results[number - 1][1]["acc"], groups)
-        rows.append((size, scores.acc, *scores.acc_interval, scores.main_accuracy, scores.other_f1, *gain))
-    columns = ["n_train", "acc", "low", "high", "main_accuracy", "other_f1", "gain", "gain_low", "gain_high"]
-    return pd.DataFrame(rows, columns=columns)
+            before = results[number - 1][1]["acc"]
+            gain = paired_bootstrap(by_record["acc"], before, groups=groups, n_bootstrap=N_BOOTSTRAP)
+        low, high = scores.acc_interval
+        rows.append({"n_train": size, "acc": scores.acc, "low": low, "high": high, **target_measures(scores, task),
+                     **dict(zip(("gain", "gain_low", "gain_high"), gain, strict=True))})
+    return pd.DataFrame(rows)

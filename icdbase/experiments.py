@@ -17,10 +17,10 @@ from icdbase.folds import check_groups, deal_folds
 from icdbase.records import check_frame
 from icdbase.runs import Cell, run_cells
 from icdbase.scoring import Scores, per_code_table, record_scores, score
-from icdbase.statistics import PairedDifference, bootstrap_interval
+from icdbase.statistics import bootstrap_interval
 from icdbase.tasks import Task
 
-__all__ = ["CvResult", "Splits", "cross_validate", "evaluate", "mean_difference", "of_units", "prepare"]
+__all__ = ["CvResult", "Splits", "cross_validate", "evaluate", "prepare", "target_measures"]
 
 N_BOOTSTRAP = 2000
 """Resamples of every interval."""
@@ -71,8 +71,8 @@ class CvResult:
         All records, each predicted by a coder that had not seen it; means over
         the repeats, interval over records.
     per_fold : DataFrame
-        ``repeat``, ``fold``, ``n_records``, ``acc``, ``main_accuracy``,
-        ``other_f1``, ``acc_recall_variant``.
+        ``repeat``, ``fold``, ``n_records``, ``acc``, the columns of
+        :func:`target_measures`, ``acc_recall_variant``.
     per_code : DataFrame
         As :func:`icdbase.scoring.per_code_table`, over all repeats.
     record_scores : DataFrame
@@ -147,7 +147,7 @@ def cross_validate(
     (60, [30, 30])
     """
     records, splits, groups = prepare(coder, records, n_folds, n_repeats, random_state, groups)
-    parts = run_cells(coder, records, splits.cells(coder, {}), folder=folder, n_jobs=n_jobs, stage="cross-validation")
+    parts = run_cells(coder, records, splits.cells(coder, {}), groups=groups, folder=folder, n_jobs=n_jobs, stage="cross-validation")
     predictions = splits.gather(records.index, parts)
     scores, by_record = evaluate(records, predictions, coder.task, groups)
     return CvResult(
@@ -199,9 +199,23 @@ def evaluate(
         target: {name: _mean([scores.per_target[target][name] for scores in each]) for name in measures}
         for target, measures in each[0].per_target.items()
     }
-    interval = bootstrap_interval(of_units(by_record["acc"], groups), n_bootstrap=N_BOOTSTRAP)
+    interval = bootstrap_interval(by_record["acc"], groups=groups, n_bootstrap=N_BOOTSTRAP)
     scores = replace(each[0], **means, acc_interval=interval, n_bootstrap=N_BOOTSTRAP, per_target=per_target)
     return scores, by_record
+
+
+def target_measures(scores: Scores, task: Task) -> dict[str, float | None]:
+    """Return what each target is measured by: accuracy of a single target, F1 of a multi target.
+
+    ``main_accuracy`` and ``other_f1`` are of the first of each kind, None where
+    the task has none; then come ``<target>_accuracy`` and ``<target>_f1``.
+    """
+    measures = {"main_accuracy": scores.main_accuracy, "other_f1": scores.other_f1}
+    for target in task.targets:
+        if target not in (task.main, task.others):
+            name = "accuracy" if target.is_single else "f1"
+            measures[f"{target.name}_{name}"] = scores.per_target[target.name][name]
+    return measures
 
 
 def _mean(values: list[float | None]) -> float | None:
@@ -213,10 +227,9 @@ def _per_fold(records: pd.DataFrame, predictions: Sequence[pd.DataFrame], splits
     for repeat, (table, folds) in enumerate(zip(predictions, splits.folds, strict=True)):
         for fold in np.unique(folds):
             scores = score(records[folds == fold], table, task, n_bootstrap=1)
-            rows.append((repeat, int(fold), scores.n_records, scores.acc, scores.main_accuracy, scores.other_f1,
-                         scores.acc_recall_variant))
-    columns = ["repeat", "fold", "n_records", "acc", "main_accuracy", "other_f1", "acc_recall_variant"]
-    return pd.DataFrame(rows, columns=columns)
+            rows.append({"repeat": repeat, "fold": int(fold), "n_records": scores.n_records, "acc": scores.acc,
+                         **target_measures(scores, task), "acc_recall_variant": scores.acc_recall_variant})
+    return pd.DataFrame(rows)
 
 
 def _mean_per_code(records: pd.DataFrame, predictions: Sequence[pd.DataFrame], task: Task) -> pd.DataFrame:
@@ -232,29 +245,3 @@ def _mean_per_code(records: pd.DataFrame, predictions: Sequence[pd.DataFrame], t
         "f1": 2 * counts["correct"] / decided,
     }
     return (counts / len(tables)).assign(**ratios).reset_index()
-
-
-def mean_difference(differences: pd.Series, groups: np.ndarray | None = None) -> PairedDifference:
-    """Mean of one difference a record with its bootstrap interval.
-
-    With groups it is the groups that are resampled (Field and Welsh,
-    "Bootstrapping clustered data", JRSS B 2007): what two records of a patient
-    have in common is no new information.
-
-    >>> mean_difference(pd.Series([0.5, 0.5]))
-    PairedDifference(difference=0.5, low=0.5, high=0.5)
-    """
-    units = of_units(differences, groups)
-    return PairedDifference(float(differences.mean()), *bootstrap_interval(units.round(12), n_bootstrap=N_BOOTSTRAP))
-
-
-def of_units(differences: pd.Series, groups: np.ndarray | None) -> pd.Series:
-    """One value a unit of resampling, such that their mean is that of the records.
-
-    >>> of_units(pd.Series([0.0, 1.0, 1.0]), np.array(["甲", "甲", "乙"])).tolist()
-    [0.6666666666666666, 0.6666666666666666]
-    """
-    if groups is None:
-        return differences
-    sums = differences.groupby(groups, sort=False).sum()
-    return sums * len(sums) / len(differences)

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from textwrap import wrap
 
 import numpy as np
 import pandas as pd
 
-from icdbase.ablation import AblationResult
+from icdbase.ablation import SMALLEST_P, AblationResult
+from icdbase.coder import IcdCoder
 from icdbase.curves import CurveResult
 from icdbase.errors import printable
 from icdbase.experiments import CvResult
 from icdbase.files import atomic_write
 from icdbase.plots import ablation_figure, curve_figure, save_figure
-from icdbase.report import score_table, table
+from icdbase.report import score_table, table, target_table
 from icdbase.tables import guarded
 
 __all__ = [
@@ -30,22 +33,25 @@ __all__ = [
     "write_json",
 ]
 
+def _holm_text(p_holm: float, p: float) -> str:
+    """Format a corrected p; it is a bound where p is as small as the number of swaps allows."""
+    return f"{'<= ' if p <= SMALLEST_P else ''}{p_holm:.4f}"
+
+
 # Heading, column or columns of the result, format.
 _ABLATION_COLUMNS = (
     ("variant", "variant", "{}"),
     ("Acc", "acc", "{:.3f}"),
     ("change", "difference", "{:+.3f}"),
     ("95 % interval", ("low", "high"), "{:+.3f} to {:+.3f}"),
-    ("p Holm", "p_holm", "{:.4f}"),
-    ("main", "main_difference", "{:+.3f}"),
-    ("others", "other_difference", "{:+.3f}"),
+    ("p Holm", ("p_holm", "p"), _holm_text),
 )
 _CURVE_COLUMNS = (
     ("train on", "n_train", "{:d}"),
     ("Acc", "acc", "{:.3f}"),
-    ("95 % interval", ("low", "high"), "{:.3f}-{:.3f}"),
-    ("main", "main_accuracy", "{:.3f}"),
-    ("others", "other_f1", "{:.3f}"),
+    ("95 % interval", ("low", "high"), "{:.3f} to {:.3f}"),
+)
+_GAIN_COLUMNS = (
     ("gain", "gain", "{:+.3f}"),
     ("95 % interval", ("gain_low", "gain_high"), "{:+.3f} to {:+.3f}"),
 )
@@ -54,33 +60,63 @@ _FOLD_COLUMNS = (
     ("fold", "fold", "{:.0f}"),
     ("records", "n_records", "{:.0f}"),
     ("Acc", "acc", "{:.3f}"),
-    ("main acc", "main_accuracy", "{:.3f}"),
-    ("other F1", "other_f1", "{:.3f}"),
-    ("recall variant", "acc_recall_variant", "{:.3f}"),
 )
+_RECALL_COLUMN = (("recall variant", "acc_recall_variant", "{:.3f}"),)
+
+
+def _ablation_columns(result: AblationResult) -> tuple[Sequence, Sequence, Sequence]:
+    return _ABLATION_COLUMNS, _target_columns(result.table, ("difference",), "{:+.3f}"), ()
+
+
+def _curve_columns(result: CurveResult) -> tuple[Sequence, Sequence, Sequence]:
+    return _CURVE_COLUMNS, _target_columns(result.table, ("accuracy", "f1"), "{:.3f}"), _GAIN_COLUMNS
+
+
+def _target_columns(values: pd.DataFrame, endings: Sequence[str], form: str) -> list[tuple[str, str, str]]:
+    """Return a column a target: ``main_accuracy`` and ``other_f1`` by their role, ``<target>_f1`` by name."""
+    parts = [(column, *column.rpartition("_")[::2]) for column in values.columns]
+    named = {"main": "main", "other": "others"}
+    return [(named.get(name, name), column, form) for column, name, ending in parts if name and ending in endings]
 
 
 def ablation_text(result: AblationResult) -> str:
-    """Lay out an ablation for a terminal of 80 columns, with what it takes to read it."""
-    headings, rows = _cells(result.table, _ABLATION_COLUMNS)
-    return "\n".join([table(headings, rows), "", *ablation_notes(result)])
+    """Lay out an ablation for a terminal, with what it takes to read it."""
+    return "\n".join([_text(result.table, *_ablation_columns(result)), "", *ablation_notes(result)])
 
 
 def ablation_notes(result: AblationResult) -> list[str]:
-    """Say on what the table rests, and what it cannot show."""
+    """Say on what the table rests, and what it cannot show; lines of 79 characters at most."""
     units = "records" if result.n_groups is None else "groups"
-    n_units = result.n_records if result.n_groups is None else result.n_groups
+    changed = ", ".join(f"{name}={value}" for name, value in result.reference.items())
     different = result.significant()
-    verdict = f"Different from the reference: {', '.join(different)}." if different else \
-        "No variant can be told from the reference."
-    return [
+    notes = [
         f"{_basis(result)}; fold seed {result.random_state}.",
-        "Change of the official score, variant minus reference, over the same records;",
-        f"paired bootstrap over {units}, approximate randomisation, Holm over {len(result.variants)} variants.",
-        f"Power: with {n_units} {units} the intervals reach about ±{result.half_width:.3f}; a smaller change",
-        "would not be seen here, which is not the same as being none.",
-        verdict,
+        f"Reference: IcdCoder({changed}). {_inner_folds_note(result)}",
+        "Change of the official score, variant minus reference, over the same records. The 95 % interval is of each "
+        f"variant alone, not corrected for their number: paired bootstrap over {units}. p: approximate randomisation, "
+        f"Holm over {len(result.variants)} variant{'s' * (len(result.variants) != 1)}.",
+        *sensitivity_notes(result),
+        "What cannot be told from the reference is not shown to be worth nothing.",
+        f"Different from the reference: {', '.join(different)}." if different
+        else "No variant can be told from the reference.",
     ]
+    return [line for note in notes for line in wrap(note, 79, break_long_words=False, break_on_hyphens=False)]
+
+
+def sensitivity_notes(result: AblationResult) -> list[str]:
+    """Say how small a change these records can show."""
+    return [
+        f"Median half-width of the intervals: {result.half_width:.3f}.",
+        "Smallest change that one uncorrected test at the 5 % level finds with 80 % power: "
+        f"{result.detectable_difference:.3f}.",
+    ]
+
+
+def _inner_folds_note(result: AblationResult) -> str:
+    """Say how many folds there are inside a fit, and whether these are as many as in training."""
+    default = IcdCoder().n_folds
+    n_folds = result.reference.get("n_folds", default)
+    return f"Folds inside each fit: {n_folds}{'' if n_folds == default else f', where icdbase train has {default}'}."
 
 
 def _basis(result: AblationResult | CurveResult) -> str:
@@ -91,8 +127,7 @@ def _basis(result: AblationResult | CurveResult) -> str:
 
 def curve_text(result: CurveResult) -> str:
     """Lay out a learning curve."""
-    headings, rows = _cells(result.table, _CURVE_COLUMNS)
-    return "\n".join([table(headings, rows), "", *curve_notes(result)])
+    return "\n".join([_text(result.table, *_curve_columns(result)), "", *curve_notes(result)])
 
 
 def curve_notes(result: CurveResult) -> list[str]:
@@ -103,8 +138,20 @@ def curve_notes(result: CurveResult) -> list[str]:
 
 def cv_text(result: CvResult, name: str = "icdbase") -> str:
     """Lay out a cross-validation: pooled, then fold by fold."""
-    headings, rows = _cells(result.per_fold, _FOLD_COLUMNS)
-    return "\n".join([score_table({name: result.scores}), "", table(headings, rows)])
+    of_targets = _target_columns(result.per_fold, ("accuracy", "f1"), "{:.3f}")
+    named = {"main": "main acc", "others": "other F1"}
+    of_targets = [(named.get(heading, heading), *rest) for heading, *rest in of_targets]
+    by_fold = _text(result.per_fold, _FOLD_COLUMNS, of_targets, _RECALL_COLUMN, n_keys=2)
+    by_target = ["", target_table(result.scores)] if len(result.scores.per_target) > 2 else []
+    return "\n".join([score_table({name: result.scores}), *by_target, "", by_fold])
+
+
+def _text(values: pd.DataFrame, columns: Sequence, of_targets: Sequence, further: Sequence, n_keys: int = 1) -> str:
+    """Lay out a table for a terminal; more targets than two get a table of their own, behind the key columns."""
+    if len(of_targets) <= 2:
+        return table(*_cells(values, [*columns, *of_targets, *further]))
+    parts = [*columns, *further], [*columns[:n_keys], *of_targets]
+    return "\n\n".join(table(*_cells(values, part)) for part in parts)
 
 
 def _cells(values: pd.DataFrame, columns: Sequence[tuple]) -> tuple[list[str], list[list[str]]]:
@@ -119,10 +166,10 @@ def _names(column: tuple) -> list[str]:
     return [column[1]] if isinstance(column[1], str) else list(column[1])
 
 
-def _cell(values: list, form: str) -> str:
+def _cell(values: list, form) -> str:
     if any(value is None or (isinstance(value, float) and np.isnan(value)) for value in values):
         return "-"
-    return form.format(*values)
+    return form(*values) if callable(form) else form.format(*values)
 
 
 _MARKDOWN = str.maketrans({mark: f"\\{mark}" for mark in r"\`*_[]<>|~$"} | {"\n": " "})
@@ -145,7 +192,7 @@ def to_markdown(headings: Sequence[str], rows: Sequence[Sequence[str]], notes: S
 _LATEX = str.maketrans({
     "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_",
     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "±": r"$\pm$", "\n": " ",
-    "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}",
+    "≤": r"$\leq$", "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}",
 })
 
 
@@ -170,25 +217,30 @@ def to_latex(headings: Sequence[str], rows: Sequence[Sequence[str]], notes: Sequ
 
 
 def _latex_row(cells: Sequence[str]) -> str:
-    first, *figures = (printable(cell).translate(_LATEX) for cell in cells)
-    figures = ["--" if cell == "-" else cell.replace("-", "$-$").replace("+", "$+$") for cell in figures]
+    first, *figures = map(printable, cells)
     # A row that begins with a bracket would be taken for an option of the line break before it.
-    first = f"{{}}{first}" if first.startswith(("[", "*")) else first
-    return " & ".join([first, *figures]) + r" \\"
+    first = "{}" * first.startswith(("[", "*")) + first.translate(_LATEX)
+    return " & ".join([first, *map(_latex_figure, figures)]) + r" \\"
+
+
+def _latex_figure(cell: str) -> str:
+    """Set signs as signs; a hyphen between two numbers is a range, no subtraction."""
+    if cell == "-":
+        return "--"
+    text = cell.replace("<= ", "≤ ").translate(_LATEX)
+    return re.sub(r"(?<=\d)-(?=\d)", "--", re.sub(r"(?<!\S)[-+](?=[\d.])", r"$\g<0>$", text))
 
 
 def write_ablation(result: AblationResult, folder) -> dict[str, Path]:
     """Write tables and plots to a folder; return what was written, by kind."""
-    headings, rows = _cells(result.table, _ABLATION_COLUMNS)
-    notes = ablation_notes(result)
-    written = _write_tables(Path(folder), "ablation", result, headings, rows, notes)
-    return written | _plot(ablation_figure(result.table, [notes[0], *notes[3:5]]), Path(folder) / "ablation")
+    written = _write_tables(Path(folder), "ablation", result, _ablation_columns(result), ablation_notes(result))
+    notes = [f"{_basis(result)}. {_inner_folds_note(result)}", *sensitivity_notes(result)]
+    return written | _plot(ablation_figure(result.table, notes), Path(folder) / "ablation")
 
 
 def write_curve(result: CurveResult, folder) -> dict[str, Path]:
     """Write tables and plots to a folder; return what was written, by kind."""
-    headings, rows = _cells(result.table, _CURVE_COLUMNS)
-    written = _write_tables(Path(folder), "curve", result, headings, rows, curve_notes(result))
+    written = _write_tables(Path(folder), "curve", result, _curve_columns(result), curve_notes(result))
     return written | _plot(curve_figure(result.table, curve_notes(result)[:1]), Path(folder) / "curve")
 
 
@@ -204,7 +256,8 @@ def write_cv(result: CvResult, folder) -> dict[str, Path]:
     }
 
 
-def _write_tables(folder: Path, name: str, result, headings, rows, notes) -> dict[str, Path]:
+def _write_tables(folder: Path, name: str, result, columns, notes) -> dict[str, Path]:
+    headings, rows = _cells(result.table, [column for part in columns for column in part])
     return {
         "table": _write_csv(result.table, folder / f"{name}.csv"),
         "JSON": write_json(result.to_dict(), folder / f"{name}.json"),

@@ -17,7 +17,7 @@ from icdbase.decoding import RULES
 from icdbase.errors import DataError, Problem, UsageError, did_you_mean
 from icdbase.runs import check_parameters
 
-__all__ = ["HISTORY_FIELDS", "PRESETS", "expand", "read_factors"]
+__all__ = ["HISTORY_FIELDS", "PRESETS", "changed_parameters", "expand", "read_factors"]
 
 Variants = Mapping[str, Mapping[str, object]]
 
@@ -95,6 +95,20 @@ def read_factors(path) -> dict[str, dict[str, object]]:
     if not isinstance(variants, dict) or not all(isinstance(each, dict) for each in variants.values()):
         raise DataError(path, [Problem("not an object of objects", remedy=remedy)])
     return variants
+
+
+def changed_parameters(coder: IcdCoder) -> dict[str, object]:
+    """Return the parameters that are not the default, as JSON has them.
+
+    >>> changed_parameters(IcdCoder(fields=("主诉",), n_jobs=1))
+    {'fields': ['主诉']}
+    """
+    default = type(coder)().get_params(deep=False)
+    return {
+        name: list(value) if isinstance(value, tuple) else value
+        for name, value in coder.get_params(deep=False).items()
+        if name not in ("n_jobs", "task") and value != default[name]
+    }
 
 
 def _fields(coder: IcdCoder) -> tuple[str, ...]:

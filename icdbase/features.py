@@ -16,7 +16,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from operator import itemgetter
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -30,6 +29,7 @@ from icdbase import progress
 from icdbase.concepts import STATUSES, ConceptSpotter, assert_status, load_concepts
 from icdbase.diagnosis_list import DiagnosisLinker
 from icdbase.errors import ModelError, UsageError, did_you_mean
+from icdbase.fingerprints import counting_fingerprint, differing_parts, time_of_change
 from icdbase.matching import mark_edges
 from icdbase.measurements import MEASUREMENTS, find_numbers
 from icdbase.operations import OperationFinder
@@ -77,6 +77,8 @@ class Counts:
     operations : mapping of field to CSR matrix (n_records, n_codes)
         How well an operation that the text tells fits each code's name; see
         :meth:`icdbase.operations.OperationFinder.find`.
+    fingerprint : mapping of str to str
+        What made them; see :func:`icdbase.fingerprints.counting_fingerprint`.
     """
 
     task: Task
@@ -89,6 +91,7 @@ class Counts:
     found: Numbers
     listed: Mapping[str, sparse.csr_matrix]
     operations: Mapping[str, sparse.csr_matrix]
+    fingerprint: Mapping[str, str | None]
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -158,6 +161,9 @@ def _joined(parts: Sequence[Counts], labels: pd.DataFrame) -> Counts:
     number: dict[str, int] = {}
     columns = [np.array([number.setdefault(term, len(number)) for term in part.terms], dtype=int) for part in parts]
     first = parts[0]
+    for part in parts:
+        if other := differing_parts(first.fingerprint, part.fingerprint):
+            raise UsageError(f"two parts of the counts differ in: {', '.join(other)}; give all workers the same files")
     linked = {
         name: {field: sparse.vstack([getattr(part, name)[field] for part in parts], format="csr") for field in fields}
         for name, fields in (("mentions", first.mentions), ("listed", first.listed), ("operations", first.operations))
@@ -218,12 +224,13 @@ def _count(records: pd.DataFrame, task: Task, *, engine: str, concept_tables, to
         found=found.numbers(),
         listed={name: rows.matrix(len(linker.codes)) for name, rows in listed.items()},
         operations={name: rows.matrix(len(linker.codes)) for name, rows in operations.items()},
+        fingerprint=counting_fingerprint(task, concept_tables, tokenizer),
     )
 
 
 def readers(task: Task, concept_tables: Sequence[str] = ()) -> tuple[ConceptSpotter, DiagnosisLinker, OperationFinder]:
     """Return who spots concepts, links listed diagnoses and finds operations, built once a process."""
-    return _readers(task, tuple((str(path), _time_of_change(path)) for path in concept_tables))
+    return _readers(task, tuple((str(path), time_of_change(path)) for path in concept_tables))
 
 
 @lru_cache(maxsize=4)
@@ -231,11 +238,6 @@ def _readers(task: Task, tables: tuple[tuple[str, int], ...]) -> tuple:
     """Build automaton and linker once; an edited table (path, time of change) is read anew."""
     spotter = ConceptSpotter(load_concepts([path for path, _ in tables]))
     return spotter, DiagnosisLinker(task, spotter), OperationFinder(task)
-
-
-def _time_of_change(path) -> int:
-    path = Path(path)
-    return path.stat().st_mtime_ns if path.exists() else 0  # load_concepts explains what is missing
 
 
 @dataclass(frozen=True)
@@ -298,6 +300,8 @@ class FeatureBuilder(BaseEstimator):
         Columns of the concept counts that are kept.
     concept_names_, spoken_codes_, measurement_names_ : array of str
         What the tables knew of when this was fitted.
+    fingerprint_ : dict of str to str
+        What made the counts that this was fitted on.
     """
 
     def __init__(self, *, fields=None, blocks=None, min_df=2):
@@ -325,6 +329,7 @@ class FeatureBuilder(BaseEstimator):
         self._fit_words(counts)
         self._fit_concepts(counts)
         self.measurement_names_ = np.array(_MEASUREMENT_NAMES)
+        self.fingerprint_ = dict(counts.fingerprint)
         return self
 
     def _fit_words(self, counts: Counts):
@@ -366,6 +371,12 @@ class FeatureBuilder(BaseEstimator):
         Returns
         -------
         Features
+
+        Raises
+        ------
+        ModelError
+            If the counts were made with another tokenizer or other tables than
+            those of training.
         """
         check_is_fitted(self)
         self._check_tables(counts)
@@ -382,6 +393,8 @@ class FeatureBuilder(BaseEstimator):
 
     def _check_tables(self, counts: Counts):
         """Columns are places in the tables: with other tables they would mean other things."""
+        if other := differing_parts(self.fingerprint_, counts.fingerprint):
+            raise ModelError(f"the counts and the model differ in: {', '.join(other)}; they have changed since training")
         tables = (
             (self.concept_names_, counts.concept_names),
             (self.spoken_codes_, counts.spoken_codes),

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 import pandas as pd
+from scipy import sparse
 
 from icdbase.errors import DataError, Problem, UsageError
 from icdbase.tasks import Task
 from icdbase.values import shown_id
 
-__all__ = ["check_groups", "deal_folds", "nested_order"]
+__all__ = ["check_groups", "deal_folds", "inner_folds", "nested_order"]
 
 
 def deal_folds(
@@ -62,9 +63,27 @@ def deal_folds(
     if n_folds < 2 or n_folds > n_units:
         what = "records" if groups is None else "groups"
         raise UsageError(f"{n_folds} folds of {n_units} {what}; choose from 2 to the number of {what}")
-    rng = np.random.default_rng(random_state)
-    main, carried = _label_counts(labels, task)
-    return _deal(_sum_by_unit(main, units), _sum_by_unit(carried, units), n_folds, rng)[units]
+    members = sparse.csr_matrix((np.ones(len(units), dtype=int), (units, np.arange(len(units)))))
+    main, carried = (members @ counts for counts in _label_counts(labels, task))
+    return _deal(main.tocsr(), carried.tocsr(), n_folds, np.random.default_rng(random_state))[units]
+
+
+def inner_folds(
+    labels: pd.DataFrame, task: Task, n_folds: int, random_state: int, groups: Sequence | None = None
+) -> np.ndarray:
+    """Deal training records as :func:`deal_folds` does, to fewer folds where there are fewer records or groups.
+
+    Raises
+    ------
+    DataError
+        If a record has no group, or all are of one.
+    """
+    groups = check_groups(groups, labels)
+    n_units = len(labels) if groups is None else len(np.unique(groups))
+    if n_units < 2:
+        remedy = "add records of another group, or leave the groups out"
+        raise DataError("training records", [Problem("all are of one group", remedy=remedy)])
+    return deal_folds(labels, task, min(n_folds, n_units), random_state, groups)
 
 
 def check_groups(groups: Sequence | None, records: pd.DataFrame) -> np.ndarray | None:
@@ -126,48 +145,51 @@ def _units(n_records: int, groups: Sequence | None) -> tuple[int, np.ndarray]:
     return len(first), in_order[units]
 
 
-def _label_counts(labels: pd.DataFrame, task: Task) -> tuple[np.ndarray, np.ndarray]:
+def _label_counts(labels: pd.DataFrame, task: Task) -> tuple[sparse.csr_matrix, sparse.csr_matrix]:
     """0/1 columns of the main codes (none without a single target), and of all other labels."""
-    main = np.zeros((len(labels), 0), dtype=int)
+    main = sparse.csr_matrix((len(labels), 0), dtype=int)
     if task.main is not None:
-        main = pd.get_dummies(labels[task.main.name].map(str)).to_numpy(dtype=int)
-    carried = [np.zeros((len(labels), 0), dtype=int)]
-    for target in task.targets:
-        if target != task.main:
-            listed = labels[target.name].map(lambda code: (code,) if isinstance(code, str) else tuple(code or ()))
-            codes = sorted({code for each in listed for code in each})
-            carried.append(np.array([[code in each for code in codes] for each in listed], dtype=int))
-    return main, np.hstack([part.reshape(len(labels), -1) for part in carried])
-
-
-def _sum_by_unit(counts: np.ndarray, units: np.ndarray) -> np.ndarray:
-    summed = np.zeros((units.max() + 1, counts.shape[1]), dtype=int)
-    np.add.at(summed, units, counts)
-    return summed
-
-
-def _deal(main: np.ndarray, carried: np.ndarray, n_folds: int, rng) -> np.ndarray:
-    """Deal units with given label counts; return each unit's fold."""
-    n_units = len(main)
-    quota = _quotas(main.sum(axis=0), n_folds)
+        main = _indicators([(str(code),) for code in labels[task.main.name]])
+    carried = [
+        _indicators([(code,) if isinstance(code, str) else code or () for code in labels[target.name]])
+        for target in task.targets if target != task.main
+    ]
     # One column more, which everybody carries: it deals those without other codes last.
-    carried = np.hstack([carried, np.ones((n_units, 1), dtype=int)])
-    wanted = np.tile(carried.sum(axis=0) / n_folds, (n_folds, 1))
-    fold_of = np.full(n_units, -1)
-    priority = rng.permutation(n_units)
-    while (left := fold_of < 0).any():
-        remaining = carried[left].sum(axis=0)
-        remaining[-1] = remaining[-1] if not remaining[:-1].any() else remaining.max() + 1
-        label = np.where(remaining > 0, remaining, np.iinfo(int).max).argmin()
-        holders = np.flatnonzero(left & (carried[:, label] > 0))
+    everybody = sparse.csr_matrix(np.ones((len(labels), 1), dtype=int))
+    return main, sparse.hstack([*carried, everybody], format="csr")
+
+
+def _indicators(listed: Sequence[Collection[str]]) -> sparse.csr_matrix:
+    """0/1 matrix (n_records, n_codes), the codes sorted."""
+    number = {code: column for column, code in enumerate(sorted({code for codes in listed for code in codes}))}
+    columns = [number[code] for codes in listed for code in sorted(set(codes))]
+    ends = np.cumsum([0, *(len(set(codes)) for codes in listed)])
+    return sparse.csr_matrix((np.ones(len(columns), dtype=int), columns, ends), shape=(len(listed), len(number)))
+
+
+def _deal(main: sparse.csr_matrix, carried: sparse.csr_matrix, n_folds: int, rng) -> np.ndarray:
+    """Deal units with given label counts, the last of which all carry; return each unit's fold."""
+    quota = _quotas(np.asarray(main.sum(axis=0)).ravel(), n_folds)
+    remaining = np.asarray(carried.sum(axis=0)).ravel()
+    wanted = np.tile(remaining / n_folds, (n_folds, 1))
+    holders, sizes = carried.tocsc(), np.asarray(main.sum(axis=1)).ravel()
+    fold_of = np.full(main.shape[0], -1)
+    priority = rng.permutation(len(fold_of))
+    while remaining.any():
+        rare = np.where(remaining[:-1] > 0, remaining[:-1], np.iinfo(int).max)
+        label = rare.argmin() if remaining[:-1].any() else len(remaining) - 1
+        units = holders.indices[holders.indptr[label] : holders.indptr[label + 1]]
+        units = units[fold_of[units] < 0]
         # Large groups first: what is left must be able to level them out.
-        for unit in sorted(holders, key=lambda unit: (-main[unit].sum(), priority[unit])):
-            room = np.minimum(quota - main[unit], 0).sum(axis=1)
-            need = np.lexsort((rng.random(n_folds), quota.sum(axis=1), wanted[:, label], room))
-            fold = need[-1]
-            fold_of[unit] = fold
-            quota[fold] -= main[unit]
-            wanted[fold] -= carried[unit]
+        for unit in units[np.lexsort((priority[units], -sizes[units]))]:
+            of_main, of_others = (slice(*counts.indptr[unit : unit + 2]) for counts in (main, carried))
+            left = quota.copy()
+            left[:, main.indices[of_main]] -= main.data[of_main]
+            room = np.minimum(left, 0).sum(axis=1)
+            fold = np.lexsort((rng.random(n_folds), quota.sum(axis=1), wanted[:, label], room))[-1]
+            fold_of[unit], quota[fold] = fold, left[fold]
+            wanted[fold, carried.indices[of_others]] -= carried.data[of_others]
+            remaining[carried.indices[of_others]] -= carried.data[of_others]
     return fold_of
 
 

@@ -28,6 +28,9 @@ OWN_FONT = "icdbase Hei"
 _OWN_FONT_FILE = "plot_font.ttf"
 _LATIN = "DejaVu Sans"  # comes with matplotlib
 _INK, _PALE, _GRID = "#1f4e79", "#8fa8bf", "#dddddd"
+_LINES = ("--", ":", "-.", (0, (8, 3)), (0, (3, 1, 1, 1, 1, 1)), (0, (1, 4)))
+_MARKERS = "os^Dvx"
+_ABOVE = {"loc": "lower center", "bbox_to_anchor": (0.5, 1), "ncols": 2}
 LEVEL = 0.05
 
 
@@ -48,8 +51,10 @@ def ablation_figure(table: pd.DataFrame, notes: Sequence[str] = ()) -> Figure:
     rows = table.iloc[1:].reset_index(drop=True)
     labels, families = drawable(rows["variant"])
     with _style(families):
-        figure = _figure(7.2, 1.5 + 0.32 * len(rows) + 0.2 * len(notes))
-        axes = figure.add_subplot()
+        of_targets = [column for column in rows if column.endswith("_difference") and rows[column].notna().all()]
+        panels = 2 if len(of_targets) > 2 else 1
+        figure = _figure(2.6 + 4.6 * panels, 1.5 + 0.32 * (len(rows) + panels - 1) + 0.2 * len(notes))
+        axes, *beside = figure.subplots(1, panels, sharey=True, squeeze=False)[0]
         for place, row in rows.iterrows():
             clear = row["p_holm"] < LEVEL
             axes.plot([row["low"], row["high"]], [place, place], color=_INK if clear else _PALE, linewidth=2)
@@ -57,10 +62,31 @@ def ablation_figure(table: pd.DataFrame, notes: Sequence[str] = ()) -> Figure:
         axes.axvline(0, color="black", linewidth=0.8)
         axes.set_yticks(range(len(rows)), labels)
         axes.set_ylim(len(rows) - 0.5, -0.5)
-        axes.set_xlabel("change of the official score against the reference, 95 % interval"
+        axes.set_xlabel("change of the official score against the reference\n95 % interval of each variant, not corrected"
                         "\nfilled: Holm-corrected p below 0.05")
+        for panel in beside:
+            _draw_targets(panel, rows[of_targets])
+            _finish(figure, panel, "x", ())
         _finish(figure, axes, "x", notes)
     return figure
+
+
+def _draw_targets(axes, differences: pd.DataFrame) -> None:
+    """Draw the change of each target's own measure, a mark a target."""
+    labels, families = drawable([_target_label(column) for column in differences])
+    for place, (column, label) in enumerate(zip(differences, labels, strict=True)):
+        marker = _MARKERS[place % len(_MARKERS)]
+        axes.plot(differences[column], range(len(differences)), marker, color=_INK, fillstyle="none", label=label)
+    axes.axvline(0, color="black", linewidth=0.8)
+    axes.set_xlabel("change of each target's accuracy or F1")
+    axes.legend(frameon=False, prop={"family": families}, **_ABOVE)
+
+
+def _target_label(column: str) -> str:
+    """Say in words what a column measures: "main code: accuracy" of main_accuracy."""
+    name, _, measure = column.rpartition("_")
+    name = {"main": "main code", "other": "others"}.get(name, name)
+    return name if measure == "difference" else f"{name}: {'F1' if measure == 'f1' else measure}"
 
 
 def curve_figure(table: pd.DataFrame, notes: Sequence[str] = ()) -> Figure:
@@ -76,20 +102,21 @@ def curve_figure(table: pd.DataFrame, notes: Sequence[str] = ()) -> Figure:
     -------
     matplotlib.figure.Figure
     """
-    with _style([_LATIN]):
+    columns = [column for column in table if column.endswith(("_accuracy", "_f1")) and table[column].notna().all()]
+    labels, families = drawable([_target_label(column) for column in columns])
+    with _style(families):
         figure = _figure(6.4, 4.2 + 0.2 * len(notes))
         axes = figure.add_subplot()
         sizes = table["n_train"]
         axes.fill_between(sizes, table["low"], table["high"], color=_INK, alpha=0.15, linewidth=0)
         axes.plot(sizes, table["acc"], "o-", color=_INK, label="official score, 95 % interval")
-        for column, style, label in (("main_accuracy", "--", "main code: accuracy"), ("other_f1", ":", "others: F1")):
-            if table[column].notna().all():
-                axes.plot(sizes, table[column], style, color=_INK, label=label)
+        for place, (column, label) in enumerate(zip(columns, labels, strict=True)):
+            axes.plot(sizes, table[column], linestyle=_LINES[place % len(_LINES)], color=_INK, label=label)
         axes.set_xscale("log", base=2)
         axes.set_xticks(sizes, [str(size) for size in sizes])
         axes.minorticks_off()
         axes.set_xlabel("training records")
-        axes.legend(frameon=False)
+        axes.legend(frameon=False, **_ABOVE if len(columns) > 2 else {})
         _finish(figure, axes, "y", notes)
     return figure
 
@@ -125,6 +152,7 @@ def drawable(labels: Sequence[str]) -> tuple[list[str], list[str]]:
     >>> drawable(["入院诊断", "no such character: \\U000F0000"])[0]
     ['入院诊断', '#2']
     """
+    _matplotlib()
     families = {_LATIN: _file_of(_LATIN), _own_family(): _file_of(OWN_FONT)}
     missing = {character for label in labels for character in label if character.isprintable()}
     missing = _not_in(missing, families.values())

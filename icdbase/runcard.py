@@ -7,17 +7,17 @@ import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from importlib.metadata import version
 from pathlib import Path
 
 import pandas as pd
 
-from icdbase.backends import code_version
+from icdbase.backends import code_version, library_versions
 from icdbase.coder import IcdCoder
 from icdbase.errors import DataError, DataWarning, Problem
 from icdbase.exports import write_json
+from icdbase.factors import changed_parameters
 from icdbase.files import only_writer
-from icdbase.store import LIBRARIES, fingerprint
+from icdbase.store import fingerprint
 
 __all__ = ["RunCard", "changed_parameters"]
 
@@ -58,7 +58,7 @@ class RunCard:
         """Describe a run that is about to begin; ``train`` is a path or several."""
         paths = [str(Path(path).resolve()) for path in (train if isinstance(train, list | tuple) else [train])]
         return cls(command, paths[0] if len(paths) == 1 else paths, fingerprint(records), changed_parameters(coder), options,
-                   code_version(), {name: version(name) for name in LIBRARIES})
+                   code_version(), library_versions())
 
     @contextmanager
     def running(self, folder) -> Iterator[None]:
@@ -124,17 +124,3 @@ class RunCard:
         if fingerprint(records) != self.fingerprint:
             remedy = "name the file of that time with --train, or start a new run without --rerun"
             raise DataError(path, [Problem("not the records of the run", remedy=remedy)])
-
-
-def changed_parameters(coder: IcdCoder) -> dict[str, object]:
-    """Return the parameters that are not the default, as JSON has them.
-
-    >>> changed_parameters(IcdCoder(fields=("主诉",), n_jobs=1))
-    {'fields': ['主诉']}
-    """
-    default = type(coder)().get_params(deep=False)
-    return {
-        name: list(value) if isinstance(value, tuple) else value
-        for name, value in coder.get_params(deep=False).items()
-        if name not in ("n_jobs", "task") and value != default[name]
-    }

@@ -3,7 +3,8 @@
 The records are counted once.  A :class:`Cell` is one fit and what it is asked;
 with a run folder, its predictions are written there under a hash of all that
 they depend on, so an interrupted run goes on where it stopped, and nothing is
-read that belongs to other data, other parameters or other code.
+read that belongs to other data, other parameters, other code or other versions
+of the libraries.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import pickle
 import time
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import asdict, dataclass, is_dataclass, replace
 from pathlib import Path
 from uuid import uuid4
@@ -24,7 +26,7 @@ from joblib import Parallel, delayed, effective_n_jobs, parallel_config
 from sklearn.base import clone
 
 from icdbase import progress
-from icdbase.backends import code_version, spread
+from icdbase.backends import code_version, library_versions, spread
 from icdbase.coder import IcdCoder
 from icdbase.errors import DataWarning, UsageError, did_you_mean
 from icdbase.features import Counts
@@ -64,6 +66,7 @@ def run_cells(
     records: pd.DataFrame,
     cells: Sequence[Cell],
     *,
+    groups: np.ndarray | None = None,
     folder=None,
     n_jobs: int | None = -1,
     stage: str = "fits",
@@ -77,6 +80,8 @@ def run_cells(
     records : DataFrame
         Labelled records, as :func:`icdbase.records.check_frame` returns them.
     cells : sequence of Cell
+    groups : array of shape (n_records,), optional
+        Records of one group share a fold inside each fit, too.
     folder : str or os.PathLike, optional
         Run folder; what it holds already is not computed again.
     n_jobs : int or None
@@ -90,13 +95,13 @@ def run_cells(
         One a cell: index of the test rows, a column a target.
     """
     names = [target.name for target in coder.task.targets]
-    keys = _keys(coder, records, cells)
+    keys = _keys(coder, records, cells, groups)
     shelf = _Shelf(folder, names)
     found = {key: shelf.get(key, len(cell.test)) for key, cell in dict(zip(keys, cells, strict=True)).items()}
     missing = {key: cell for key, cell in zip(keys, cells, strict=True) if found[key] is None}
     done = len(found) - len(missing)
     progress.report(stage, done, len(found))
-    for results in _compute(coder, records, missing, n_jobs):
+    for results in _compute(coder, records, missing, groups, n_jobs):
         for key, codes, seconds in results:
             shelf.put(key, codes, seconds, missing[key])
             found[key] = codes
@@ -118,9 +123,9 @@ def check_parameters(coder: IcdCoder, parameters: Mapping[str, object], variant:
         coder.task.check_fields(parameters["fields"])
 
 
-def _keys(coder: IcdCoder, records: pd.DataFrame, cells: Sequence[Cell]) -> list[str]:
+def _keys(coder: IcdCoder, records: pd.DataFrame, cells: Sequence[Cell], groups: np.ndarray | None) -> list[str]:
     """A hash of all that a cell's predictions depend on."""
-    common = [code_version(), type(coder).__qualname__, fingerprint(records)]
+    common = [code_version(), library_versions(), type(coder).__qualname__, fingerprint(records), groups]
     keys = []
     for cell in cells:
         parameters = coder.get_params() | dict(cell.parameters)
@@ -166,7 +171,9 @@ class _Shelf:
             json.dump(content, file, ensure_ascii=False, default=_plain)
 
 
-def _compute(coder: IcdCoder, records: pd.DataFrame, cells: Mapping[str, Cell], n_jobs) -> Iterator[list[tuple]]:
+def _compute(
+    coder: IcdCoder, records: pd.DataFrame, cells: Mapping[str, Cell], groups: np.ndarray | None, n_jobs
+) -> Iterator[list[tuple]]:
     """Yield ``(key, codes, seconds)`` of the cells that share a fit, as the fits finish."""
     jobs = _jobs(coder, cells)
     n_jobs = min(effective_n_jobs(n_jobs), len(jobs)) or 1
@@ -177,7 +184,7 @@ def _compute(coder: IcdCoder, records: pd.DataFrame, cells: Mapping[str, Cell], 
         counted[counting] = _Shared(counts) if n_jobs > 1 else counts
     with spread(counted.values()):
         run = Parallel(n_jobs=n_jobs, return_as="generator_unordered", batch_size=1)
-    yield from run(delayed(_run_job)(coder, counted[counting], members) for counting, members in jobs)
+    yield from run(delayed(_run_job)(coder, counted[counting], members, groups) for counting, members in jobs)
 
 
 def _jobs(coder: IcdCoder, cells: Mapping[str, Cell]) -> list[tuple[str, dict[str, Cell]]]:
@@ -211,7 +218,9 @@ class _Shared:
         return self._unpacked[self.token]
 
 
-def _run_job(coder: IcdCoder, counts, cells: Mapping[str, Cell]) -> list[tuple[str, list[list], float]]:
+def _run_job(
+    coder: IcdCoder, counts, cells: Mapping[str, Cell], groups: np.ndarray | None
+) -> list[tuple[str, list[list], float]]:
     """Fit once; predict for each cell."""
     if isinstance(counts, _Shared):
         counts = counts.counts()
@@ -223,10 +232,16 @@ def _run_job(coder: IcdCoder, counts, cells: Mapping[str, Cell]) -> list[tuple[s
     # What its fold warns of was said of all records before.
     with progress.bars(enabled=False), parallel_config(backend="threading"), warnings.catch_warnings():
         warnings.simplefilter("ignore", DataWarning)
-        fitted = clone(coder).set_params(**first.parameters, n_jobs=1).fit(counts.take(first.train))
+        fitted = clone(coder).set_params(**first.parameters, n_jobs=1)
+        fitted.fit(counts.take(first.train), groups=None if groups is None else groups[first.train])
         results = []
         for key, cell in cells.items():
-            codes = fitted.set_params(**cell.parameters).predict(held_out)
+            codes = _with_parameters_of(cell, coder, fitted).predict(held_out)
             results.append((key, codes.to_numpy(dtype=object).tolist(), time.perf_counter() - start))
             start = time.perf_counter()
     return results
+
+
+def _with_parameters_of(cell: Cell, coder: IcdCoder, fitted: IcdCoder) -> IcdCoder:
+    """Return what was fitted with the reference's parameters and what the cell changes of them, nothing else."""
+    return copy(fitted).set_params(**coder.get_params(deep=False) | dict(cell.parameters) | {"n_jobs": 1})

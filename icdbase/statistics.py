@@ -6,6 +6,10 @@ replacement and counting how often each value comes up *is* a multinomial draw,
 and flipping ``m`` equal differences *is* a binomial draw.  The distribution is
 the same, 100,000 records cost hardly more than 500, and the result does not
 depend on the order of the records.
+
+With groups (patients), whole groups are drawn or swapped.  The statistic stays
+the mean over records: the sum of the values of the drawn groups divided by the
+number of their records, so the size of a group is no variance of its own.
 """
 
 from __future__ import annotations
@@ -18,12 +22,18 @@ import pandas as pd
 
 from icdbase.errors import UsageError
 
-__all__ = ["PairedDifference", "approximate_randomisation", "bootstrap_interval", "holm", "paired_bootstrap"]
+__all__ = [
+    "PairedDifference", "approximate_randomisation", "bootstrap_interval", "holm", "paired_bootstrap",
+    "standard_error",
+]
 
 # Numbers held at once while resampling (8 bytes each).
 _CHUNK = 2**20
 # Differences closer than this are equal: 0.5 - 0.3 and 0.2 differ by rounding only.
 _DECIMALS = 12
+
+N_PERMUTATIONS = 9999
+"""Random swaps of a paired test, unless told otherwise."""
 
 
 class PairedDifference(NamedTuple):
@@ -35,7 +45,7 @@ class PairedDifference(NamedTuple):
 
 
 def bootstrap_interval(
-    values, *, confidence: float = 0.95, n_bootstrap: int = 1000, random_state=0
+    values, *, groups=None, confidence: float = 0.95, n_bootstrap: int = 1000, random_state=0
 ) -> tuple[float, float]:
     """Percentile bootstrap interval of the mean over records.
 
@@ -44,6 +54,9 @@ def bootstrap_interval(
     values : array-like of float, shape (n_records,)
         One value a record, for example the column ``acc`` of
         :func:`icdbase.scoring.record_scores`.
+    groups : array-like of shape (n_records,), optional
+        Whole groups are drawn; the statistic is the ratio of the drawn groups'
+        sum to their number of records.
     confidence : float
         Between 0 and 1, both excluded.
     n_bootstrap : int
@@ -59,14 +72,15 @@ def bootstrap_interval(
     Raises
     ------
     UsageError
-        If ``values`` is empty, not one-dimensional or not finite, or a
-        parameter is out of range.
+        If ``values`` is empty, not one-dimensional or not finite, there is not
+        one group a record, or a parameter is out of range.
 
     Notes
     -----
     The percentile method of Efron, "Bootstrap methods: another look at the
-    jackknife", Annals of Statistics 7 (1979), 1-26.  With fewer than some 30
-    records it is too narrow.
+    jackknife", Annals of Statistics 7 (1979), 1-26; with groups Field and Welsh,
+    "Bootstrapping clustered data", JRSS B 69 (2007), 369-390.  With fewer than
+    some 30 records or groups it is too narrow.
 
     Examples
     --------
@@ -79,19 +93,22 @@ def bootstrap_interval(
     values = _finite_vector(values, "values")
     _check_confidence(confidence)
     _check_count(n_bootstrap, "n_bootstrap")
-    distinct, counts = np.unique(values, return_counts=True)
-    shares = counts / len(values)
+    units, counts = np.unique(_sums_and_sizes(values, groups), axis=0, return_counts=True)
+    sums, sizes = units.T
+    n_units = counts.sum()
     rng = np.random.default_rng(random_state)
-    sums = [rng.multinomial(len(values), shares, size=rows) @ distinct
-            for rows in _chunks(n_bootstrap, len(distinct))]
-    means = np.concatenate(sums) / len(values)
+    means = []
+    for rows in _chunks(n_bootstrap, len(units)):
+        drawn = rng.multinomial(n_units, counts / n_units, size=rows)
+        means.append(drawn @ sums / (drawn @ sizes))
     tail = (1 - confidence) / 2
-    low, high = np.clip(np.quantile(means, [tail, 1 - tail]), distinct[0], distinct[-1])
-    return float(low), float(high)
+    low, high = np.quantile(np.concatenate(means), [tail, 1 - tail])
+    smallest, largest = (sums / sizes).min(), (sums / sizes).max()  # only rounding goes beyond the groups' means
+    return float(np.clip(low, smallest, largest)), float(np.clip(high, smallest, largest))
 
 
 def paired_bootstrap(
-    a, b, *, confidence: float = 0.95, n_bootstrap: int = 1000, random_state=0
+    a, b, *, groups=None, confidence: float = 0.95, n_bootstrap: int = 1000, random_state=0
 ) -> PairedDifference:
     """Difference of two systems' means on the same records, with its bootstrap interval.
 
@@ -104,6 +121,8 @@ def paired_bootstrap(
     a, b : array-like of float, shape (n_records,)
         One value a record.  Two Series are paired by their index, anything
         else by position.
+    groups : array-like of shape (n_records,), optional
+        Group of each record of ``a``; whole groups are drawn.
     confidence, n_bootstrap, random_state
         As for :func:`bootstrap_interval`.
 
@@ -127,12 +146,12 @@ def paired_bootstrap(
     """
     differences = _paired_differences(a, b)
     interval = bootstrap_interval(
-        differences, confidence=confidence, n_bootstrap=n_bootstrap, random_state=random_state
+        differences, groups=groups, confidence=confidence, n_bootstrap=n_bootstrap, random_state=random_state
     )
     return PairedDifference(float(differences.mean()), *interval)
 
 
-def approximate_randomisation(a, b, *, n_permutations: int = 9999, random_state=0) -> float:
+def approximate_randomisation(a, b, *, groups=None, n_permutations: int = N_PERMUTATIONS, random_state=0) -> float:
     """Two-sided p-value: would swapping the systems' answers at random differ as much?
 
     Under the null hypothesis the two systems are exchangeable record by record,
@@ -143,6 +162,10 @@ def approximate_randomisation(a, b, *, n_permutations: int = 9999, random_state=
     a, b : array-like of float, shape (n_records,)
         One value a record.  Two Series are paired by their index, anything
         else by position.
+    groups : array-like of shape (n_records,), optional
+        Group of each record of ``a``; all answers of a group are swapped
+        together.  Every swap keeps all records, so the mean over records and
+        the sum over groups are equally extreme.
     n_permutations : int
         Number of random swaps; the smallest p-value is 1 / (n_permutations + 1).
     random_state : int, numpy.random.Generator or None
@@ -174,7 +197,8 @@ def approximate_randomisation(a, b, *, n_permutations: int = 9999, random_state=
     """
     differences = _paired_differences(a, b)
     _check_count(n_permutations, "n_permutations")
-    # Records without a difference stay 0 whatever their sign.
+    differences = _sums_and_sizes(differences, groups)[:, 0]
+    # Units without a difference stay 0 whatever their sign.
     sizes, counts = np.unique(np.abs(differences[differences != 0]), return_counts=True)
     observed = abs(differences.sum())
     tolerance = 1e-9 * max(1.0, float(sizes @ counts))
@@ -185,6 +209,34 @@ def approximate_randomisation(a, b, *, n_permutations: int = 9999, random_state=
         swapped = (2 * positive - counts) @ sizes
         as_extreme += int(np.count_nonzero(np.abs(swapped) >= observed - tolerance))
     return (as_extreme + 1) / (n_permutations + 1)
+
+
+def standard_error(values, groups=None) -> float:
+    """Standard error of the mean over records.
+
+    Parameters
+    ----------
+    values : array-like of float, shape (n_records,)
+    groups : array-like of shape (n_records,), optional
+        Groups are what is drawn; the mean is then a ratio, and its error that of
+        the linearised ratio (Cochran, Sampling techniques, 3rd ed. 1977, 6.3).
+
+    Returns
+    -------
+    float
+        NaN with fewer than two records or groups.
+
+    Examples
+    --------
+    >>> standard_error([0.0, 1.0])
+    0.5
+    """
+    values = _finite_vector(values, "values")
+    sums, sizes = _sums_and_sizes(values, groups).T
+    if len(sums) < 2:
+        return float("nan")
+    residuals = sums - values.mean() * sizes
+    return float(np.sqrt(len(sums) / (len(sums) - 1) * (residuals**2).sum()) / len(values))
 
 
 def holm(p_values) -> np.ndarray:
@@ -227,6 +279,17 @@ def holm(p_values) -> np.ndarray:
     adjusted = np.empty_like(p_values)
     adjusted[order] = np.minimum(np.maximum.accumulate(stepped), 1.0)
     return adjusted
+
+
+def _sums_and_sizes(values: np.ndarray, groups) -> np.ndarray:
+    """Sum and number of records of each group; without groups each record is one."""
+    if groups is None:
+        return np.column_stack([values, np.ones(len(values))])
+    if len(groups) != len(values):
+        raise UsageError(f"{len(groups)} groups for {len(values)} records; give one a record")
+    _, members = np.unique(np.asarray(groups, dtype=str), return_inverse=True)
+    sums = np.bincount(members, weights=values).round(_DECIMALS)
+    return np.column_stack([sums, np.bincount(members)])
 
 
 def _paired_differences(a, b) -> np.ndarray:

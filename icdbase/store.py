@@ -25,6 +25,7 @@ from pathlib import Path
 import pandas as pd
 
 from icdbase import __version__
+from icdbase.backends import library_versions
 from icdbase.classifiers import MainCodeClassifier
 from icdbase.coder import IcdCoder
 from icdbase.errors import DataError, ModelError, PrivacyWarning, UsageError, VersionWarning
@@ -40,9 +41,8 @@ __all__ = ["check_model_folder", "fingerprint", "load", "load_with_card", "read_
 
 CARD = "model.json"
 FORMAT = "icdbase-model"
-FORMAT_VERSION = 3
+FORMAT_VERSION = 4
 
-LIBRARIES = ("scikit-learn", "lightgbm", "numpy", "scipy", "skops")
 _SAME_MAJOR = ("scikit-learn", "lightgbm")
 
 MAX_CARD_BYTES = 16 << 20
@@ -81,18 +81,22 @@ _OWN_TYPES = frozenset(
 
 
 def fingerprint(records: pd.DataFrame) -> str:
-    """SHA-256 over ids, texts and labels, so that a card says what data made a model.
+    """SHA-256 over names of columns, ids, texts and labels, so that a card says what data made a model.
 
     >>> fingerprint(pd.DataFrame({"主诉": ["胸痛"]}, index=["1"]))[:8]
-    'cb4c1ecc'
+    '67144ef8'
     """
-    digest = hashlib.sha256()
-    for row in records.reset_index().itertuples(index=False, name=None):
+    records = records.reset_index()
+    digest = hashlib.sha256(json.dumps(list(records.columns), ensure_ascii=False, default=str).encode())
+    for row in records.itertuples(index=False, name=None):
         digest.update(json.dumps(row, ensure_ascii=False, default=str).encode())
     return digest.hexdigest()
 
 
-def save(coder: IcdCoder, folder, *, records: pd.DataFrame | None = None, scores: Mapping | None = None) -> Path:
+def save(
+    coder: IcdCoder, folder, *, records: pd.DataFrame | None = None, scores: Mapping | None = None,
+    options: Mapping | None = None,
+) -> Path:
     """Write a fitted coder and its card to a folder.
 
     Parameters
@@ -105,6 +109,9 @@ def save(coder: IcdCoder, folder, *, records: pd.DataFrame | None = None, scores
         The training records; the card keeps their number and fingerprint only.
     scores : mapping, optional
         What was measured, and on what; kept in the card as given.
+    options : mapping, optional
+        What ``icdbase train`` was given besides the coder's parameters: ``task``
+        (the file), ``group`` (the column); kept in the card as given.
 
     Returns
     -------
@@ -145,9 +152,10 @@ def save(coder: IcdCoder, folder, *, records: pd.DataFrame | None = None, scores
         "outside_codes": coder.outside_codes_,
         "vocabulary": {"words": len(coder.features_.terms_), "with_long_numbers": long_numbers(coder)},
         "training_data": None if records is None else {"records": len(records), "sha256": fingerprint(records)},
+        "options": options or None,
         "scores": scores,
         "python": platform.python_version(),
-        "libraries": {name: version(name) for name in LIBRARIES},
+        "libraries": library_versions(),
     }
     with only_writer(folder / CARD, wait=True):  # or another's save would remove the file that our card names
         with atomic_write(folder / card["model"], binary=True) as file:

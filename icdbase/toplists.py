@@ -52,7 +52,8 @@ def write_top(top: pd.DataFrame, path, task: Task) -> None:
     top : pandas.DataFrame
     path : str or os.PathLike
         ``.csv``, ``.tsv`` and ``.xlsx`` get a row a code; any other ending gets
-        JSON Lines, a record a line: target to a list of ``{code, name, probability}``.
+        JSON Lines, a record a line: each target to a list of ``{code, name,
+        probability}``, which may be empty.
     task : Task
 
     Raises
@@ -65,9 +66,9 @@ def write_top(top: pd.DataFrame, path, task: Task) -> None:
         columns = [task.id_field, "target", "rank", "code", "name", "probability"]
         write_rows([{name: str(value) for name, value in row.items()} for row in rows], path, columns)
         return
-    records: dict[str, dict] = {record: {task.id_field: record} for record in top.index}
+    records = {record: {task.id_field: record, **{target: [] for target in top}} for record in top.index}
     for row in rows:
-        record = records[row[task.id_field]]
-        record.setdefault(row["target"], []).append({name: row[name] for name in ("code", "name", "probability")})
+        listed = records[row[task.id_field]][row["target"]]
+        listed.append({name: row[name] for name in ("code", "name", "probability")})
     with atomic_write(path) as file:
         file.writelines(json.dumps(record, ensure_ascii=False) + "\n" for record in records.values())

@@ -3,26 +3,38 @@
 import json
 import os
 import re
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 from click.testing import CliRunner
-from test_experiments import FIELDS, MAIN, OTHERS, lean, small_records
+from test_experiments import FIELDS, MAIN, OTHERS, SMALL, lean, small_records
 
 from icdbase import CCL25, CCL26, SETTINGS, IcdCoder, write_records
-from icdbase.ablation import REFERENCE, ablate
+from icdbase.ablation import REFERENCE, SMALLEST_P, ablate
 from icdbase.cli_experiments import ablate as ablate_command
 from icdbase.cli_experiments import curve as curve_command
 from icdbase.cli_experiments import cv as cv_command
 from icdbase.curves import learning_curve
 from icdbase.decoding import RULES
 from icdbase.errors import DataError, DataWarning, IcdbaseError, UsageError, VersionWarning
-from icdbase.exports import ablation_text, curve_text, cv_text, to_latex, to_markdown, write_ablation, write_curve
+from icdbase.experiments import cross_validate
+from icdbase.exports import (
+    ablation_text,
+    curve_text,
+    cv_text,
+    to_latex,
+    to_markdown,
+    write_ablation,
+    write_curve,
+)
 from icdbase.factors import HISTORY_FIELDS, PRESETS, expand, read_factors
 from icdbase.files import only_writer
+from icdbase.plots import ablation_figure, curve_figure
 from icdbase.runcard import RunCard, changed_parameters
 from icdbase.statistics import approximate_randomisation, holm, paired_bootstrap
+from icdbase.synthetic import make_records
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +85,10 @@ def test_statistics_are_those_of_the_record_scores(found):
     for name in found.variants:
         difference, low, high = paired_bootstrap(found.record_scores[name], reference, n_bootstrap=2000)
         assert table.loc[name, ["difference", "low", "high"]].tolist() == pytest.approx([difference, low, high])
+        errors = found.record_scores[name] - reference
+        assert table.loc[name, "standard_error"] == pytest.approx(errors.std(ddof=1) / np.sqrt(80))
     assert found.half_width == pytest.approx(((table["high"] - table["low"]) / 2).iloc[1:].median())
+    assert found.detectable_difference == pytest.approx((1.96 + 0.8416) * table["standard_error"].iloc[1:].median(), rel=1e-4)
     assert table["acc"].tolist() == pytest.approx(found.record_scores.mean().tolist())
 
 
@@ -188,15 +203,108 @@ def test_a_missing_file_of_factors_names_the_presets(tmp_path):
 # --- what is written ------------------------------------------------------------------
 
 
-def test_the_table_fits_a_terminal_and_says_its_power(found):
+def test_the_table_fits_a_terminal_and_says_on_what_it_rests(found):
     text = ablation_text(found)
     from rich.cells import cell_len
 
     assert max(map(cell_len, text.splitlines())) <= 80
     assert "without 乙栏" in text and "…" not in text
     assert "80 records, 3 folds, 2 repeats; fold seed 0." in text
-    assert f"Power: with 80 records the intervals reach about ±{found.half_width:.3f}" in text
     assert "Different from the reference: without 乙栏." in text
+    said = " ".join(text.split())
+    assert "Reference: IcdCoder(blocks=['words'], boosted_features=False, main_estimators=5, n_folds=2). Folds inside " \
+           "each fit: 2, where icdbase train has 4." in said
+    assert "95 % interval is of each variant alone, not corrected for their number" in said
+    assert f"Median half-width of the intervals: {found.half_width:.3f}." in said
+    assert f"test at the 5 % level finds with 80 % power: {found.detectable_difference:.3f}." in said
+    assert "Power" not in said
+
+
+def test_the_smallest_p_is_a_bound(found, tmp_path):
+    """9,999 swaps, none as extreme: p is at most 0.0001, times 3 variants."""
+    assert found.table.set_index("variant").loc["without 乙栏", "p"] == SMALLEST_P == found.to_dict()["smallest_p"]
+    (row,) = (line for line in ablation_text(found).splitlines() if "without 乙栏 " in line)
+    assert "<= 0.0003" in row
+    written = write_ablation(found, tmp_path)
+    assert "| without 乙栏 |" in written["Markdown"].read_text("utf-8") and "| <= 0.0003 |" in written["Markdown"].read_text("utf-8")
+    assert r"& $\leq$ 0.0003 &" in written["LaTeX"].read_text("utf-8")
+    assert written["LaTeX"].read_text("utf-8").count(r"\leq") == 1
+
+
+def test_what_is_measured_is_the_coder_that_train_ships(train_file, tmp_path):
+    """And another number of inner folds is said in every table that is written."""
+    factors = tmp_path / "two.json"
+    factors.write_text('{"诊断": {"fields": ["入院诊断"]}, "三折": {"n_folds": 3}}', encoding="utf-8")
+    arguments = ("--train", train_file, *QUICK, "--factors", factors)
+    assert run(ablate_command, *arguments, "--out", tmp_path / "as-is").exit_code == 0
+    run(ablate_command, *arguments, "--inner-folds", 2, "--out", tmp_path / "two")
+    for name, n_folds, note in (("as-is", 4, "Folds inside each fit: 4."),
+                                ("two", 2, "Folds inside each fit: 2, where icdbase train has 4.")):
+        content = json.loads((tmp_path / name / "ablation.json").read_text("utf-8"))
+        assert [row["inner_folds"] for row in content["table"]] == [n_folds, n_folds, 3]
+        assert content["reference"].get("n_folds", IcdCoder().n_folds) == n_folds
+        assert pd.read_csv(tmp_path / name / "ablation.csv")["inner_folds"].tolist() == [n_folds, n_folds, 3]
+        for ending in ("md", "tex"):
+            text = (tmp_path / name / f"ablation.{ending}").read_text("utf-8")
+            assert note in " ".join(text.replace("%", " ").split())
+
+
+# --- tasks of other targets -----------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def wards():
+    """Ten departments: diagnoses and operations."""
+    return make_records(60, random_state=0, task="ccl26")
+
+
+WARDS = {"task": CCL26, "blocks": ("words",), "boosted_features": False, "main_estimators": 2, "n_folds": 2}
+OPERATIONS = [target.name for target in CCL26.targets[2:]]
+
+
+def test_every_target_has_its_column_everywhere(wards, tmp_path):
+    result = ablate(IcdCoder(**WARDS), wards, {"主诉": {"fields": ["主诉"]}}, n_folds=2, n_jobs=1)
+    main, others = OPERATIONS
+    row, reference = result.table.iloc[1], result.table.iloc[0]
+    for column, target in ((f"{main}_accuracy", main), (f"{others}_f1", others)):
+        assert row[f"{target}_difference"] == pytest.approx(row[column] - reference[column])
+    by_target = [0.4 * row["main_difference"], 0.1 * row["other_difference"], 0.4 * row[f"{main}_difference"],
+                 0.1 * row[f"{others}_difference"]]
+    assert row["difference"] == pytest.approx(sum(by_target))
+    written = write_ablation(result, tmp_path)
+    lines = written["Markdown"].read_text("utf-8").splitlines()
+    assert lines[0].endswith("| p Holm | main | others | 主要手术编码 | 其他手术编码 |")
+    assert not {"", "-"} & {cell.strip() for cell in lines[3].strip("|").split("|")}
+    text = ablation_text(result)
+    assert "…" not in text and all(name in text for name in OPERATIONS)
+    for kind in ("table", "JSON", "Markdown", "LaTeX"):
+        assert all(name in written[kind].read_text("utf-8") for name in OPERATIONS)
+    figure = ablation_figure(result.table)
+    assert [label.get_text() for label in figure.axes[1].get_legend().texts] == ["main code", "others", *OPERATIONS]
+
+
+def test_every_target_in_cross_validation_and_curve(wards, tmp_path):
+    coder = IcdCoder(**WARDS)
+    curve = learning_curve(coder, wards, sizes=[20, 30], n_folds=2, n_jobs=1)
+    columns = [f"{OPERATIONS[0]}_accuracy", f"{OPERATIONS[1]}_f1"]
+    assert curve.table[columns].notna().all(axis=None)
+    assert "…" not in curve_text(curve)
+    written = write_curve(curve, tmp_path)
+    assert "| 95 % interval | main | others | 主要手术编码 | 其他手术编码 | gain |" in written["Markdown"].read_text("utf-8")
+    assert all(name in written["LaTeX"].read_text("utf-8") for name in OPERATIONS)
+    labels = [text.get_text() for text in curve_figure(curve.table).axes[0].get_legend().texts]
+    assert labels[-2:] == [f"{OPERATIONS[0]}: accuracy", f"{OPERATIONS[1]}: F1"]
+    validated = cross_validate(coder, wards, n_folds=2, n_jobs=1)
+    assert validated.per_fold[columns].notna().all(axis=None)
+    assert "…" not in cv_text(validated) and cv_text(validated).count(OPERATIONS[0]) == 2
+
+
+def test_curve_of_a_task_without_single_target(tmp_path):
+    task = replace(SMALL, targets=(replace(SMALL.others, weight=1.0),))
+    curve = learning_curve(lean(task=task), small_records(40, 0).drop(columns=MAIN), sizes=[8, 16], n_folds=2, n_jobs=1)
+    assert curve.table["main_accuracy"].isna().all() and curve.table["acc"].notna().all()
+    assert "others" in curve_text(curve) and " main " not in curve_text(curve)
+    assert write_curve(curve, tmp_path)["plot"].exists()
 
 
 def test_files_of_an_ablation(found, tmp_path):
@@ -219,6 +327,8 @@ def test_latex_of_any_name_has_its_braces_and_columns():
     body = [line for line in text.splitlines() if not line.startswith("%")]
     assert r"a\&b\_c\%d\$e\#f\{g\}h\textasciitilde{}i\textasciicircum{}j\textbackslash{}k" in text
     assert "{}[1] & -- " in text
+    ranges = to_latex(["n", "x"], [["40", "0.553-0.623"], ["80", "-0.010 to +0.002"]])
+    assert "40 & 0.553--0.623 " in ranges and "80 & $-$0.010 to $+$0.002 " in ranges
     for row in body:
         bare = re.sub(r"\\[&%$#_{}]", "", row)
         assert bare.count("{") == bare.count("}") and not set("#%^~_") & set(bare)
@@ -229,10 +339,12 @@ def test_latex_of_any_name_has_its_braces_and_columns():
 def test_curve_as_text_and_files(tmp_path):
     curve = learning_curve(lean(), small_records(90, 4), sizes=[8, 60], n_folds=3, n_jobs=1)
     text = curve_text(curve)
-    assert "…" not in text and "90 records, 3 folds, 1 repeat; nested training sets" in text
+    assert "0." in text and "…" not in text and "90 records, 3 folds, 1 repeat; nested training sets" in text
     written = write_curve(curve, tmp_path)
     assert pd.read_csv(written["table"])["n_train"].tolist() == [8, 60]
     assert json.loads(written["JSON"].read_text("utf-8"))["table"][0]["gain"] is None
+    interval = "{:.3f} to {:.3f}".format(*curve.table.loc[0, ["low", "high"]])
+    assert f"& {interval} &" in written["LaTeX"].read_text("utf-8")
 
 
 # --- run cards ------------------------------------------------------------------------
@@ -311,7 +423,7 @@ def test_ablate_and_rerun(train_file, tmp_path, monkeypatch):
     out, factors = tmp_path / "run", tmp_path / "two.json"
     factors.write_text('{"诊断": {"fields": ["入院诊断"]}, "不校准": {"calibrate": false}}', encoding="utf-8")
     first = run(ablate_command, "--train", train_file, *QUICK, "--factors", factors, "--out", out)
-    assert first.exit_code == 0 and "不校准" in first.stdout and "n_folds=2" in first.stdout
+    assert first.exit_code == 0 and "不校准" in first.stdout and "Folds inside each fit: 4." in first.stdout
     assert {path.name for path in out.iterdir()} == {
         "cells", "run.json", *(f"ablation.{ending}" for ending in ("csv", "json", "md", "tex", "png", "svg"))
     }
@@ -370,6 +482,23 @@ def test_group_column(few, tmp_path):
         assert run_with_input.exit_code == 0
 
 
+def test_train_keeps_the_records_of_a_group_together(few, tmp_path, monkeypatch):
+    from icdbase.cli import train as train_command
+
+    path = tmp_path / "train.csv"
+    grouped = few.assign(**{OTHERS: few[OTHERS].map(";".join), "患者编号": [f"P{n // 2}" for n in range(len(few))]})
+    grouped.to_csv(path, encoding="utf-8")
+    given = []
+    fit = IcdCoder.fit
+    monkeypatch.setattr(IcdCoder, "fit", lambda self, records, *, groups: (
+        given.extend(groups), fit(self, records, groups=groups))[1])
+    arguments = ("--train", path, "--model", tmp_path / "m", "--setting", "plain", "--n-jobs", 1)
+    assert run(train_command, *arguments, "--group", "患者编号").exit_code == 0
+    assert given == [f"P{n // 2}" for n in range(len(few))]
+    with pytest.raises(DataError, match="field 患者: no such column; did you mean '患者编号'"):
+        run(train_command, *arguments, "--group", "患者")
+
+
 @pytest.mark.parametrize(("command", "arguments", "message"), [
     (ablate_command, (), "name the records with --train and a folder with --out, or a run with --rerun"),
     (ablate_command, ("--rerun", "run.json", "--seed", 1), "--seed does not go with --rerun, which repeats a run"),
@@ -386,7 +515,5 @@ def test_unknown_setting(train_file):
 
 
 def test_cv_text_names_every_fold():
-    from icdbase.experiments import cross_validate
-
     result = cross_validate(lean(), small_records(20, 0), n_folds=2, n_jobs=1)
     assert cv_text(result).count("\n") == 5

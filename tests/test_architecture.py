@@ -18,10 +18,10 @@ ORDER = [
     "predictions", "answers", "submissions", "toplists", "proposals",
     "text", "taskfile", "matching", "assertion", "concepts",
     "analytes", "grades", "durations", "pressures", "vessels", "cardiac", "measurements", "summaries", "diagnosis_list", "operations", "tally",
-    "features",
-    "listed_codes", "calibration", "boosters", "learners", "linear", "classifiers", "decoding", "coder",
+    "fingerprints", "features",
+    "folds", "listed_codes", "calibration", "boosters", "learners", "linear", "classifiers", "decoding", "coder",
     "statistics", "pairing", "scoring", "baselines", "modelfile", "model_tables", "store", "bulk", "report",
-    "folds", "runs", "experiments", "factors", "ablation", "curves", "plots", "exports", "runcard",
+    "runs", "experiments", "factors", "ablation", "curves", "plots", "exports", "runcard",
     "places", "contributions", "explain", "html_report",
     "synthetic", "demo", "demo_server", "cli_common", "cli_demo", "cli_experiments", "cli_explain", "cli_tasks", "cli",
 ]

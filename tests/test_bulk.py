@@ -155,14 +155,33 @@ def test_killed_before_the_part_file_went(job, tmp_path, monkeypatch):
     assert (tmp_path / "pred.json").read_bytes() == (job / "expected.json").read_bytes()
 
 
-def test_of_another_job_nothing_is_taken_over_and_it_is_said(job, tmp_path):
-    header = {"icdbase-part": icdbase.__version__, "model": "0", "input": "0"}
-    for first, message in ((json.dumps(header), "made with another model, input: it is not used"), ("{", "is damaged:")):
-        part = tmp_path / "pred.json.part"
-        part.write_text(first + '\n{"病案标识": "strange"}\n', encoding="utf-8")
-        with pytest.warns(DataWarning, match=message):
-            run(job, tmp_path / "pred.json", 20)
-        assert (tmp_path / "pred.json").read_bytes() == (job / "expected.json").read_bytes()
+@pytest.mark.parametrize("what", ["input", "model", "icdbase-part", "libraries", None])
+def test_of_another_job_nothing_is_taken_over(job, tmp_path, monkeypatch, what):
+    """Another input, model, code or version of a library; None: the same job, from which a row is taken."""
+    part, out = tmp_path / "pred.json.part", tmp_path / "pred.json"
+    with monkeypatch.context() as unfinished:
+        unfinished.setattr(bulk._PartFile, "remove", lambda part: None)
+        run(job, out, 20)
+    header = json.loads(part.read_text("utf-8").splitlines()[0])
+    if what == "libraries":
+        header["libraries"]["lightgbm"] = "0.0.1"
+    elif what:
+        header[what] = "0"
+    part.write_text(json.dumps(header) + '\n{"病案标识": "strange", "预测结果": "[]"}\n', encoding="utf-8")
+    if what is None:
+        run(job, out, 20)
+    else:
+        name = {"icdbase-part": "version of icdbase"}.get(what, what)
+        with pytest.warns(DataWarning, match=f"made with another {name}: it is not used"):
+            run(job, out, 20)
+    assert (out.read_bytes() == (job / "expected.json").read_bytes()) == (what is not None)
+
+
+def test_a_damaged_first_line_is_said(job, tmp_path):
+    (tmp_path / "pred.json.part").write_text('{\n{"病案标识": "strange"}\n', encoding="utf-8")
+    with pytest.warns(DataWarning, match="is damaged:"):
+        run(job, tmp_path / "pred.json", 20)
+    assert (tmp_path / "pred.json").read_bytes() == (job / "expected.json").read_bytes()
 
 
 class Stopped(Exception):

@@ -1,6 +1,7 @@
 """IcdCoder: scikit-learn's contract as far as text allows, every option, and the same bytes every time."""
 
 import pickle
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -11,8 +12,8 @@ from sklearn.model_selection import GridSearchCV
 
 from icdbase import CCL25, IcdCoder, official_scorer, score
 from icdbase.coder import SETTINGS
-from icdbase.errors import DataError, DataWarning, UsageError
-from icdbase.features import BLOCKS
+from icdbase.errors import DataError, DataWarning, ModelError, UsageError
+from icdbase.features import BLOCKS, _joined
 
 MAIN, OTHERS = CCL25.main.name, CCL25.others.name
 
@@ -119,6 +120,53 @@ def test_counts_may_stand_for_records(coder, held_out):
     pd.testing.assert_frame_equal(coder.predict(coder.count(held_out)), coder.predict(held_out))
 
 
+LEAN = {"blocks": ("words", "concepts"), "boosted_features": False, "main_estimators": 5, "n_folds": 2, "n_jobs": 1}
+HEADER = "concept,kind,codes,forms\n"
+
+
+def test_counts_of_another_tokenizer_are_refused(train, held_out):
+    counted = IcdCoder(**LEAN, tokenizer="characters").count(train[:30])
+    counted = pickle.loads(pickle.dumps(counted)).take(range(20))
+    with pytest.raises(UsageError, match=r"the counts and this coder differ in: tokenizer; make them with its count\(\)"):
+        IcdCoder(**LEAN).fit(counted)
+    fitted = IcdCoder(**LEAN, tokenizer="jieba").fit(IcdCoder().count(train[:30]))  # jieba is the task's
+    with pytest.raises(UsageError, match="differ in: tokenizer"):
+        fitted.predict(counted)
+    with pytest.raises(ModelError, match="the counts and the model differ in: tokenizer; they have changed"):
+        fitted.set_params(tokenizer="characters").predict(held_out)
+
+
+def test_counts_of_another_task_are_refused(train):
+    renamed = replace(CCL25, code_names={**CCL25.code_names, "I10.x00x032": "血压高"})
+    with pytest.raises(UsageError, match="differ in: code names"):
+        IcdCoder(**LEAN, task=renamed).fit(IcdCoder().count(train[:30]))
+
+
+def test_counts_of_an_edited_concept_table_of_the_same_names_are_refused(train, held_out, tmp_path):
+    table, elsewhere = tmp_path / "own.csv", tmp_path / "moved.csv"
+    table.write_text(HEADER + "怪病,disease,I10.x00x032,怪病甲\n", encoding="utf-8")
+    coder = IcdCoder(**LEAN, concept_tables=(str(table),))
+    counts = coder.count(train[:30])
+    fitted = coder.fit(counts)
+    elsewhere.write_bytes(table.read_bytes().replace(b"\n", b"\r\n"))
+    fitted.set_params(concept_tables=(str(elsewhere),)).predict(counts)
+    fitted.set_params(concept_tables=(str(table),))
+    table.write_text(HEADER + "怪病,disease,I10.x00x032,怪病乙\n", encoding="utf-8")
+    for given, error, message in ((counts, UsageError, "this coder"), (held_out, ModelError, "the model")):
+        with pytest.raises(error, match=f"the counts and {message} differ in: concept tables"):
+            fitted.predict(given)
+    with pytest.raises(UsageError, match="differ in: concept tables"):
+        clone(coder).fit(counts)
+    table.unlink()  # a worker of a cluster has counts, but not every file
+    fitted.predict(counts)
+
+
+def test_counts_of_two_kinds_are_not_joined(train):
+    jieba, characters = (IcdCoder(tokenizer=name).count(train[:5]) for name in (None, "characters"))
+    with pytest.raises(UsageError, match="two parts of the counts differ in: tokenizer; give all workers"):
+        _joined([jieba, characters], train[:10][[MAIN, OTHERS]])
+
+
 def test_labels_of_the_records_to_code_are_not_looked_at(coder, held_out):
     pd.testing.assert_frame_equal(coder.predict(held_out.drop(columns=[MAIN, OTHERS])), coder.predict(held_out))
 
@@ -195,6 +243,17 @@ def test_every_option_fits_and_predicts(train, held_out, parameters):
 def test_bad_parameters_are_named(train, parameters, message):
     with pytest.raises(UsageError, match=message):
         IcdCoder(**parameters).fit(train[:20])
+
+
+def test_groups_keep_the_slope_of_calibration_honest(train):
+    """Each patient twice: folds that part the twins learn from the other's answers and trust themselves too much."""
+    twice = pd.concat([train.iloc[:80], train.iloc[:80].set_axis([f"{record}b" for record in train.index[:80]])])
+    lean = {"blocks": ("words", "concepts"), "main_estimators": 5, "boosted_features": False, "n_jobs": 1}
+    alone, parted = IcdCoder(**lean).fit(twice), IcdCoder(**lean).fit(twice, groups=[*range(80)] * 2)
+    slopes = [coder.models_[OTHERS].calibrator_.slope_ for coder in (alone, parted)]
+    assert slopes[1] < 0.9 * slopes[0]
+    with pytest.raises(UsageError, match="1 groups for 160 records"):
+        IcdCoder(**lean).fit(twice, groups=["a"])
 
 
 def test_training_needs_labels(train):

@@ -11,11 +11,15 @@ import pandas as pd
 import pytest
 
 from icdbase import CCL25, IcdCoder, Target, Task, runs, score
+from icdbase.ablation import ablate
+from icdbase.backends import library_versions
 from icdbase.curves import learning_curve
 from icdbase.errors import DataError, UsageError
-from icdbase.experiments import cross_validate, mean_difference, of_units
+from icdbase.experiments import cross_validate
 from icdbase.features import FeatureBuilder
+from icdbase.folds import inner_folds
 from icdbase.runs import Cell, run_cells
+from icdbase.statistics import paired_bootstrap
 
 MAIN, OTHERS = CCL25.main.name, CCL25.others.name
 FIELDS = ("甲栏", "乙栏", "丙栏")
@@ -164,7 +168,7 @@ def test_result_does_not_depend_on_the_number_of_processes():
 def test_decoding_variants_share_one_fit_and_equal_fits_of_their_own(monkeypatch):
     fits = []
     plain = IcdCoder.fit
-    monkeypatch.setattr(IcdCoder, "fit", lambda self, counts: (fits.append(1), plain(self, counts))[1])
+    monkeypatch.setattr(IcdCoder, "fit", lambda self, *given, **named: (fits.append(1), plain(self, *given, **named))[1])
     records = small_records(30, 3)
     rows = np.arange(20), np.arange(20, 30)
     changed = [{}, {"decoding": "top_k", "top_k": 2}, {"decoding": "threshold", "threshold": 0.3}]
@@ -176,13 +180,41 @@ def test_decoding_variants_share_one_fit_and_equal_fits_of_their_own(monkeypatch
     assert (shared[1][OTHERS].map(len) == 2).all()
 
 
+def test_variants_that_share_a_fit_inherit_nothing_from_each_other(tmp_path):
+    """{"top_k": 1} decodes as the reference does: the rule "top_k" is another variant's."""
+    records = small_records(30, 3)
+    rows = np.arange(20), np.arange(20, 30)
+    changed = [{"decoding": "top_k", "top_k": 3}, {"top_k": 1}, {}]
+    forth = run_cells(lean(), records, [Cell(each, *rows) for each in changed], n_jobs=1, folder=tmp_path / "forth")
+    back = run_cells(lean(), records, [Cell(each, *rows) for each in changed[::-1]], n_jobs=1, folder=tmp_path / "back")
+    for one, other in zip(forth, back[::-1], strict=True):
+        assert one.to_numpy().tolist() == other.to_numpy().tolist()
+    assert forth[1].equals(forth[2]) and not forth[0].equals(forth[2])
+    kept = [sorted(path.name for path in (tmp_path / name / "cells").iterdir()) for name in ("forth", "back")]
+    assert kept[0] == kept[1]
+    for name in kept[0]:
+        codes = [json.loads((tmp_path / way / "cells" / name).read_text("utf-8"))["codes"] for way in ("forth", "back")]
+        assert codes[0] == codes[1]
+
+
 def test_groups_widen_the_interval_of_what_they_share():
-    difference = pd.Series(np.repeat([0.0, 1.0, 0.0, 1.0, 0.0, 1.0], 10))
+    variant, reference = np.repeat([0.0, 1.0, 0.0, 1.0, 0.0, 1.0], 10), np.zeros(60)
     groups = np.repeat(np.arange(6), 10)
-    assert of_units(difference, groups).mean() == pytest.approx(difference.mean())
-    plain, grouped = mean_difference(difference), mean_difference(difference, groups)
+    plain, grouped = (paired_bootstrap(variant, reference, groups=each) for each in (None, groups))
     assert grouped.difference == plain.difference
     assert grouped.high - grouped.low > 2 * (plain.high - plain.low)
+
+
+def test_groups_of_unequal_size_do_not_widen_the_interval_of_a_steady_score():
+    """The interval of group sums took the size of a group, 1 to 8 records, for variance."""
+    groups = np.repeat(np.arange(60), np.tile([1, 1, 1, 1, 8, 3], 10))
+    records = small_records(len(groups), 7)
+    scores = cross_validate(lean(), records, n_folds=2, groups=groups, n_jobs=1)
+    by_record = scores.record_scores["acc"]
+    low, high = scores.scores.acc_interval
+    error = by_record.std() / np.sqrt(len(groups))  # records are drawn alone here: groups share nothing
+    assert high - low == pytest.approx(2 * 1.96 * error, rel=0.4)
+    assert 0 <= low < by_record.mean() < high <= 1
 
 
 @pytest.mark.parametrize(("arguments", "message"), [
@@ -209,6 +241,30 @@ def test_groups_stay_together_in_cross_validation():
     groups = np.repeat(np.arange(10), 3)
     result = cross_validate(lean(), small_records(30, 0), n_folds=3, groups=groups, n_jobs=1)
     assert pd.Series(result.splits.folds[0]).groupby(groups).nunique().max() == 1
+
+
+def test_groups_stay_together_inside_each_fit(monkeypatch, tmp_path):
+    dealt = []
+    monkeypatch.setattr("icdbase.coder.inner_folds", lambda labels, *rest: (
+        dealt.append((labels.index, rest[-1], inner_folds(labels, *rest))), dealt[-1][-1])[1])
+    records, groups = small_records(30, 0), np.array([f"患者{number // 3}" for number in range(30)])
+    whose = dict(zip(records.index, groups, strict=True))
+    cross_validate(lean(), records, n_folds=3, groups=groups, n_jobs=1, folder=tmp_path)
+    learning_curve(lean(), records, sizes=[12], n_folds=3, groups=groups, n_jobs=1)
+    ablate(lean(), records, {"half": {"fields": FIELDS[:2]}}, n_folds=3, groups=groups, n_jobs=1)
+    assert len(dealt) == 12
+    for index, given, folds in dealt:
+        assert list(given) == [whose[record] for record in index]
+        assert pd.Series(folds).groupby(list(given)).nunique().max() == 1
+    assert not any("患者" in path.read_text("utf-8") for path in tmp_path.rglob("*.json"))
+
+
+def test_kept_cells_of_other_groups_are_not_read(tmp_path):
+    records = small_records(20, 0)
+    rows = [Cell({}, np.arange(12), np.arange(12, 20))]
+    for groups in (None, np.arange(20).astype(str), (np.arange(20) // 2).astype(str)):
+        run_cells(lean(), records, rows, groups=groups, n_jobs=1, folder=tmp_path)
+    assert len(list(tmp_path.glob("cells/*.json"))) == 3
 
 
 # --- learning curve -------------------------------------------------------------------
@@ -254,8 +310,6 @@ ablate(lean(), small_records(60, 5), "fields,techniques", n_folds=2, n_jobs=1, f
 
 
 def test_killed_and_started_again_it_computes_nothing_twice(tmp_path, monkeypatch):
-    from icdbase.ablation import ablate
-
     folder = tmp_path / "run"
     script = INTERRUPTED.format(tests=str(Path(__file__).parent), folder=str(folder))
     process = subprocess.Popen([sys.executable, "-W", "ignore", "-c", script])
@@ -299,8 +353,11 @@ def test_other_data_parameters_folds_or_code_are_computed_anew(tmp_path, monkeyp
     moved = records.copy()
     moved.iloc[0, 0] += "。"
     assert n_kept(moved) == 8
+    assert n_kept(records.rename(columns={"甲栏": "乙栏", "乙栏": "甲栏"})) == 10
+    monkeypatch.setattr(runs, "library_versions", lambda: library_versions() | {"lightgbm": "0.0.1"})
+    assert n_kept(records) == 12
     monkeypatch.setattr(runs, "code_version", lambda: "0.0.0+other")
-    assert n_kept(records) == 10
+    assert n_kept(records) == 14
 
 
 def test_a_damaged_cell_is_computed_again(tmp_path):

@@ -1,12 +1,14 @@
 """Folds: main code stratified, rare codes spread, patients whole."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from icdbase import CCL25
 from icdbase.errors import DataError, UsageError
-from icdbase.folds import check_groups, deal_folds, nested_order
+from icdbase.folds import check_groups, deal_folds, inner_folds, nested_order
 
 MAIN, OTHERS = CCL25.main.name, CCL25.others.name
 
@@ -34,10 +36,12 @@ def test_rare_codes_are_spread_better_than_by_main_code_alone(labels):
         rare = counts[(counts.sum(axis=1) >= 2) & (counts.sum(axis=1) <= 10)]
         return (rare.max(axis=1) - np.ceil(rare.sum(axis=1) / 5)).sum(), len(rare)
 
-    from icdbase.classifiers import stratified_folds
+    def by_main_code(n_folds):
+        order = np.argsort(labels[MAIN].to_numpy(str), kind="stable")
+        return np.arange(len(labels))[np.argsort(order)] % n_folds
 
     ours, n_rare = uneven(deal_folds(labels, CCL25, 5, 0))
-    plain, _ = uneven(stratified_folds(labels[MAIN], 5, 0))
+    plain, _ = uneven(by_main_code(5))
     assert n_rare > 10
     assert ours <= 0.25 * plain
 
@@ -79,6 +83,27 @@ def test_impossible_numbers_of_folds(labels, n_folds):
 def test_more_folds_than_groups(labels):
     with pytest.raises(UsageError, match="5 folds of 2 groups"):
         deal_folds(labels, CCL25, 5, 0, np.arange(len(labels)) % 2)
+
+
+def test_inner_folds_are_fewer_where_there_are_fewer_records_or_groups(labels):
+    assert set(inner_folds(labels[:3], CCL25, 4, 0)) == {0, 1, 2}
+    groups = np.arange(len(labels)) % 3
+    assert (inner_folds(labels, CCL25, 4, 0, groups) == deal_folds(labels, CCL25, 3, 0, groups)).all()
+    with pytest.raises(DataError, match="training records: all are of one group; add records of another group"):
+        inner_folds(labels, CCL25, 4, 0, ["甲"] * len(labels))
+
+
+def test_a_task_of_one_target_is_dealt(labels):
+    for target in CCL25.targets:
+        folds = deal_folds(labels[[target.name]], replace(CCL25, targets=(target,)), 4)
+        assert set(folds) == {0, 1, 2, 3}
+
+
+def test_labels_of_every_kind_are_dealt():
+    """A single target that may be empty, a set given as a list, a code twice in it."""
+    labels = pd.DataFrame({MAIN: ["I20.000", None] * 4, OTHERS: [["E11.900", "E11.900"], (), None, {"I49.900"}] * 2})
+    folds = deal_folds(labels, CCL25, 2)
+    assert sorted(folds[[0, 4]]) == sorted(folds[[3, 7]]) == [0, 1]
 
 
 def test_groups_are_checked(labels):

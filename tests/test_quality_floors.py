@@ -12,7 +12,7 @@ from icdbase.coder import SETTINGS
 from icdbase.store import fingerprint
 
 SEED, N_RECORDS, N_TRAIN = 5, 500, 340
-DATA = "823695b6c9edd073ae310906ee96dbd8f5a20c7fbc6b856014d4a2e0cbb61c69"
+DATA = "f94eeb38ee8c43edc8d5934c7e26b0f45ea2d9fc5e010c257fe8786f0a0b20d8"
 FLOORS = {"majority": 0.29, "plain": 0.64, "default": 0.78}
 
 

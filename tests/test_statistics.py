@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from icdbase.errors import UsageError
-from icdbase.statistics import approximate_randomisation, bootstrap_interval, holm, paired_bootstrap
+from icdbase.statistics import approximate_randomisation, bootstrap_interval, holm, paired_bootstrap, standard_error
 
 ONE_A_RECORD = st.lists(st.floats(0, 1), min_size=1, max_size=40)
 
@@ -65,6 +65,59 @@ def test_many_records_fit_into_memory():
     values = np.random.default_rng(6).random(100_000)
     low, high = bootstrap_interval(values, n_bootstrap=20)
     assert low < values.mean() < high
+
+
+def test_groups_by_hand():
+    """Two groups, of 1 and 3 records: both 甲 (1 in 4) has mean 1, one of each (1 in 2) 1/4, both 乙 (1 in 4) 0."""
+    values, groups = [1, 0, 0, 0], list("甲乙乙乙")
+    assert bootstrap_interval(values, groups=groups) == (0, 1)
+    assert bootstrap_interval(values, groups=groups, confidence=0.4) == (0.25, 0.25)
+    assert paired_bootstrap(values, [0] * 4, groups=groups, confidence=0.4) == (0.25, 0.25, 0.25)
+    # Residuals of the group sums, 1 - 1/4 and 0 - 3/4; sqrt(2 / 1 * (9/16 + 9/16)) / 4 records.
+    assert standard_error(values, groups) == pytest.approx(1.5 / 4)
+
+
+def test_the_size_of_a_group_is_no_variance():
+    sizes = [1, 1, 1, 2, 3, 5, 40]
+    groups = np.repeat(np.arange(len(sizes)), sizes)
+    assert bootstrap_interval([0.8] * len(groups), groups=groups) == pytest.approx((0.8, 0.8))
+    assert standard_error([0.8] * len(groups), groups) == pytest.approx(0)
+    low, high = bootstrap_interval(groups % 2, groups=groups)
+    assert 0 <= low <= high <= 1
+
+
+def test_grouped_interval_matches_groups_drawn_one_by_one():
+    rng = np.random.default_rng(11)
+    groups = np.repeat(np.arange(300), rng.integers(1, 6, 300))
+    values = np.clip(0.8 + 0.1 * rng.standard_normal(300)[groups] + 0.1 * rng.standard_normal(len(groups)), 0, 1)
+    members = [np.flatnonzero(groups == group) for group in range(300)]
+    means = [
+        values[np.concatenate([members[group] for group in rng.integers(0, 300, 300)])].mean() for _ in range(4000)
+    ]
+    ours = bootstrap_interval(values, groups=groups, n_bootstrap=4000)
+    assert ours == pytest.approx(np.quantile(means, [0.025, 0.975]), abs=0.0015)
+    assert standard_error(values, groups) == pytest.approx(np.std(means), rel=0.05)
+
+
+def test_groups_of_one_record_are_no_groups():
+    values = np.random.default_rng(12).random(40).round(3)
+    names = np.random.default_rng(13).permutation(40)
+    assert bootstrap_interval(values, groups=names) == pytest.approx(bootstrap_interval(values))
+    assert approximate_randomisation(values, 1 - values, groups=names) == approximate_randomisation(values, 1 - values)
+    assert standard_error(values) == pytest.approx(values.std(ddof=1) / np.sqrt(40))
+
+
+def test_randomisation_swaps_whole_groups():
+    """Two groups: of the four patterns of signs two are as extreme as +3+1, whatever the sizes."""
+    p_value = approximate_randomisation([1, 1, 1, 1], [0] * 4, groups=list("甲甲甲乙"), n_permutations=20_000)
+    assert p_value == pytest.approx(1 / 2, abs=0.01)
+    unlike = approximate_randomisation([1, 1, 1, 0], [0, 0, 0, 1], groups=list("甲甲甲乙"), n_permutations=20_000)
+    assert unlike == 1.0  # sums 3 and -1: |3-1| is the smallest of 2, 4, 4, 2
+
+
+def test_one_group_a_record_is_asked_for():
+    with pytest.raises(UsageError, match="1 groups for 2 records; give one a record"):
+        bootstrap_interval([1, 0], groups=["a"])
 
 
 def test_paired_bootstrap_by_hand():

@@ -46,6 +46,8 @@ def test_the_fingerprint_follows_the_data(train):
     other = train.copy()
     other.iat[0, 0] += "。"
     assert store.fingerprint(train) == store.fingerprint(train.copy()) != store.fingerprint(other)
+    swapped = train.rename(columns={"主诉": "现病史", "现病史": "主诉"})
+    assert store.fingerprint(swapped) != store.fingerprint(train)
 
 
 def test_saving_again_replaces_the_model(coder, folder):

@@ -1,15 +1,18 @@
 """A table of one's own on the command line: init-task, --task on the verbs, --top."""
 
+import html
 import json
+import shlex
 
 import pandas as pd
 import pytest
 from click.testing import CliRunner
 
-from icdbase import CCL25, IcdCoder, get_task, load, read_records, write_records
+from icdbase import CCL25, IcdCoder, get_task, load, read_records, save, write_records
 from icdbase.cli import main
 from icdbase.errors import DataError, UsageError
 from icdbase.proposals import propose_task
+from icdbase.toplists import write_top
 
 COMPLAINTS = {"fever and cough since monday": ("red", "J11.1, R05"), "crushing chest pain": ("green", "I21.9"),
               "short of breath, swollen legs": ("red", "I50.9, I10"), "sore throat and hoarse voice": ("green", "")}
@@ -84,6 +87,49 @@ def test_the_most_probable_codes_as_lines_table_and_text(folder):
     assert "triage code" in shown and "v23" in shown
     refused = run("predict", "--model", folder / "m", "--input", folder / "visits.csv", "--out", "-", code=2)
     assert "only --top prints a table" in refused.stderr
+
+
+def test_a_target_without_codes_has_its_key_in_the_lines(folder, tmp_path):
+    top = pd.DataFrame({"diagnoses": [(), (("R05", 0.5),)], "triage code": [(("red", 1.0),), ()]}, index=["v1", "v2"])
+    write_top(top, tmp_path / "top.jsonl", get_task(folder / "mine.toml"))
+    lines = [json.loads(line) for line in (tmp_path / "top.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert [list(line) for line in lines] == [["visit", "diagnoses", "triage code"]] * 2
+    assert lines[0]["diagnoses"] == [] == lines[1]["triage code"] and lines[1]["diagnoses"][0]["code"] == "R05"
+
+
+def train_line(folder, model, tmp_path):
+    """The line of a report that says how its model was trained."""
+    run("report", "--model", model, "--gold", folder / "visits.csv", "--pred", folder / "pred.json",
+        "--train", folder / "visits.csv", "--out", tmp_path / "page.html")
+    page = (tmp_path / "page.html").read_text(encoding="utf-8")
+    (line,) = (line for line in html.unescape(page).splitlines() if "icdbase train " in line)
+    return line[line.index("icdbase train ") :]
+
+
+@pytest.mark.parametrize("options", [
+    (), ("--seed", 3, "--setting", "plain"), ("--min-df", 1, "--main-learner", "linear", "--fields", "complaint"),
+    ("--group", "age"),
+])
+def test_the_report_says_every_option_that_trains_the_model_again(folder, tmp_path, options):
+    model, again = tmp_path / "model one", tmp_path / "again"
+    run("train", "--task", folder / "mine.toml", "--train", folder / "visits.csv", "--model", model, *options)
+    _, *words = shlex.split(train_line(folder, model, tmp_path))
+    assert str(folder / "mine.toml") in words
+    words[words.index("--model") + 1] = again
+    run(*words)
+    cards = [json.loads((path / "model.json").read_text(encoding="utf-8")) for path in (model, again)]
+    first, second = ({name: card[name] for name in card if name not in ("model", "sha256")} for card in cards)
+    assert first == second
+    records = read_records(folder / "visits.csv", get_task(folder / "mine.toml"))
+    for target, p in load(model).predict_proba(records).items():
+        pd.testing.assert_frame_equal(p, load(again).predict_proba(records)[target], check_exact=True)
+
+
+def test_the_report_says_what_no_option_sets(folder, tmp_path):
+    task = get_task(folder / "mine.toml")
+    coder = IcdCoder(task=task, n_columns=7, min_df=3, n_folds=2).fit(read_records(folder / "visits.csv", task))
+    line = train_line(folder, save(coder, tmp_path / "m"), tmp_path)
+    assert line.endswith("--min-df 3 --task TASK.toml  # and, in Python only, IcdCoder(n_columns=7, n_folds=2)")
 
 
 def test_predict_top_agrees_with_predict_proba(folder):
