@@ -170,6 +170,16 @@ def test_a_systolic_pressure_alone(text, found):
         ("冠心病20+年", "coronary_years", 20),
         ("脑梗死病史3月", "stroke_years", 0.25),
         ("吸烟40余年，20支/日", "smoking_years", 40),
+        ("吸烟，1990年开始，30余年", "smoking_years", 30),
+        ("吸烟30年，2019年戒烟", "smoking_years", 30),
+        ("吸烟30年戒烟5年", "smoking_years", 30),
+        ("吸烟20-30年", "smoking_years", 30),
+        ("15年前体检发现高血压", "hypertension_years", 15),
+        ("十五年前体检发现高血压", "hypertension_years", 15),
+        ("七八年前体检发现高血压", "hypertension_years", 8),
+        ("糖尿病（2015年确诊）10年", "diabetes_years", 10),
+        ("发现血压升高3月余", "hypertension_years", 0.25),
+        ("脑梗死12个月", "stroke_years", 1),
         ("双肺多发结节，较大者约8mm×6mm", "nodule_mm", 8),
         ("甲状腺结节，大小约1.2×0.8cm", "nodule_mm", 12),
         ("患者老年男性，76岁", "age", 76),
@@ -215,6 +225,18 @@ def test_by_hand(text, name, value):
 )
 def test_what_is_no_measurement(text, absent):
     assert absent not in told(text)
+
+
+@pytest.mark.parametrize("text", [
+    "2015年前体检发现高血压", "2015年3月前发现高血压", "二〇一五年前发现高血压", "一九九八年前发现高血压", "98年前发现高血压",
+    "高血压2015年至今", "2015年至今高血压", "血压升高12月5日", "血压升高12月份", "血压升高（去年12月）", "高血压98年确诊",
+    "糖尿病20年确诊", "糖尿病05年发现", "脑梗死今年3月", "2019年12月前脑梗死", "冠心病10月15日行支架置入术",
+    "支架术后2018年", "1990年开始吸烟", "吸烟史，1990年开始吸烟，20支/日", "吸烟，20支/日，2019年戒烟", "吸烟，20支/日，19年戒烟",
+    "吸烟，80年代开始", "吸烟，05年开始", "吸烟史，2019-3月戒", "2019年戒烟", "吸烟史，已戒烟10年",
+])
+def test_a_date_is_no_duration(text):
+    """Without the day of admission a calendar year says nothing about how long."""
+    assert not [name for name in told(text) if name.endswith("_years")]
 
 
 def test_pressures_by_kind():
