@@ -238,15 +238,19 @@ def _best_items(linker, text: str) -> dict[str, list]:
 
 def _measured(found: Sequence[Found]) -> dict[str, list[Found]]:
     """Return for each summarised number the places that tell it: those of its value, else all."""
-    told = {}
+    told, readings = {}, defaultdict(tuple)
+    for item in found:
+        if item.name.startswith(("sbp_", "dbp_")):  # systolic first, as find_pressures tells them
+            readings[item[2:]] += (item.value,)
+    # A systolic pressure told alone counts as one with a diastolic of 0, as in summarise.
+    readings = {place: (*pressures, 0.0)[:2] for place, pressures in readings.items()}
+    highest = max(readings.values(), default=None)
     for name, value in summarise(found).items():
         sources = [item for item in found if _is_source(item.name, name)]
         if name == "bp_grade":
-            pairs = {item[2:]: [] for item in sources}
-            for item in sources:  # systolic first, as find_pressures tells them
-                pairs[item[2:]].append(item.value)
-            # A systolic pressure told alone grades like one with a diastolic of 0, as in summarise.
-            exact = [item for item in sources if blood_pressure_grade(*[*pairs[item[2:]], 0][:2]) == value]
+            exact = [item for item in sources if blood_pressure_grade(*readings[item[2:]]) == value]
+        elif name in ("sbp_highest", "dbp_highest"):
+            exact = [item for item in sources if readings[item[2:]] == highest]
         elif name == "vessels_narrowed":
             exact = [item for item in sources if item.value >= 50]
         else:

@@ -171,6 +171,14 @@ def test_places_of_numbers():
     assert len(places["vessels_narrowed"]) == 1
 
 
+def test_both_pressures_stand_at_one_reading():
+    text = "血压150/95mmhg,血压180/95mmhg,当时血压200/100mmhg,住院血压120/100mmhg,血压最高达150mmhg"
+    places = {name: [text[item.start : item.end] for item in items]
+              for name, items in _measured(find_measurements({"诊疗经过": text})).items()}
+    assert places["sbp_highest"] == places["dbp_highest"] == ["200/100mmhg"]
+    assert set(places["bp_grade"]) == {"180/95mmhg", "200/100mmhg"}
+
+
 def test_spans_are_the_words_of_the_record(told, held_out):
     for code in told.codes:
         assert code.predicted

@@ -263,6 +263,19 @@ def test_the_highest_pressure_is_the_highest_told():
     assert told("血压最高170/100mmHg。血压150/115mmHg")["bp_grade"] == 3
 
 
+@pytest.mark.parametrize(("text", "systolic", "diastolic", "grade"), [
+    ("血压最高150/95mmHg，1周前血压最高达210mmHg", 210, None, 3),
+    ("血压最高达170mmHg，平时血压150/115mmHg", 170, None, 3),  # grade 3 by the diastolic of the other reading
+    ("血压最高达150mmHg，后测血压160/95mmHg", 160, 95, 2),
+    ("血压最高达180mmHg，当时血压180/95mmHg", 180, 95, 3),  # of equal systolic pressures the one with a diastolic
+    ("血压180/95mmHg，复测血压180/105mmHg", 180, 105, 3),
+    ("血压最高达150mmHg", 150, None, 1),
+])
+def test_one_reading_gives_both_pressures(text, systolic, diastolic, grade):
+    summary = told(text)
+    assert (summary["sbp_highest"], summary.get("dbp_highest"), summary["bp_grade"]) == (systolic, diastolic, grade)
+
+
 @pytest.mark.parametrize(
     ("systolic", "diastolic", "grade"),
     [(139, 89, 0), (140, 80, 1), (120, 90, 1), (159, 99, 1), (160, 80, 2), (179, 109, 2), (180, 80, 3), (130, 110, 3)],
