@@ -6,8 +6,9 @@ First each phrase that icdbase looks for (triggers, concepts, words before a
 number) is repeated 300 times.  The slowest 3000 for their length, and every
 trigger and word before a number, are then repeated 3000 times: the slowest, and
 those that have grown most for their length, are suspects.  Then the suspects and some patterns made for the purpose, N/2 and N times; then
-fields of one kind of text, N/2 and N characters long (the places of an
-explanation, which is made for one record, a tenth).  Ratios of CPU time in one
+fields of one kind of text, N/2 and N characters long (an explanation, which is
+made for one record, with each of four tokenizers, a tenth of the repetitions
+and a hundredth of the characters).  Ratios of CPU time in one
 process, the best of three tries each: 2 is linear, 4 is quadratic.  Times below
 0.2 s are noise and give no ratio.  Exit code 1 if a ratio is above 3.
 """
@@ -17,10 +18,12 @@ import sys
 import time
 
 from icdbase.assertion import assert_status, load_rules
+from icdbase.coder import IcdCoder
 from icdbase.concepts import load_concepts
+from icdbase.explain import explain
 from icdbase.features import readers
 from icdbase.measurements import _matcher, find_measurements
-from icdbase.places import read_places
+from icdbase.synthetic import make_records
 from icdbase.tasks import CCL25, CCL26
 from icdbase.text import Tokenizer, normalize, normalize_with_offsets, user_words
 
@@ -30,6 +33,9 @@ TOO_MUCH = 3.0
 SCREENED = (300, 3000)
 LOOKED_AT_AGAIN = 3000
 SUSPECTS = 20
+TOKENIZERS = ("jieba", "ngrams", "characters", "regex")
+SHARE = {"repetitions": 10, "characters": 100}
+"""An explanation gets one of so many."""
 FIELDS = ("患者反复胸闷、气促3天，否认高血压、糖尿病史，血钾3.1mmol/L。", "血", "1", "a", " ", "(", "*")
 
 PATTERNS = (
@@ -56,8 +62,15 @@ def passes():
         "diagnosis list": lambda raw, text: linker.scores(text),
         "measurements": lambda raw, text: find_measurements({FIELD: text}),
         "operations": lambda raw, text: finder.scores(text),
-        "places": lambda raw, text: read_places({FIELD: raw}, CCL25),
+        **{f"explain {kind}": explainer(kind) for kind in TOKENIZERS},
     }
+
+
+def explainer(kind: str):
+    """Return what explains a text with a small model of this tokenizer: read, count, predict and locate."""
+    coder = IcdCoder(n_folds=2, main_estimators=2, n_columns=5, boosted_features=False, tokenizer=kind)
+    coder.fit(make_records(60, random_state=0))
+    return lambda raw, text: explain(coder, {FIELD: raw}, ["E11.900", "I20.000"])
 
 
 def seconds(run, raw: str, text: str) -> float:
@@ -100,7 +113,7 @@ def screen(run, units, repeats: int) -> dict[str, float]:
 def suspects(runs) -> list[str]:
     """Return the phrases that take longest for their length, and those that grow most for it."""
 
-    def run(raw, text):  # all that looks for phrases; places does no more of that, and takes ten times as long
+    def run(raw, text):  # all that looks for phrases; an explanation does no more of that, and takes longer
         for name in ("tokens", "concepts", "diagnosis list", "measurements"):
             runs[name](raw, text)
 
@@ -119,7 +132,7 @@ def doubled(runs, texts, what: str) -> float:
     found = []
     for unit, text in texts:
         for name, run in runs.items():
-            large = text[: len(text) // 10] if name == "places" and what == "characters" else text
+            large = text[: len(text) // SHARE[what]] if name.startswith("explain") else text
             times = ratio(run, large[: len(large) // 2], large)
             if times > TOO_MUCH:  # a step, where a cache is full, or a slope? Doubled again, a slope stays
                 times = min(times, ratio(run, large, large + large))

@@ -67,6 +67,23 @@ _ROLE_BITS = {"family": 16, "past": 8}
 # What may follow a bare item of an enumeration: 否认肝炎,结核,疟疾等病史.
 _ITEM_ENDS = frozenset(",、。;及和或等史病与")
 _ITEM_JOINTS = frozenset(" 及和或与、")
+# An item with years, a value or a treatment of its own is none of the denied list: 否认糖尿病,高血压病史20年.
+_YEARS = (
+    r"(?:已|有|约|近|大?约|长?达|超过|发现|确诊|诊断|患病|病史|病程|[\s:(]){0,3}"
+    r"(?:\d{1,4}(?:\.\d)?|[一二两三四五六七八九十半数多几]{1,4})\s?[余多+来几]?\s?(?:年|y(?![a-z])|个?月)"
+)
+# Months and years of a symptom may be those in which it was absent; of a disease, by its name or as 史, they may not.
+_DISEASE = "(?:(?<=[病压症死颤炎癌瘤风亢衰])(?:病|症)?(?:病?史)?|病?史)"
+_YEARS_OF_DISEASE = re.compile(f"{_DISEASE}{_YEARS}(?![来内]|以[来内])")
+_TREATED = (
+    r"(?:现|平素|平时|目前|长期|一直|不?规律|间断|自行|院外|予以?){0,3}(?:口服|服用|服药|皮下注射|注射|应用|使用)"
+    r"|[未不](?:规律|系统|正规)"
+)
+_OWN = re.compile(
+    rf"病?(?:病?史)?{_YEARS}|病?病?史[\s:(约近]{{0,2}}\d{{1,3}}\s?余?[天日周]"
+    rf"|{_DISEASE},(?:{_YEARS}[余多]?(?:[,。;]|$|(?:体检)?发现|确诊|诊断)|(?:最高|高达|高时)[^,。;\d]{{0,4}}\d{{2}}|{_TREATED})"
+    r"|(?<=压)病?(?:病?史)?,(?:血压|收缩压)[^,。;\d]{0,8}\d|(?<=糖尿病)(?:病?史)?,(?:空腹|餐后)?血糖[^,。;\d]{0,8}\d"
+)
 _DELIMITERS = {" ": _BLANK, ":": _HEADING, ",": _COMMA, ";": _SEMICOLON, "。": _STOP, "!": _STOP, "\n": _STOP}
 _DELIMITER, _CLAUSE_END, _SENTENCE_END = (
     re.compile("[" + "".join(char for char, rank in _DELIMITERS.items() if rank >= least) + "]")
@@ -214,8 +231,8 @@ class _Scan:
                         begin, last_end = mentions[count][:2]
                         if past and 0 <= past_near < begin - NEAR:
                             past = 0
-                        if claim and comma >= 0 and not (count and starts[count - 1] == begin):
-                            claim, comma = (claim, -1) if hit and self._is_bare(begin, last_end, comma) else (0, comma)
+                        if claim and (hit or comma >= 0) and not (count and starts[count - 1] == begin):
+                            claim, comma = (claim, -1) if hit and self._is_item(begin, last_end, comma) else (0, comma)
                         bits[count] = claim | past | family
                         hit = True
                         count += 1
@@ -283,12 +300,15 @@ class _Scan:
             return claim, end
         return (0 if self.text[end - 2] > "\u4dff" else claim), comma
 
-    def _is_bare(self, start: int, end: int, comma: int) -> bool:
-        """Whether a mention behind a comma is an item and no clause: ",咳痰,", ",及疟疾等"."""
+    def _is_item(self, start: int, end: int, comma: int) -> bool:
+        """Whether a mention goes on with a denied list: behind a comma as a bare item, ",咳痰,", ",及疟疾等"."""
         text = self.text
+        if comma < 0:
+            return text[start - 1] not in _ITEM_JOINTS or not _YEARS_OF_DISEASE.match(text, end)
         joined = start == comma or (start == comma + 1 and text[start - 1] in _ITEM_JOINTS)
         # Items that blanks part end with a blank: 无高血压 糖尿病 冠心病史.
-        return joined and (end >= len(text) or text[end] in _ITEM_ENDS or text[end] == text[comma - 1] == " ")
+        ends = end >= len(text) or text[end] in _ITEM_ENDS or text[end] == text[comma - 1] == " "
+        return joined and ends and not _OWN.match(text, end)
 
     def _reaches_back(self, bit: int, direction: str, reach: str, start: int, end: int) -> bool:
         """Let a trigger fall on what stands before it, if that is meant."""

@@ -44,6 +44,9 @@ N_RECORDS = 100_000
 N_NEAR = 5
 N_SPANS = 150
 MAX_BODY = 1_000_000  # bytes; four hundred records of the usual length
+MAX_TEXT = 20_000  # characters of one record, which take a second or two; the usual record has 2,400
+MAX_NAME = 100  # characters of the name of a field or a model
+MAX_FIELDS = 200  # of one record; names that are not known are compared with those that are
 
 _log = logging.getLogger("icdbase.demo")
 _HEADERS = {
@@ -101,6 +104,8 @@ def demo_app(
     def told_without_text(error):
         if isinstance(error, IcdbaseError):
             return jsonify(error=str(error)), 400
+        if isinstance(error, RecursionError):  # of the body, of JSON pasted as text, or of a value that is shown
+            return jsonify(error="nested too deep for a record; paste one record {...}"), 400
         if isinstance(error, HTTPException):
             return jsonify(error=f"{error.name}: {error.description}"), error.code
         place = traceback.extract_tb(error.__traceback__)[-1]
@@ -139,11 +144,12 @@ def demo_app(
         asked = _asked()
         name, record = asked.get("model"), asked.get("record")
         if name not in list(coders):
-            raise UsageError(f"unknown model{did_you_mean(str(name), coders)}")
+            raise UsageError(f"unknown model{did_you_mean(str(name)[:MAX_NAME], coders)}")
         if not isinstance(record, dict):
             raise UsageError("the record must be an object of fields and texts")
         fields = _fields(asked.get("fields"), task)
         read = {field: record.get(field) if field in fields else "" for field in task.text_fields}
+        _check_size(read)
         with turn:
             started = perf_counter()
             told = explain(coders[name], read, n_near=N_NEAR)
@@ -214,7 +220,10 @@ def _one_task(coders: Mapping[str, IcdCoder]) -> Task:
 
 
 def _asked() -> dict:
-    asked = request.get_json()
+    try:
+        asked = json.loads(request.get_data())
+    except ValueError:  # its message may quote the body
+        raise UsageError("the body of the request is no valid JSON; send one JSON object in UTF-8") from None
     if not isinstance(asked, dict):
         raise UsageError("send a JSON object")
     return asked
@@ -226,6 +235,8 @@ def _fields(given, task: Task) -> tuple[str, ...]:
         return task.text_fields
     if not isinstance(given, list) or not all(isinstance(name, str) for name in given):
         raise UsageError("fields must be a list of field names")
+    if len(given) > MAX_FIELDS or any(len(name) > MAX_NAME for name in given):
+        raise UsageError(f"fields must be at most {MAX_FIELDS} names of at most {MAX_NAME} characters")
     return task.check_fields(given) if given else ()
 
 
@@ -251,15 +262,27 @@ def _parsed(text) -> object:
         raise UsageError(
             f"line {error.lineno}, column {error.colno}: no valid JSON ({error.msg}); paste one record {{...}} whole"
         ) from None
-    except RecursionError:
-        raise UsageError("nested too deep for a record; paste one record {...}") from None
+    except ValueError:  # a number of thousands of digits
+        raise UsageError("no valid JSON (a number is too long); paste one record {...} whole") from None
     return parsed[0] if isinstance(parsed, list) and parsed else parsed
+
+
+def _check_size(record: Mapping):
+    """Refuse a record that would take long to read; the time of a request grows with its text."""
+    size = sum(len(value) if isinstance(value, str | list) else 0 for value in record.values())
+    if size > MAX_TEXT:
+        raise UsageError(
+            f"the record has {size:,} characters, and the demo reads at most {MAX_TEXT:,}; shorten it, or use 'icdbase explain'"
+        )
+    if len(record) > MAX_FIELDS or any(len(name) > MAX_NAME for name in record):
+        raise UsageError(f"the record must have at most {MAX_FIELDS} fields with names of at most {MAX_NAME} characters")
 
 
 def _given(record, task: Task) -> dict:
     """Check a record as a file's would be, and tell it with its labels, where it has them."""
     if not isinstance(record, dict):
         raise UsageError("this is no record; paste an object {\"" + task.text_fields[0] + "\": \"...\"}")
+    _check_size(record)
     frame = pd.DataFrame([{**record, task.id_field: record.get(task.id_field) or "1"}], dtype=object)
     try:
         checked = check_frame(frame, task)

@@ -49,15 +49,25 @@ DURATION_REACH = 20
 """Characters from the name of a disease within which its years are told."""
 
 _NUMERAL = dict(zip("一二两三四五六七八九十半", (1, 2, 2, 3, 4, 5, 6, 7, 8, 9, 10, 0.5), strict=True))
-_COUNT = r"(?P<count>\d{1,2}(?:\.\d)?|[二三四五六]?十[一二三四五六七八九]?|[一二两三四五六七八九半])"
+# What looks like a number of years or months and is a date: 2015年前, 98年确诊, 19年戒烟, 12月5日, 二〇一五年.
+_DATE = (
+    r"\d{4}|0\d年|[89]\d年(?![余多来])|\d\d年(?:[代初底末春夏秋冬]|起(?![病初])|戒(?!烟?[已约近]?\d)|\d{1,2}月|开始|(?:体检)?(?:发现|确诊|诊断))"
+    r"|\d{1,2}月(?:\d{1,2}(?![\d天周余])|[份初底末]|[上中下]旬)"
+)
+_INSIDE_A_DATE = r"(?<![\d.年〇○零])(?<!\d{4}[-/])(?<![〇○零][一二三四五六七八九])(?<!一九[五六七八九])"
+_COUNT = (
+    rf"{_INSIDE_A_DATE}(?!{_DATE})"
+    r"(?P<count>\d{1,2}(?:\.\d)?|[二三四五六七八九]?十[一二三四五六七八九]?|[一二两三四五六七八九半])\s?[余多+来]?\s?"
+)
+_WHOLE_DATE = r"(?:19|20)\d\d年(?:\d{1,2}月(?:\d{1,2}[日号])?)?"
 _YEARS = re.compile(
-    rf"[^,。;、0-9一二两三四五六七八九十半]{{0,10}}?{_COUNT}\s?(?:余|多|\+|来)?\s?(?P<unit>年|个?月)(?!\d{{1,2}}月|代)"
+    rf"(?:{_WHOLE_DATE}|[^,。;、0-9一二两三四五六七八九十半]){{0,10}}?{_COUNT}(?P<unit>年|个?月)(?!\d{{1,2}}月|代)"
 )
-_YEARS_BEFORE = re.compile(
-    rf"{_COUNT}\s?(?:余|多|\+|来)?\s?(?P<unit>年|个?月)(?:余|多)?(?:之?前|以前)[^,。;、0-9]{{0,12}}$"
-)
-_SMOKING = re.compile(rf"[^。;0-9]{{0,10}}?{_COUNT}\s?(?:余|多|\+|来)?\s?(?P<unit>年)")
-_SMOKING_AFTER_AMOUNT = re.compile(rf"[^。;]{{0,24}}?{_COUNT}\s?(?:余|多|\+|来)?\s?(?P<unit>年)")
+_YEARS_BEFORE = re.compile(rf"{_COUNT}(?P<unit>年|个?月)[余多]?(?:之?前|以前)[^,。;、0-9]{{0,12}}$")
+_SMOKING = re.compile(rf"[^。;0-9戒]{{0,10}}?{_COUNT}(?P<unit>年)")
+_SMOKING_AFTER_AMOUNT = re.compile(rf"[^。;戒]{{0,24}}?{_COUNT}(?P<unit>年)")
+_LOOK_AHEAD = 8
+"""Characters behind the reach that are looked at, so that a date is known whole."""
 _SIZE = re.compile(
     r"[^。;]{0,30}?(?P<first>\d{1,3}(?:\.\d+)?)\s?(?P<unit1>mm|cm)?"
     r"(?:\s?[×x*]\s?(?P<second>\d{1,3}(?:\.\d+)?)\s?(?P<unit2>mm|cm)?)?(?:\s?[×x*]\s?\d{1,3}(?:\.\d+)?\s?(?P<unit3>mm|cm)?)?"
@@ -91,12 +101,14 @@ def _count(text: str) -> float:
 
 
 def read_years(text: str, end: int) -> Iterator[tuple[float, int]]:
-    """Yield (years, end) told right behind the name of a disease, in the same clause.
+    """Yield (years, end) told right behind the name of a disease, in the same clause; a calendar year is none.
 
     >>> list(read_years("高血压病史10余年", 3)), list(read_years("糖尿病6个月", 3))
     ([(10.0, 9)], [(0.5, 6)])
+    >>> list(read_years("高血压2015年确诊", 3)), list(read_years("糖尿病12月5日", 3))
+    ([], [])
     """
-    if match := _YEARS.match(text, end, end + DURATION_REACH):
+    if match := _YEARS.match(text, end, end + DURATION_REACH + _LOOK_AHEAD):
         yield _years(match), match.end()
 
 
@@ -124,7 +136,7 @@ def read_smoking(text: str, end: int) -> Iterator[tuple[float, int]]:
     >>> list(read_smoking("吸烟史40年,20支/日", 3)), list(read_smoking("吸烟,20支/日,30余年", 2))
     ([(40.0, 6)], [(30.0, 13)])
     """
-    match = _SMOKING.match(text, end, end + 20) or _SMOKING_AFTER_AMOUNT.match(text, end, end + 32)
+    match = _SMOKING.match(text, end, end + 20 + _LOOK_AHEAD) or _SMOKING_AFTER_AMOUNT.match(text, end, end + 32 + _LOOK_AHEAD)
     if match:
         yield _count(match["count"]), match.end()
 

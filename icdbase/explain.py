@@ -24,7 +24,7 @@ from threadpoolctl import threadpool_limits
 from icdbase.coder import NO_CODE, IcdCoder
 from icdbase.contributions import Contributions
 from icdbase.errors import UsageError, did_you_mean
-from icdbase.places import Key, Places, Span, read_places
+from icdbase.places import Key, Places, read_places
 from icdbase.records import check_frame
 
 __all__ = ["CodeExplanation", "Evidence", "Explanation", "Unplaced", "explain"]
@@ -281,27 +281,25 @@ def _near(coder: IcdCoder, predicted: pd.Series, probabilities, n: int) -> list[
 
 def _placed(contributions: Mapping[Key, float], places: Places, texts: Mapping[str, str]):
     """Share contributions among the places of each feature; what has none is told apart."""
-    at: defaultdict[Span, list[tuple[str, str, float]]] = defaultdict(list)
-    findings: defaultdict[Span, set] = defaultdict(set)
     total: defaultdict[tuple, float] = defaultdict(float)
-    unplaced = []
+    unplaced, evidence = [], []
     for key, value in contributions.items():
-        spans = places.spans.get(key, ())
-        if not spans:
+        if places.spans.get(key):
+            total[key.finding] += value
+        else:
             kind = key.kind if key.kind in ("bias", "context", "limit") else "absent"
             unplaced.append(Unplaced(kind, str(key), value))
-            continue
-        total[key.finding] += value
-        for span in spans:
-            home = places.whole(span) if key.kind == "word" else span
-            at[home].append((key.kind, str(key), value / len(spans)))
-            findings[home].add(key.finding)
-    evidence = [
-        Evidence(*span, texts[span.field][span.start : span.end], sum(value for _, _, value in features),
-                 sum(total[finding] for finding in sorted(findings[span])), places.status(span),
-                 tuple(sorted(features, key=lambda item: -abs(item[2]))))
-        for span, features in at.items()
-    ]
+    for keys, spans in places.features_at.items():  # spans at which the same stands: computed once
+        here = [key for key in keys if key in contributions]
+        if here:
+            features = [(key.kind, str(key), contributions[key] / len(places.spans[key])) for key in here]
+            added = sum(value for _, _, value in features)
+            strength = sum(total[finding] for finding in sorted({key.finding for key in here}))
+            features = tuple(sorted(features, key=lambda item: -abs(item[2])))
+            evidence += [
+                Evidence(*span, texts[span.field][span.start : span.end], added, strength, places.status(span), features)
+                for span in spans
+            ]
     return (
         tuple(sorted(evidence, key=lambda item: (-item.strength, item.field, item.start, item.end))),
         tuple(sorted(unplaced, key=lambda item: (-abs(item.contribution), item.kind, item.name))),

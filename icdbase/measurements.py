@@ -85,7 +85,7 @@ _GRADES = {
     "killip": (1, 4, "Killip class as written"),
 }
 _PRESSURES = {
-    "sbp_highest": (50, 320, "highest systolic pressure told"), "dbp_highest": (20, 200, "its diastolic pressure"),
+    "sbp_highest": (50, 320, "highest systolic pressure told"), "dbp_highest": (20, 200, "diastolic pressure of the same reading"),
     "sbp_admission": (50, 320, "systolic pressure on admission"), "dbp_admission": (20, 200, "diastolic on admission"),
     "sbp_discharge": (50, 320, "systolic pressure at discharge"), "dbp_discharge": (20, 200, "diastolic at discharge"),
 }
@@ -94,7 +94,7 @@ _PRESSURES = {
 def _measurements() -> Iterator[Measurement]:
     for name, (low, high, about) in _PRESSURES.items():
         yield Measurement(name, "mmHg", low, high, about)
-    yield Measurement("bp_grade", "", 0, 3, "grade of the highest pressure (2018 Chinese guideline)")
+    yield Measurement("bp_grade", "", 0, 3, "highest grade of any one reading (2018 Chinese guideline)")
     for name, (low, high, about) in _GRADES.items():
         yield Measurement(name, "", low, high, about)
     for analyte in ANALYTES:

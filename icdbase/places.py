@@ -7,8 +7,9 @@ words that tell it, a listed diagnosis its item, an operation its name.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
@@ -71,47 +72,67 @@ class Places:
     mentions: Mapping[str, tuple[tuple[Span, str], ...]]
 
     def status(self, span: Span) -> str:
-        """Return the status of the mention that covers a span; empty if there is none."""
-        if span not in self._known_status:
-            self._known_status[span] = self._status(span)
-        return self._known_status[span]
-
-    def _status(self, span: Span) -> str:
-        covering = [
-            (mention.end - mention.start, status)
-            for mention, status in self.mentions.get(span.field, ())
-            if mention.start <= span.start and span.end <= mention.end
-        ]
-        return min(covering)[1] if covering else ""
-
-    def whole(self, span: Span) -> Span:
-        """Return the smallest term, number or listed diagnosis that covers a span; else the span itself."""
-        if span not in self._known_whole:
-            self._known_whole[span] = self._whole(span)
-        return self._known_whole[span]
-
-    def _whole(self, span: Span) -> Span:
-        covering = [longer for longer in self._finds[span.field] if longer.start <= span.start and span.end <= longer.end]
-        return min(covering, key=lambda longer: (longer.end - longer.start, longer.start), default=span)
+        """Return the status of the mention that covers one of the record's spans; empty if there is none."""
+        return self._statuses.get(span, (0, ""))[1]
 
     @cached_property
-    def _known_status(self) -> dict[Span, str]:
-        """Told once a record: its codes share their evidence."""
-        return {}
+    def features_at(self) -> dict[tuple[Key, ...], list[Span]]:
+        """The spans at which the same features stand, by these.
 
-    @cached_property
-    def _known_whole(self) -> dict[Span, Span]:
-        return {}
-
-    @cached_property
-    def _finds(self) -> Mapping[str, set[Span]]:
-        """Places of everything but words, field by field."""
-        finds = defaultdict(set)
+        A word belongs to the smallest term, number or listed diagnosis that covers it.
+        """
+        at: defaultdict[Span, list[Key]] = defaultdict(list)
         for key, spans in self.spans.items():
-            if key.kind != "word":
-                for span in spans:
-                    finds[span.field].add(span)
-        return finds
+            for span in spans:
+                length, start = self._wholes.get(span, (0, 0)) if key.kind == "word" else (0, 0)
+                at[Span(span.field, start, start + length) if length else span].append(key)
+        groups: defaultdict[tuple[Key, ...], list[Span]] = defaultdict(list)
+        for span, keys in at.items():
+            groups[tuple(keys)].append(span)
+        return groups
+
+    @cached_property
+    def _statuses(self) -> dict[Span, tuple[int, str]]:
+        """Found once a record: its codes share their evidence."""
+        return _smallest_covers(
+            {span for spans in self.spans.values() for span in spans},
+            {(mention, status) for mentions in self.mentions.values() for mention, status in mentions},
+        )
+
+    @cached_property
+    def _wholes(self) -> dict[Span, tuple[int, int]]:
+        words = {span for key, spans in self.spans.items() if key.kind == "word" for span in spans}
+        terms = {span for key, spans in self.spans.items() if key.kind != "word" for span in spans}
+        return _smallest_covers(words, {(term, term.start) for term in terms})
+
+
+def _smallest_covers(spans: Iterable[Span], covers: Iterable[tuple[Span, str | int]]) -> dict:
+    """Return for each covered span (length, value) of the shortest cover, the least value first among equals.
+
+    One sweep from left to right.  Of the covers that have begun only those are
+    kept that a shorter one does not reach beyond, so the first that ends behind
+    a span is the shortest: n log n, however often a term is repeated.
+
+    >>> words, terms = [Span("", 1, 2), Span("", 5, 9)], [(Span("", 0, 4), "long"), (Span("", 1, 3), "short")]
+    >>> _smallest_covers(words, terms)
+    {Span(field='', start=1, end=2): (2, 'short')}
+    """
+    waiting = sorted(covers, reverse=True)
+    ends, kept, found = [], [], {}  # both in ascending order: field and end, (length, value)
+    for span in sorted(spans):
+        done = bisect_left(ends, (span.field, span.start))
+        del ends[:done], kept[:done]
+        while waiting and waiting[-1][0][:2] <= span[:2]:
+            (field, start, end), value = waiting.pop()
+            at = last = bisect_left(ends, (field, end))
+            if at == len(ends) or (end - start, value) < kept[at]:
+                last += at < len(ends) and ends[at] == (field, end)
+                at = bisect_left(kept, (end - start, value), hi=at)
+                ends[at:last], kept[at:last] = [(field, end)], [(end - start, value)]
+        at = bisect_left(ends, (span.field, span.end))
+        if at < len(ends):
+            found[span] = kept[at]
+    return found
 
 
 def feature_keys(builder: FeatureBuilder, task: Task) -> tuple[list[Key], list[Key]]:
@@ -238,15 +259,19 @@ def _best_items(linker, text: str) -> dict[str, list]:
 
 def _measured(found: Sequence[Found]) -> dict[str, list[Found]]:
     """Return for each summarised number the places that tell it: those of its value, else all."""
-    told = {}
+    told, readings = {}, defaultdict(tuple)
+    for item in found:
+        if item.name.startswith(("sbp_", "dbp_")):  # systolic first, as find_pressures tells them
+            readings[item[2:]] += (item.value,)
+    # A systolic pressure told alone counts as one with a diastolic of 0, as in summarise.
+    readings = {place: (*pressures, 0.0)[:2] for place, pressures in readings.items()}
+    highest = max(readings.values(), default=None)
     for name, value in summarise(found).items():
         sources = [item for item in found if _is_source(item.name, name)]
         if name == "bp_grade":
-            pairs = {item[2:]: [] for item in sources}
-            for item in sources:  # systolic first, as find_pressures tells them
-                pairs[item[2:]].append(item.value)
-            # A systolic pressure told alone grades like one with a diastolic of 0, as in summarise.
-            exact = [item for item in sources if blood_pressure_grade(*[*pairs[item[2:]], 0][:2]) == value]
+            exact = [item for item in sources if blood_pressure_grade(*readings[item[2:]]) == value]
+        elif name in ("sbp_highest", "dbp_highest"):
+            exact = [item for item in sources if readings[item[2:]] == highest]
         elif name == "vessels_narrowed":
             exact = [item for item in sources if item.value >= 50]
         else:

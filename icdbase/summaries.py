@@ -96,21 +96,20 @@ def _fill_series(matrix, number: Mapping[str, int], name_of, row_of, values):
 
 
 def _fill_pressures(matrix, number: Mapping[str, int], name_of, row_of, values):
-    """The highest pair, a systolic pressure alone, and the grade of the worst of them."""
+    """The reading with the highest systolic pressure, and the worst grade of any one reading."""
     columns = _columns()
-    highest, grade = matrix[:, columns["sbp_highest"]], matrix[:, columns["bp_grade"]]
-    sides = [np.isin(name_of, [number.get(f"{side}_{kind}", -1) for kind in _KINDS]) for side in ("sbp", "dbp")]
-    # Each systolic pressure is told with its diastolic, so the two stand in the same order.
-    systolic, diastolic = (values[side] for side in sides)
-    rows = row_of[sides[0]]
+    kinds = [np.isin(name_of, [number.get(f"{side}_{kind}", -1) for kind in _KINDS]) for side in ("sbp", "dbp")]
+    alone = name_of == number.get("sbp_alone", -1)
+    # Each systolic pressure of a pair is told with its diastolic, so the two stand in the same order.
+    rows, systolic = (np.concatenate([array[kinds[0]], array[alone]]) for array in (row_of, values))
+    # Told alone it has the diastolic 0: grade 0, and dropped as implausible.
+    diastolic = np.concatenate([values[kinds[1]], np.zeros(alone.sum())])
     order = np.lexsort((diastolic, systolic, rows))
     last = order[np.append(np.flatnonzero(np.diff(rows[order])), len(order) - 1)] if len(order) else order
-    highest[rows[last]], matrix[rows[last], columns["dbp_highest"]] = systolic[last], diastolic[last]
-    of_pair = np.maximum(_grade(systolic, SYSTOLIC_LIMITS), _grade(diastolic, DIASTOLIC_LIMITS))
-    alone = name_of == number.get("sbp_alone", -1)
-    np.fmax.at(highest, row_of[alone], values[alone])
-    np.fmax.at(grade, rows, of_pair)
-    np.fmax.at(grade, row_of[alone], _grade(values[alone], SYSTOLIC_LIMITS))
+    matrix[rows[last], columns["sbp_highest"]] = systolic[last]
+    matrix[rows[last], columns["dbp_highest"]] = diastolic[last]
+    grades = np.maximum(_grade(systolic, SYSTOLIC_LIMITS), _grade(diastolic, DIASTOLIC_LIMITS))
+    np.fmax.at(matrix[:, columns["bp_grade"]], rows, grades)
 
 
 def _grade(pressure: np.ndarray, limits: Sequence[float]) -> np.ndarray:

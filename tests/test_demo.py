@@ -11,13 +11,14 @@ from click.testing import CliRunner
 
 import icdbase
 from icdbase import cli_demo
-from icdbase.demo import N_SPANS, SEED, demo_app, refused
+from icdbase.demo import MAX_TEXT, N_SPANS, SEED, demo_app, refused
 from icdbase.errors import UsageError
 from icdbase.synthetic import simulate
 from icdbase.tasks import CCL25, CCL26
 
 MAIN, OTHERS = CCL25.main.name, CCL25.others.name
 SECRET = "张三丰住在武当山"
+JSON = {"Content-Type": "application/json"}
 
 
 @pytest.fixture(scope="module")
@@ -134,6 +135,47 @@ def test_errors_say_what_to_do_and_no_word_of_the_record(body, message, ask, cap
     assert SECRET not in answer.get_data(as_text=True) + caplog.text + "".join(capfd.readouterr())
 
 
+DEEP = ["[" * depth + "]" * depth for depth in (300, 900, 5_000, 100_000)]
+
+
+@pytest.mark.parametrize("what", ["record", "predict"])
+@pytest.mark.parametrize("body", [
+    b"", b"{", b"\xff\xfe\xfa", b"\xff", b"null", b'"text"', b"1" * 100_000, b'{"number": ' + b"1" * 100_000 + b"}",
+    b"[" * 100_000, *(deep.encode() for deep in DEEP), *(f'{{"number": {deep}, "model": {deep}}}'.encode() for deep in DEEP),
+    *(f'{{"record": {{"主诉": {deep}}}, "model": "default"}}'.encode() for deep in DEEP),
+    *(f'{{"record": {deep}, "model": "default"}}'.encode() for deep in DEEP), *(json.dumps({"json": deep}).encode() for deep in DEEP),
+    json.dumps({"json": "1" * 100_000}).encode(),
+], ids=lambda body: f"{body[:16]!r}, {len(body)} bytes" if isinstance(body, bytes) else body)
+def test_any_body_that_cannot_be_read_is_answered(what, body, app, caplog):
+    answer = app.test_client().post(f"/api/{what}", data=body, headers=JSON)
+    assert answer.status_code == 400
+    assert " " in answer.get_json()["error"]
+    assert not caplog.text
+
+
+@pytest.mark.parametrize(("record", "message"), [
+    ({"主诉": "房" * MAX_TEXT + SECRET}, f"has {MAX_TEXT + len(SECRET):,} characters, and the demo reads at most {MAX_TEXT:,}"),
+    ({"主诉": "胸痛", "现病史": "房颤" * MAX_TEXT}, "shorten it, or use 'icdbase explain'"),
+])
+def test_the_time_of_a_request_is_bounded_by_the_size_of_its_record(record, message, ask, monkeypatch):
+    monkeypatch.setattr("icdbase.demo.explain", None)
+    asked = [ask("predict", {"model": "default", "record": record}), ask("record", {"record": record}),
+             ask("record", {"json": json.dumps(record)})]
+    for answer in asked:
+        assert answer.status_code == 400
+        assert message in answer.get_json()["error"]
+        assert SECRET not in answer.get_data(as_text=True)
+
+
+def test_names_that_are_no_fields_cost_little(ask):
+    many = {"主诉": "胸痛", **{f"字段{number}": "" for number in range(20_000)}}
+    for body in ({"record": many}, {"record": {"主诉": "胸痛", "现" * 10_000: ""}}, {"record": {"主诉": "胸痛"}, "json": json.dumps(many)}):
+        assert "the record must have at most 200 fields" in ask("record", body).get_json()["error"]
+    for fields in (["主诉"] * 1_000, ["现" * 10_000]):
+        answer = ask("predict", {"model": "default", "record": {"主诉": "胸痛"}, "fields": fields})
+        assert "fields must be at most 200 names" in answer.get_json()["error"]
+
+
 def test_an_internal_error_is_told_by_its_place(ask, monkeypatch, caplog, capfd):
     def stumble(coder, record, **_):
         raise KeyError(record["主诉"])
@@ -144,9 +186,6 @@ def test_an_internal_error_is_told_by_its_place(ask, monkeypatch, caplog, capfd)
     assert answer.get_json() == {"error": "internal error: KeyError"}
     assert "KeyError in test_demo.py, line" in caplog.text
     assert SECRET not in answer.get_data(as_text=True) + caplog.text + "".join(capfd.readouterr())
-
-
-JSON = {"Content-Type": "application/json"}
 
 
 @pytest.mark.parametrize(("method", "headers", "status"), [

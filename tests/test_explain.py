@@ -1,6 +1,10 @@
 """Contributions add up, and stand where they say."""
 
 import json
+import random
+import sys
+from functools import partial
+from pathlib import Path
 from unicodedata import east_asian_width
 
 import numpy as np
@@ -14,15 +18,18 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
 import icdbase
+from icdbase.assertion import load_rules
 from icdbase.cli_explain import explain as explain_command
+from icdbase.concepts import load_concepts
 from icdbase.errors import UsageError
 from icdbase.explain import explain
-from icdbase.measurements import find_measurements
-from icdbase.places import Key, _measured, feature_keys, read_places
+from icdbase.measurements import _matcher, find_measurements
+from icdbase.places import Key, Span, _measured, _smallest_covers, feature_keys, read_places
 from icdbase.summaries import summarise
 from icdbase.tasks import CCL25
 from icdbase.text import normalize, normalize_with_offsets
 
+PACKAGE = Path(icdbase.__file__).parent
 MAIN, OTHERS = CCL25.main.name, CCL25.others.name
 SPECIAL = "⑩①½²³⁹㎎Ⅲ级ⅳ型iii度三类ΣςİＡ，。；\t\n\r  xx***××ﬁ㍿℃killipnyha高血压10mmHg　"
 
@@ -159,6 +166,54 @@ def test_what_is_there_has_a_place_and_what_is_absent_has_none(coder, held_out):
         assert {key for key in read_places(texts, coder.task).spans if key in {*sparse, *dense}} == told
 
 
+SPAN = st.builds(lambda field, start, length: Span(field, start, start + length),
+                 st.sampled_from("ab"), st.integers(0, 12), st.integers(1, 8))
+
+
+@given(st.sets(SPAN, max_size=25), st.sets(st.tuples(SPAN, st.integers(0, 2)), max_size=25))
+def test_the_smallest_cover_is_the_smallest_of_all(spans, covers):
+    expected = {}
+    for span in spans:
+        over = [(cover.end - cover.start, value) for cover, value in covers
+                if cover.field == span.field and cover.start <= span.start and span.end <= cover.end]
+        if over:
+            expected[span] = min(over)
+    assert _smallest_covers(spans, covers) == expected
+
+
+def lines_run(run) -> int:
+    """Count the lines of icdbase that a call runs: the same on any machine."""
+    count = 0
+
+    def count_lines(frame, event, _):
+        nonlocal count
+        count += event == "line"
+        return count_lines
+
+    before = sys.gettrace()
+    sys.settrace(lambda frame, *_: count_lines if f"{PACKAGE}" in frame.f_code.co_filename else None)
+    try:
+        run()
+    finally:
+        sys.settrace(before)
+    return count
+
+
+@pytest.mark.parametrize("kind", ["jieba", "ngrams", "characters", "regex"])
+def test_steps_grow_with_the_text_however_often_a_phrase_stands_there(kind, train):
+    """Repeated phrases, a sample of those that rules hang on; benchmarks/linear_time.py takes all of them."""
+    chosen = icdbase.IcdCoder(n_folds=2, main_estimators=2, n_columns=5, boosted_features=False, tokenizer=kind).fit(train.iloc[:40])
+    chance = random.Random(f"{kind} 0")
+    concepts = sorted(form for concept in load_concepts() if concept.kind != "composite" for form in concept.forms)
+    phrases = [chance.choice(sorted(known)) for known in (load_rules(), _matcher().phrases, concepts) for _ in range(2)]
+    for phrase in ("房颤", "高血压、", "血压180/100,", "双侧颈动脉斑块", *phrases):
+        text = phrase * 2000
+        for field in ("现病史", "入院诊断"):
+            explain(chosen, {field: text[:2000]}, ["E11.900"])  # what is cached once is cached
+            steps = [lines_run(partial(explain, chosen, {field: text[:n]}, ["E11.900"])) for n in (400, 800, 1600)]
+            assert steps[2] - steps[1] <= 2.6 * max(steps[1] - steps[0], 100), (kind, phrase, field, steps)
+
+
 def test_places_of_numbers():
     text = "血压180/100mmhg,复查130/80mmhg;前降支狭窄80%,右冠狭窄30%;血钾3.1mmol/l,血钾4.0mmol/l,血钾3.6mmol/l"
     found = find_measurements({"诊疗经过": text})
@@ -169,6 +224,14 @@ def test_places_of_numbers():
     assert places["potassium_max"] == ["血钾4.0mmol/l"]
     assert all("80%" in words for words in places["stenosis_max"])
     assert len(places["vessels_narrowed"]) == 1
+
+
+def test_both_pressures_stand_at_one_reading():
+    text = "血压150/95mmhg,血压180/95mmhg,当时血压200/100mmhg,住院血压120/100mmhg,血压最高达150mmhg"
+    places = {name: [text[item.start : item.end] for item in items]
+              for name, items in _measured(find_measurements({"诊疗经过": text})).items()}
+    assert places["sbp_highest"] == places["dbp_highest"] == ["200/100mmhg"]
+    assert set(places["bp_grade"]) == {"180/95mmhg", "200/100mmhg"}
 
 
 def test_spans_are_the_words_of_the_record(told, held_out):

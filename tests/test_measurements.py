@@ -170,6 +170,16 @@ def test_a_systolic_pressure_alone(text, found):
         ("冠心病20+年", "coronary_years", 20),
         ("脑梗死病史3月", "stroke_years", 0.25),
         ("吸烟40余年，20支/日", "smoking_years", 40),
+        ("吸烟，1990年开始，30余年", "smoking_years", 30),
+        ("吸烟30年，2019年戒烟", "smoking_years", 30),
+        ("吸烟30年戒烟5年", "smoking_years", 30),
+        ("吸烟20-30年", "smoking_years", 30),
+        ("15年前体检发现高血压", "hypertension_years", 15),
+        ("十五年前体检发现高血压", "hypertension_years", 15),
+        ("七八年前体检发现高血压", "hypertension_years", 8),
+        ("糖尿病（2015年确诊）10年", "diabetes_years", 10),
+        ("发现血压升高3月余", "hypertension_years", 0.25),
+        ("脑梗死12个月", "stroke_years", 1),
         ("双肺多发结节，较大者约8mm×6mm", "nodule_mm", 8),
         ("甲状腺结节，大小约1.2×0.8cm", "nodule_mm", 12),
         ("患者老年男性，76岁", "age", 76),
@@ -217,6 +227,18 @@ def test_what_is_no_measurement(text, absent):
     assert absent not in told(text)
 
 
+@pytest.mark.parametrize("text", [
+    "2015年前体检发现高血压", "2015年3月前发现高血压", "二〇一五年前发现高血压", "一九九八年前发现高血压", "98年前发现高血压",
+    "高血压2015年至今", "2015年至今高血压", "血压升高12月5日", "血压升高12月份", "血压升高（去年12月）", "高血压98年确诊",
+    "糖尿病20年确诊", "糖尿病05年发现", "脑梗死今年3月", "2019年12月前脑梗死", "冠心病10月15日行支架置入术",
+    "支架术后2018年", "1990年开始吸烟", "吸烟史，1990年开始吸烟，20支/日", "吸烟，20支/日，2019年戒烟", "吸烟，20支/日，19年戒烟",
+    "吸烟，80年代开始", "吸烟，05年开始", "吸烟史，2019-3月戒", "2019年戒烟", "吸烟史，已戒烟10年",
+])
+def test_a_date_is_no_duration(text):
+    """Without the day of admission a calendar year says nothing about how long."""
+    assert not [name for name in told(text) if name.endswith("_years")]
+
+
 def test_pressures_by_kind():
     record = {
         "现病史": normalize("血压最高达190/110mmHg，平时控制在140-150/80-90mmHg"),
@@ -239,6 +261,19 @@ def test_pressure_units(text):
 def test_the_highest_pressure_is_the_highest_told():
     assert told("血压最高170/100mmHg。血压150/115mmHg")["sbp_highest"] == 170
     assert told("血压最高170/100mmHg。血压150/115mmHg")["bp_grade"] == 3
+
+
+@pytest.mark.parametrize(("text", "systolic", "diastolic", "grade"), [
+    ("血压最高150/95mmHg，1周前血压最高达210mmHg", 210, None, 3),
+    ("血压最高达170mmHg，平时血压150/115mmHg", 170, None, 3),  # grade 3 by the diastolic of the other reading
+    ("血压最高达150mmHg，后测血压160/95mmHg", 160, 95, 2),
+    ("血压最高达180mmHg，当时血压180/95mmHg", 180, 95, 3),  # of equal systolic pressures the one with a diastolic
+    ("血压180/95mmHg，复测血压180/105mmHg", 180, 105, 3),
+    ("血压最高达150mmHg", 150, None, 1),
+])
+def test_one_reading_gives_both_pressures(text, systolic, diastolic, grade):
+    summary = told(text)
+    assert (summary["sbp_highest"], summary.get("dbp_highest"), summary["bp_grade"]) == (systolic, diastolic, grade)
 
 
 @pytest.mark.parametrize(
