@@ -39,7 +39,7 @@ __all__ = [
 ]
 
 _SHOWN = 10
-_COUNT_AS_WRONG = "or count what cannot be read as wrong: icdbase score --invalid-zero, read_submission(invalid='zero')"
+_COUNT_AS_WRONG = "or count it as wrong with icdbase score --invalid-zero"
 
 
 # --- files ----------------------------------------------------------------------------

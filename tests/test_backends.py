@@ -28,7 +28,7 @@ def test_what_does_not_go_together(arguments, message):
 
 def test_without_dask(monkeypatch):
     monkeypatch.setitem(sys.modules, "distributed", None)
-    with pytest.raises(UsageError, match=r"Dask is not installed; pip install 'icdbase\[dask\]'"), use_backend(*THERE):
+    with pytest.raises(UsageError, match=r"Dask is not installed; pip install -e '\.\[dask\]'"), use_backend(*THERE):
         pass
 
 
