@@ -12,6 +12,7 @@ pytest.importorskip("flask")
 
 from flask import Flask, request
 
+import icdbase
 from icdbase import demo_server
 from icdbase.demo import demo_app
 from icdbase.demo_server import DemoServer
@@ -163,7 +164,9 @@ def test_what_is_no_request_of_ours(monkeypatch, capfd, text, status):
 
 
 @pytest.fixture(scope="module")
-def page(coder):
+def page(train):
+    light = {"n_folds": 2, "main_estimators": 2, "n_columns": 4, "blocks": ("concepts",)}
+    coder = icdbase.IcdCoder(**icdbase.SETTINGS["plain"] | light).fit(train.iloc[:24])
     with serving(demo_app({"default": coder})) as address:
         yield address
 

@@ -155,3 +155,11 @@ def test_no_formula_reaches_excel_and_every_text_comes_back(tmp_path, ending):
 def test_printable_json_is_the_same_json():
     value = {"a": "".join(map(chr, [*range(0x20, 0x300), *range(0x2000, 0x2070), 0xD800])), '\\': '\\"'}
     assert json.loads(printable(json.dumps(value, ensure_ascii=False))) == value
+
+
+def test_nothing_is_printed_past_the_guard():
+    """Verbs print with `cli_common.echo`; errors and warnings with `errors.explained`."""
+    package = Path(icdbase.__file__).parent
+    found = {path.name for path in package.rglob("*.py") for line in path.read_text("utf-8").splitlines()
+             if re.search(r"click\.echo\(|(?<![\w.])print\(", line) and not line.lstrip().startswith((">>>", "..."))}
+    assert found == {"cli_common.py", "errors.py"}
