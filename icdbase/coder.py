@@ -258,11 +258,6 @@ class IcdCoder(BaseEstimator):
         )
         labels = labels.where(labels.notna(), NO_CODE)  # only where the target may be empty
         usable = np.flatnonzero(labels.isin((*target.codes, NO_CODE)) | (not target.codes))
-        if not len(usable):
-            raise DataError("training records", [Problem(
-                "no record carries a candidate code", field=target.name,
-                remedy=f"check the label column; if it is right: {OPEN_TARGETS}",
-            )])
         probabilities = model.fit_out_of_fold(features.take(usable), labels.iloc[usable], folds[usable])
         self.models_[target.name] = model
         self._remember_codes(target, model.classes_)
@@ -496,9 +491,13 @@ def _checked_labels(counts: Counts, task) -> pd.DataFrame:
         if target.name not in counts.labels:
             problems.append(Problem("label column missing", field=target.name, remedy="train on labelled records"))
             continue
+        given = counts.labels[target.name]
+        if target.is_single and target.codes and not given.isin((*target.codes, None)).any():
+            remedy = f"check the label column; if it is right: {OPEN_TARGETS}"
+            problems.append(Problem("no record carries a candidate code", field=target.name, remedy=remedy))
         if target.is_single and target.may_be_empty:
             continue
-        for record in counts.labels.index[counts.labels[target.name].isna()]:
+        for record in counts.labels.index[given.isna()]:
             problems.append(Problem("label missing", shown_id(record), target.name, "add it or leave the record out"))
     if not problems and len(counts) < 2:
         problems.append(Problem(f"training needs two labelled records at least, got {len(counts)}", remedy="add records"))
