@@ -5,12 +5,14 @@ import json
 import sys
 from pathlib import Path
 
-from icdbase import IcdCoder, get_task, majority_predictions, progress, read_records, save, score, write_submission
-from icdbase.errors import explained
-from icdbase.files import atomic_write, check_output
-from icdbase.html_report import write_report
-from icdbase.report import corpus_line, next_lines, quoted, score_table, target_table, where_it_lies
-from icdbase.store import check_model_folder, read_card
+from icdbase import IcdCoder, get_task, majority_predictions, read_records, save, score, write_submission
+from icdbase.core import progress
+from icdbase.core.atomic_files import atomic_write, check_output
+from icdbase.core.errors import explained
+from icdbase.evaluation.score_tables import score_table, target_table
+from icdbase.report.html import write_report
+from icdbase.report.terminal import corpus_line, next_lines, quoted, where_it_lies
+from icdbase.storage.model_folder import check_model_folder, read_card
 
 
 def main():

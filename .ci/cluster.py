@@ -16,9 +16,10 @@ from pathlib import Path
 import pandas as pd
 from distributed import Client, LocalCluster
 
-from icdbase import IcdCoder, features, make_records, predict_file, save, write_records
-from icdbase.backends import use_backend
-from icdbase.experiments import cross_validate
+from icdbase import IcdCoder, make_records, predict_file, save, write_records
+from icdbase.core.backends import use_backend
+from icdbase.experiments.cross_validation import cross_validate
+from icdbase.features import counts
 
 
 def kill_a_busy_worker(address: str, killed: list) -> None:
@@ -66,7 +67,7 @@ def main():
         return coder.set_params(**options).predict_top(many, 3)
 
     # Counting is worth processes from some thousand records on; here from some hundred.
-    features.WORTH_PROCESSES, features._CHUNK = 100, 30
+    counts.WORTH_PROCESSES, counts._CHUNK = 100, 30
     many, _ = make_records(900, random_state=1), coder.fit(records)
     alone = top(n_jobs=1)
     pd.testing.assert_frame_equal(alone, with_a_killed_worker(lambda: top(n_jobs=-1), "prediction with --top"), check_exact=True)

@@ -15,7 +15,7 @@ from pyspark.sql import SparkSession
 from pyspark.sql.functions import pandas_udf, struct
 
 import icdbase
-from icdbase.predictions import format_prediction
+from icdbase.records.predictions import format_prediction
 
 
 def predictor(folder: str):

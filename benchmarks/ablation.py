@@ -46,11 +46,11 @@ class Clock:
 
 def measure_cost(n_records, seed, n_jobs, n_sampled):
     from icdbase import IcdCoder, make_records
-    from icdbase.ablation import ablate
-    from icdbase.experiments import cross_validate, prepare
-    from icdbase.exports import ablation_text
-    from icdbase.factors import expand
-    from icdbase.report import table
+    from icdbase.core.text_tables import table
+    from icdbase.experiments.ablation import ablate
+    from icdbase.experiments.cross_validation import cross_validate, prepare
+    from icdbase.experiments.exports import ablation_text
+    from icdbase.experiments.variants import expand
 
     records = make_records(n_records, random_state=seed)
     coder = IcdCoder(random_state=seed)
@@ -111,7 +111,7 @@ def verbs(folder, number, cell, records, n_jobs):
 def measure_false_alarms(n_seeds, n_records):
     """Shuffled labels: in what share of ablations, and of single tests, is a field called significant?"""
     from icdbase import IcdCoder, make_records
-    from icdbase.ablation import ablate
+    from icdbase.experiments.ablation import ablate
 
     coder = IcdCoder(blocks=("words",), boosted_features=False, main_estimators=10, n_folds=2)
     families = tests = alarms = 0

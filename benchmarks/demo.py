@@ -22,7 +22,7 @@ from pathlib import Path
 
 GOAL_START, GOAL_PREDICTION = 5.0, 0.2
 LENGTHS = range(2300, 2501)
-COMMAND = [sys.executable, "-c", "from icdbase.cli import main; main()", "demo", "--port", "0", "--no-open"]
+COMMAND = [sys.executable, "-c", "from icdbase.cli.main import main; main()", "demo", "--port", "0", "--no-open"]
 
 
 def main():

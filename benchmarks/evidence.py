@@ -13,9 +13,9 @@ the mean share over all spans that the model knows.
 import argparse
 
 from icdbase import CCL25, IcdCoder, make_records
-from icdbase.explain import explain
+from icdbase.explain.explanation import explain
 from icdbase.synthetic import iter_simulated
-from icdbase.text import normalize
+from icdbase.text.normalization import normalize
 
 GOAL = 0.80
 

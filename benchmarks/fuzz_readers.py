@@ -29,10 +29,10 @@ from pathlib import Path
 import pandas as pd
 from openpyxl import Workbook
 
-from icdbase.errors import DataError, IcdbaseError
-from icdbase.records import check_frame, read_records
-from icdbase.submissions import check_submission, read_submission
-from icdbase.tasks import CCL25
+from icdbase.core.errors import DataError, IcdbaseError
+from icdbase.records.records import check_frame, read_records
+from icdbase.records.submissions import check_submission, read_submission
+from icdbase.tasks.editions import CCL25
 
 MARKER = "密语"
 NOTE = f"{MARKER}，胸闷3天。{MARKER}，血钾3.1mmol/L；\n{MARKER}。"

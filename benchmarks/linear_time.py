@@ -17,15 +17,16 @@ import argparse
 import sys
 import time
 
-from icdbase.assertion import assert_status, load_rules
+from icdbase.clinical.assertion import assert_status, load_rules
+from icdbase.clinical.concepts import load_concepts
+from icdbase.clinical.measurements.finder import _matcher, find_measurements
 from icdbase.coder import IcdCoder
-from icdbase.concepts import load_concepts
-from icdbase.explain import explain
-from icdbase.features import readers
-from icdbase.measurements import _matcher, find_measurements
+from icdbase.explain.explanation import explain
+from icdbase.features.counts import clinical_extractors
 from icdbase.synthetic import make_records
-from icdbase.tasks import CCL25, CCL26
-from icdbase.text import Tokenizer, normalize, normalize_with_offsets, user_words
+from icdbase.tasks.editions import CCL25, CCL26
+from icdbase.text.normalization import normalize, normalize_with_offsets
+from icdbase.text.tokenization import Tokenizer, user_words
 
 FIELD = "入院诊断"
 NOISE = 0.2  # seconds: below, caches and the collector of garbage decide
@@ -51,8 +52,8 @@ PATTERNS = (
 
 def passes():
     """Return what icdbase does with a text: name to function of an original text."""
-    spotter, linker, _ = readers(CCL25)
-    _, _, finder = readers(CCL26)  # of operations, which CCL25 has not
+    spotter, linker, _ = clinical_extractors(CCL25)
+    _, _, finder = clinical_extractors(CCL26)  # of operations, which CCL25 has not
     tokenizer = Tokenizer(user_words(CCL25))
     return {
         "normalize": lambda raw, text: normalize(raw),

@@ -108,7 +108,7 @@ def main():
     args = parser.parse_args()
 
     from icdbase import read_records, read_submission, score, synthetic
-    from icdbase.report import table
+    from icdbase.core.text_tables import table
 
     with tempfile.TemporaryDirectory() as folder:
         data = args.data or Path(folder)

@@ -6,7 +6,7 @@
 Synthetic records of ten departments, per seed the 800 training and 485 test
 records that ``icdbase synth --task ccl26 --n 1485`` writes, and its table of
 names.  One fit serves both lines of a target: with names, and without (option
-``listed_codes``).  Counted are codes that the training records lacked: given in
+``codes_by_name``).  Counted are codes that the training records lacked: given in
 the test records, predicted, and both.
 
 ``--hold-out K`` deals the operation codes to K rounds.  In each round the
@@ -23,9 +23,9 @@ import numpy as np
 import pandas as pd
 
 from icdbase import IcdCoder, get_task, read_records, score
-from icdbase.report import table
+from icdbase.core.text_tables import table
 from icdbase.synthetic import write_corpus
-from icdbase.tasks import is_operation_code
+from icdbase.tasks.codes import is_operation_code
 
 N_RECORDS = 1485
 COLUMNS = ["seed", "target", "names", "given", "predicted", "both", "recall", "precision", "score"]

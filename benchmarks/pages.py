@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from icdbase.files import atomic_write
+from icdbase.core.atomic_files import atomic_write
 
 
 def write_between(path: Path, begin: str, end: str, text: str):

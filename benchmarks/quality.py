@@ -34,11 +34,11 @@ from pages import write_between
 
 from icdbase import CCL25, IcdCoder
 from icdbase.coder import SETTINGS
-from icdbase.features import BLOCKS
-from icdbase.folds import deal_folds
-from icdbase.report import table
-from icdbase.scoring import record_scores
-from icdbase.statistics import paired_bootstrap
+from icdbase.core.text_tables import table
+from icdbase.evaluation.resampling import paired_bootstrap
+from icdbase.evaluation.scoring import record_scores
+from icdbase.features.blocks import BLOCKS
+from icdbase.learning.folds import make_folds
 from icdbase.synthetic import HELD_OUT_DOCTORS, iter_simulated, make_records, oracle_codes
 
 MAIN, OTHERS = CCL25.main.name, CCL25.others.name
@@ -137,7 +137,7 @@ def tuned_linear(corpus: Corpus) -> dict[str, pd.DataFrame]:
     truth = np.array([[code in listed for code in codes] for listed in corpus.train[OTHERS]])
     classes, main = np.unique(corpus.train[MAIN].to_numpy(str), return_inverse=True)
     one_hot = main[:, None] == np.arange(len(classes))
-    tried = list(_tried(np.array(corpus.texts["train"]), [one_hot, truth], deal_folds(corpus.train, CCL25, 5)))
+    tried = list(_tried(np.array(corpus.texts["train"]), [one_hot, truth], make_folds(corpus.train, CCL25, 5)))
     for_main = max(tried, key=lambda each: (each[-1][0].argmax(axis=1) == main).mean())
     for_others, threshold = max(
         ((each, threshold) for each in tried for threshold in THRESHOLDS),
@@ -277,7 +277,7 @@ NUMBERS = {"n_columns": (30, 120), "main_estimators": (30, 120), "min_df": (1, 5
 def variants() -> dict[str, dict]:
     """One change each: a block left out, a switch off, another rule, other numbers."""
     defaults = IcdCoder().get_params(deep=False) | {"blocks": CCL25.blocks}
-    del defaults["listed_codes"]  # of open sets alone
+    del defaults["codes_by_name"]  # of open sets alone
     changes = {
         f"without block `{block}`": {"blocks": tuple(kept for kept in defaults["blocks"] if kept != block)}
         for block in BLOCKS

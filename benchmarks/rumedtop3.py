@@ -30,7 +30,7 @@ import numpy as np
 import pandas as pd
 
 from icdbase import IcdCoder, get_task, read_records
-from icdbase.folds import deal_folds
+from icdbase.learning.folds import make_folds
 
 TASK = Path(__file__).with_suffix(".toml")
 
@@ -45,7 +45,7 @@ def measured(coder: IcdCoder, data: Path, split: str) -> tuple[pd.DataFrame, pd.
     """Return the probabilities of a split's records and their codes."""
     train = read_records(data / "train.jsonl", coder.task, require_labels=True)
     if split == "cv":
-        folds = deal_folds(train, coder.task, 5, coder.random_state)
+        folds = make_folds(train, coder.task, 5, coder.random_state)
         parts = [(train[folds != fold], train[folds == fold]) for fold in range(5)]
     else:
         parts = [(train, read_records(data / f"{split}.jsonl", coder.task, require_labels=True))]

@@ -84,7 +84,7 @@ def main():
     if args.one:
         return measure(args.one, args.seed)
 
-    from icdbase.report import table
+    from icdbase.core.text_tables import table
 
     told, rows = [], []
     for size in args.sizes:

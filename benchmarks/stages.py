@@ -30,11 +30,11 @@ STAGES = {
     "cut into words": ["text:Tokenizer.cut"],
     "spot concepts": ["concepts:ConceptSpotter.spot"],
     "assert (denied, past, ...)": ["features:assert_status"],
-    "measurements": ["features:find_numbers"],
+    "measurements": ["features:find_in_field"],
     "diagnosis list": ["diagnosis_list:DiagnosisLinker.scores"],
     "count: the rest, matrices": ["coder:count_records"],
     "TF-IDF and blocks": ["features:FeatureBuilder.fit", "features:FeatureBuilder.transform"],
-    "choose columns": ["learners:TellingColumns.fit", "learners:TellingColumns.transform"],
+    "choose columns": ["learners:ColumnSelector.fit", "learners:ColumnSelector.transform"],
     "LightGBM, fit": ["learners:BoostedTrees.fit"],
     "LightGBM, predict": ["learners:BoostedTrees.margins"],
     "logistic regressions": ["learners:fit_logistic"],
@@ -104,14 +104,14 @@ def imports() -> dict[str, float]:
     return {
         "`import icdbase`": best("import icdbase") - empty,
         "all of it (`from icdbase import IcdCoder`)": best("from icdbase import IcdCoder") - empty,
-        "`icdbase --help`": best("import sys; sys.argv[1:] = ['--help']; from icdbase.cli import main; main()") - empty,
+        "`icdbase --help`": best("import sys; sys.argv[1:] = ['--help']; from icdbase.cli.main import main; main()") - empty,
     }
 
 
 def loop(train: Path, test: Path, out: Path) -> Counter:
     """One whole loop under the watch."""
-    from icdbase import records, submissions
     from icdbase.coder import IcdCoder
+    from icdbase.records import records, submissions
 
     watch = Watch()
     watch.put_in_place()
@@ -127,7 +127,7 @@ def main():
     args = parser.parse_args()
 
     from icdbase import synthetic
-    from icdbase.report import table
+    from icdbase.core.text_tables import table
 
     with tempfile.TemporaryDirectory() as folder:
         folder = Path(folder)

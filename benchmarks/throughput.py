@@ -155,8 +155,8 @@ def main():
     args = parser.parse_args()
 
     import icdbase
-    from icdbase.report import table
-    from icdbase.submissions import submission_rows
+    from icdbase.core.text_tables import table
+    from icdbase.records.submissions import submission_rows
 
     with tempfile.TemporaryDirectory() as folder:
         folder = Path(folder)

@@ -45,7 +45,7 @@ print(record["家族史"])
 # %%
 import unicodedata
 
-from icdbase.text import normalize
+from icdbase.text.normalization import normalize
 
 for text in ("心功能Ⅲ级", "心功能III级", "心功能三级", "ＷＢＣ：10.5×10⁹/L"):
     plain = unicodedata.normalize("NFKC", text).lower()
@@ -100,7 +100,7 @@ print(longest_match("高血压病史"))
 # %%
 from math import prod
 
-from icdbase.text import Tokenizer
+from icdbase.text.tokenization import Tokenizer
 
 
 def all_cuts(text):
@@ -132,7 +132,7 @@ assert best == Tokenizer().cut("高血压病史")
 from collections import Counter
 
 from icdbase import IcdCoder
-from icdbase.text import user_words
+from icdbase.text.tokenization import user_words
 
 tokenizer = Tokenizer(user_words(CCL25))
 bag = Counter()
@@ -161,7 +161,7 @@ assert sum(matrix.sum() for matrix in counts.words.values()) == bag.total()
 # So the toolkit also notes of every medical concept whether it is affirmed, denied, or somebody else's.
 
 # %%
-from icdbase.concepts import STATUSES, ConceptSpotter, assert_status, load_concepts
+from icdbase.clinical.concepts import STATUSES, ConceptSpotter, assert_status, load_concepts
 
 spotter = ConceptSpotter(load_concepts())
 for field, sentence in (("现病史", "入院后确诊糖尿病。"), ("既往史", "否认糖尿病史。"), ("家族史", "父亲患糖尿病。")):

@@ -106,7 +106,7 @@ for left, right in ((0, 1), (0, 2), (1, 2)):
 
 # %%
 from icdbase import IcdCoder, make_records
-from icdbase.features import FeatureBuilder
+from icdbase.features.blocks import FeatureBuilder
 
 corpus = IcdCoder().count(make_records(100, random_state=0))
 past, future = corpus.take(range(80)), corpus.take(range(80, 100))

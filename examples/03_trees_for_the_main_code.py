@@ -108,7 +108,7 @@ assert np.allclose(prediction, oracle.predict(troponin[:, None]))
 
 # %%
 from icdbase import CCL25, IcdCoder, make_records
-from icdbase.features import FeatureBuilder
+from icdbase.features.blocks import FeatureBuilder
 
 records = make_records(300, random_state=0)
 corpus = IcdCoder().count(records)
@@ -149,22 +149,22 @@ for depth in (1, 3, 5, 20):
 #
 # ## 5 · 许多小树 · Many small trees
 #
-# 换成工具包的 `MainCodeClassifier`：每棵树最多六片叶子，读检验值、医学概念、词和入院诊断。看树的棵数怎样影响成绩。
+# 换成工具包的 `SingleCodeClassifier`：每棵树最多六片叶子，读检验值、医学概念、词和入院诊断。看树的棵数怎样影响成绩。
 #
-# Now the toolkit's `MainCodeClassifier`: at most six leaves a tree, reading measurements, concepts, words and the listed
+# Now the toolkit's `SingleCodeClassifier`: at most six leaves a tree, reading measurements, concepts, words and the listed
 # diagnoses. Watch the number of trees per code.
 
 # %%
-from icdbase.classifiers import MainCodeClassifier
-from icdbase.folds import deal_folds
+from icdbase.learning.classifiers import SingleCodeClassifier
+from icdbase.learning.folds import make_folds
 
 builder = FeatureBuilder().fit(corpus.take(range(200)))
 train, test = (builder.transform(corpus.take(rows)) for rows in (range(200), range(200, 300)))
-folds = deal_folds(records[:200], CCL25, n_folds=2)
+folds = make_folds(records[:200], CCL25, n_folds=2)
 codes, numbers = np.unique(main[:200], return_counts=True)
 print(f"always the most frequent code: {(main[200:] == codes[numbers.argmax()]).mean():.2f}")
 for trees in (1, 5, 20, 60):
-    classifier = MainCodeClassifier(n_estimators=trees, random_state=0).fit(train, main[:200], folds)
+    classifier = SingleCodeClassifier(n_estimators=trees, random_state=0).fit(train, main[:200], folds)
     guess = classifier.classes_[classifier.predict_proba(test).argmax(axis=1)]
     print(f"{trees:>2} trees: test ≈{(guess == main[200:]).mean():.2f}")
 

@@ -5,7 +5,7 @@
 # 再跑一次真正的消融。带 `≈` 的数字可能随库版本变动。模拟病历上的结论只说明模拟是怎样写的，不说明真实病历。
 #
 # "Are the discharge orders (出院医嘱) of any use?" Take them away, train again, see how the score changes. Taking away is easy; the hard
-# part is to tell whether a difference is real or luck. First eight records by hand, then a real ablation. Numbers behind
+# part is to tell whether a difference is real or luck. First eight records by hand, then a real ablation. MeasurementTable behind
 # `≈` may move with library versions. A finding on simulated records tells how the simulation writes, not how doctors do.
 
 # %% [markdown]
@@ -41,7 +41,7 @@ print(f"accuracy {whole.mean():.3f} -> {without.mean():.3f}: {worse} worse, {bet
 # %%
 from itertools import product
 
-from icdbase.statistics import approximate_randomisation
+from icdbase.evaluation.resampling import approximate_randomisation
 
 changed = difference[difference != 0]
 flips = [sum(signs) for signs in product((-1, 1), repeat=len(changed))]
@@ -68,7 +68,7 @@ assert np.isclose(p_value, approximate_randomisation(without, whole), atol=0.02)
 from dataclasses import replace
 
 from icdbase import CCL25, IcdCoder, make_records
-from icdbase.ablation import ablate
+from icdbase.experiments.ablation import ablate
 
 task = replace(CCL25, name="main code only", targets=(replace(CCL25.main, weight=1.0),))
 coder = IcdCoder(task=task, blocks=("concepts", "measurements"), main_estimators=20, n_folds=2, n_jobs=1)
@@ -112,7 +112,7 @@ for name in variants:
 # 0.01×3 = 0.03; 0.03×2 = 0.06; 0.04×1 = 0.04, not below the one before it, hence 0.06.
 
 # %%
-from icdbase.statistics import holm
+from icdbase.evaluation.resampling import holm
 
 by_hand, largest = [], 0.0
 for place, p in enumerate([0.01, 0.03, 0.04]):
@@ -132,7 +132,7 @@ assert np.allclose(by_hand, holm([0.01, 0.03, 0.04]))
 # %%
 import matplotlib.pyplot as plt
 
-from icdbase.plots import drawable
+from icdbase.experiments.plots import drawable
 
 labels, families = drawable(list(variants))  # fonts that have these characters; matplotlib's own has no Chinese
 figure, axes = plt.subplots(figsize=(6, 2), layout="constrained")

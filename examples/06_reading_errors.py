@@ -6,7 +6,7 @@
 #
 # A score is one number. To improve a system, or to trust it, read its errors: where, why, and whose. Simulated data has
 # one advantage over real data: we know the truth about each patient, so the model's errors can be told from the coder's.
-# Numbers behind `≈` may move with library versions.
+# MeasurementTable behind `≈` may move with library versions.
 
 # %% [markdown]
 # ## 1 · 一份病历的得分 · The score of one record
@@ -53,7 +53,7 @@ print(f"score ≈{result.acc:.2f}  main ≈{result.main_accuracy:.2f}  others �
 # The confusion matrix: a row per true code, a column per predicted code; the diagonal is right.
 
 # %%
-from icdbase.scoring import confusion
+from icdbase.evaluation.per_code import confusion
 
 matrix = confusion(test, predicted).to_numpy()
 for row, code in zip(matrix, CCL25.main.codes, strict=True):
@@ -136,7 +136,7 @@ print(f"score of a perfect reader: {score(test, perfect).acc:.2f}")
 # (carotid sclerosis) and **2型**糖尿病 (type 2 diabetes) were predicted; the coder wrote 颈动脉硬化 and plain 糖尿病.
 
 # %%
-from icdbase.explain import explain
+from icdbase.explain.explanation import explain
 
 name = "ZY0001720205"
 for told in explain(coder, test.loc[[name]], ["I70.806", "E11.900"]).codes:
@@ -163,10 +163,10 @@ for told in explain(coder, test.loc[[name]], ["I70.806", "E11.900"]).codes:
 # ## 练习 · Exercise
 #
 # 1. 手算：主要诊断错，真值 4 个其他编码，预测 2 个且都对。得分多少？
-# 2. 用 `icdbase.scoring.record_scores` 找出得分最低的三份病历，读它们的正文，各写一句话：为什么错？
+# 2. 用 `icdbase.evaluation.scoring.record_scores` 找出得分最低的三份病历，读它们的正文，各写一句话：为什么错？
 #
 # 1. By hand: main code wrong; four true other codes, two predicted, both right. What is the score?
-# 2. Find the three records of the lowest score with `icdbase.scoring.record_scores`, read them, and write one sentence
+# 2. Find the three records of the lowest score with `icdbase.evaluation.scoring.record_scores`, read them, and write one sentence
 #    each: why?
 #
 # <details><summary>答案 · Answers</summary>

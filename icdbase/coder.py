@@ -1,8 +1,8 @@
 """The whole system: records in, codes out.
 
     records ──count_records──▶ counts ──FeatureBuilder──▶ features
-    features ──MainCodeClassifier──▶ probabilities of the main code
-    features + main, out of fold ──OtherCodesClassifier──▶ probabilities of the others
+    features ──SingleCodeClassifier──▶ probabilities of the main code
+    features + main, out of fold ──CodeSetClassifier──▶ probabilities of the others
     probabilities ──decode──▶ one main code and a set of other codes
 """
 
@@ -17,17 +17,20 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 from threadpoolctl import threadpool_limits
 
-from icdbase.classifiers import LEARNERS, MainCodeClassifier, OtherCodesClassifier
-from icdbase.decoding import RULES, decode
-from icdbase.errors import DataError, DataWarning, Problem, UsageError, did_you_mean
-from icdbase.features import Counts, FeatureBuilder, Features, count_records
-from icdbase.findings import OPEN_TARGETS, codes_outside, not_learned
-from icdbase.fingerprints import counting_fingerprint, differing_parts
-from icdbase.folds import inner_folds
-from icdbase.listed_codes import ListedCodes
-from icdbase.records import check_frame
-from icdbase.tasks import CCL25, Target, is_operation_code
-from icdbase.values import shown_id
+from icdbase.core.errors import DataError, DataWarning, Problem, UsageError, did_you_mean
+from icdbase.features.blocks import FeatureBuilder, Features
+from icdbase.features.counts import Counts, count_records
+from icdbase.features.fingerprints import counting_fingerprint, differing_parts
+from icdbase.learning.classifiers import LEARNERS, CodeSetClassifier, SingleCodeClassifier
+from icdbase.learning.codes_by_name import CodesByName
+from icdbase.learning.decoding import RULES, decode
+from icdbase.learning.folds import inner_folds
+from icdbase.records.checks import OPEN_TARGETS, codes_outside, not_learned
+from icdbase.records.ids import shown_id
+from icdbase.records.records import check_frame
+from icdbase.tasks.codes import is_operation_code
+from icdbase.tasks.editions import CCL25
+from icdbase.tasks.task import Target
 
 __all__ = ["SETTINGS", "IcdCoder"]
 
@@ -56,26 +59,26 @@ class IcdCoder(BaseEstimator):
     fields : sequence of str, optional
         Text fields to read; all by default.
     blocks : sequence of str, optional
-        Feature blocks; see :class:`icdbase.features.FeatureBuilder`.  The task's by default.
+        Feature blocks; see :class:`icdbase.features.blocks.FeatureBuilder`.  The task's by default.
     min_records : int
         Codes of an open set that fewer training records carry are not learned.
-    listed_codes : bool
+    codes_by_name : bool
         Predict a code of an open set that was not learned where a listed
         diagnosis, or an operation that the record tells, fits its name; see
-        :class:`icdbase.listed_codes.ListedCodes`.
+        :class:`icdbase.learning.codes_by_name.CodesByName`.
     min_df : int
         Words and concepts in fewer training records are dropped.
     concept_tables : sequence of paths
         The user's own concept tables, added to the package's.
     tokenizer : str, optional
         ``jieba``, ``characters``, ``ngrams`` or ``regex``, with an argument if
-        need be; see :class:`icdbase.text.Tokenizer`.  The task's by default.
+        need be; see :class:`icdbase.text.tokenization.Tokenizer`.  The task's by default.
     engine : {"auto", "rjieba", "jieba"}
         Who does jieba's cutting; the result is the same.
     main_learner : {"trees", "linear", "both"}
         What decides on the main code: LightGBM, linear models of all words
         (better with many codes and little text), or the mean of both; see
-        :class:`icdbase.classifiers.MainCodeClassifier`.
+        :class:`icdbase.learning.classifiers.SingleCodeClassifier`.
     n_columns : int
         Features per code that its trees see, chosen by correlation.
     main_estimators : int
@@ -91,7 +94,7 @@ class IcdCoder(BaseEstimator):
     exclusive_groups : bool
         At most one code of each of the task's groups, main code included.
     decoding : {"expected_f1", "threshold", "top_k"}
-        How a set is chosen; see :func:`icdbase.decoding.decode`.
+        How a set is chosen; see :func:`icdbase.learning.decoding.decode`.
     threshold : float
     top_k : int
     n_folds : int
@@ -105,7 +108,7 @@ class IcdCoder(BaseEstimator):
     features_ : FeatureBuilder
     models_ : dict of target name to fitted classifier
         None for a multi target without any code in training.
-    listed_ : dict of target name to ListedCodes
+    codes_by_name_ : dict of target name to CodesByName
         For open sets with known names, and single targets that are operations.
     codes_ : dict of target name to array of str
         The codes that can be predicted, columns of :meth:`predict_proba`; the
@@ -131,7 +134,7 @@ class IcdCoder(BaseEstimator):
         fields=None,
         blocks=None,
         min_records=3,
-        listed_codes=True,
+        codes_by_name=True,
         min_df=2,
         concept_tables=(),
         tokenizer=None,
@@ -155,7 +158,7 @@ class IcdCoder(BaseEstimator):
         self.fields = fields
         self.blocks = blocks
         self.min_records = min_records
-        self.listed_codes = listed_codes
+        self.codes_by_name = codes_by_name
         self.min_df = min_df
         self.concept_tables = concept_tables
         self.tokenizer = tokenizer
@@ -248,7 +251,7 @@ class IcdCoder(BaseEstimator):
         return sorted(self.task.targets, key=lambda target: not target.is_single)
 
     def _fit_single(self, target: Target, features, labels: pd.Series, folds) -> np.ndarray:
-        model = MainCodeClassifier(
+        model = SingleCodeClassifier(
             learner=self.main_learner,
             n_columns=self.n_columns,
             n_estimators=self.main_estimators,
@@ -276,7 +279,7 @@ class IcdCoder(BaseEstimator):
         truth = np.zeros((len(labels), len(codes)), dtype=bool)
         for row, listed in enumerate(labels):
             truth[row, [column[code] for code in listed if code in column]] = True
-        model = OtherCodesClassifier(
+        model = CodeSetClassifier(
             C=self.C,
             boosted_features=self.boosted_features,
             n_columns=self.n_columns,
@@ -295,16 +298,16 @@ class IcdCoder(BaseEstimator):
         return sorted(code for code, n in records.items() if n >= self.min_records) or sorted(records)
 
     def _fit_listed(self, counts: Counts):
-        self.listed_ = {}
+        self.codes_by_name_ = {}
         for target in self.task.targets:
             named = [code for code in self.task.known_codes.get(target.name, ()) if code in self.task.code_names]
             given = counts.labels[target.name]
             if target.is_single:  # which listed diagnosis is the main one is told by no name
                 named = [code for code in named if counts.operations and is_operation_code(code)]
                 given = given.map(lambda code: (code,) if code else ())
-            if self.listed_codes and named and not target.codes:
-                listed = ListedCodes(codes=tuple(named), fields=self.features_.fields_)
-                self.listed_[target.name] = listed.fit(counts, given)
+            if self.codes_by_name and named and not target.codes:
+                listed = CodesByName(codes=tuple(named), fields=self.features_.fields_)
+                self.codes_by_name_[target.name] = listed.fit(counts, given)
 
     def _remember_codes(self, target: Target, seen, codes=None):
         self.codes_[target.name] = np.array(seen if codes is None else codes, dtype=str)
@@ -352,9 +355,9 @@ class IcdCoder(BaseEstimator):
 
     def _with_listed(self, target: Target, learned: pd.DataFrame, counts: Counts) -> pd.DataFrame:
         """Add the codes that no model knows and a record says by name."""
-        if target.name not in self.listed_:
+        if target.name not in self.codes_by_name_:
             return learned
-        listed = self.listed_[target.name]
+        listed = self.codes_by_name_[target.name]
         p = listed.transform(counts)
         new = p.any(axis=0) & ~np.isin(listed.codes, learned.columns.to_numpy(dtype=str))
         if not new.any():

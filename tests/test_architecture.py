@@ -1,4 +1,4 @@
-"""The house keeps its shape: one-way imports, no import-time weight, files that fit a reader."""
+"""The house keeps its shape: imports go down only, importing is light, every public name is there."""
 
 import ast
 import subprocess
@@ -11,59 +11,76 @@ import icdbase
 
 PACKAGE = Path(icdbase.__file__).parent
 
-# A module imports only from those above it; docs/architecture.md draws the same picture.
-ORDER = [
-    "errors", "progress", "files", "backends", "tasks",
-    "filetext", "tables", "rows", "streams", "values", "findings", "frames", "records", "batches",
-    "predictions", "answers", "submissions", "toplists", "proposals",
-    "text", "taskfile", "matching", "assertion", "concepts",
-    "analytes", "grades", "durations", "pressures", "vessels", "cardiac", "measurements", "summaries", "diagnosis_list", "operations", "tally",
-    "fingerprints", "features",
-    "folds", "listed_codes", "calibration", "boosters", "learners", "linear", "classifiers", "decoding", "coder",
-    "statistics", "pairing", "scoring", "baselines", "modelfile", "model_tables", "store", "bulk", "report",
-    "runs", "experiments", "factors", "ablation", "curves", "plots", "exports", "runcard",
-    "places", "contributions", "explain", "html_report",
-    "synthetic", "demo", "demo_server", "cli_common", "cli_demo", "cli_experiments", "cli_explain", "cli_tasks", "cli",
-]
+# From the ground up: a room imports only from those before it, and its own files form no cycle.
+ROOMS = (
+    "core", "files", "tasks", "records", "text", "clinical", "features", "learning", "evaluation", "coder",
+    "storage", "experiments", "explain", "report", "synthetic", "demo", "cli",
+)
 
 
-def modules():
-    return sorted(path for path in PACKAGE.rglob("*.py") if path.name != "__init__.py" or path.parent != PACKAGE)
+def modules() -> dict[str, Path]:
+    """Every module by dotted name; the package's face, which hands names on, is not among them."""
+    paths = (path for path in sorted(PACKAGE.rglob("*.py")) if path.name != "__init__.py" or path.parent != PACKAGE)
+    return {dotted(path): path for path in paths}
 
 
-def floor(path: Path) -> str:
-    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+def dotted(path: Path) -> str:
+    parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
-def imported_floors(path: Path):
+def imported(path: Path, known) -> set[str]:
+    """Modules of the package that a file imports, wherever the import stands."""
+    found = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        names = []
-        if isinstance(node, ast.ImportFrom) and node.module:
-            names = [f"{node.module}.{alias.name}" if node.module == "icdbase" else node.module for alias in node.names]
-        elif isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        for name in names:
-            parts = name.split(".")
-            if parts[0] == "icdbase" and len(parts) > 1 and parts[1] in ORDER:
-                yield parts[1]
+        if isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names = (f"{node.module}.{alias.name}" for alias in node.names)
+            found.update(name if name in known else node.module for name in names)
+    return found & set(known)
 
 
-def test_every_module_has_its_floor():
-    assert {floor(path) for path in modules()} == set(ORDER)
+def room(name: str) -> str:
+    return name.split(".")[1]
 
 
-@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_imports_go_one_way(path):
-    above = set(ORDER[: ORDER.index(floor(path))])
-    if floor(path) == "synthetic":
-        above.add("synthetic")
-    wrong = set(imported_floors(path)) - above
-    assert not wrong, f"{path.name} imports {sorted(wrong)} from below"
+def folder_graph() -> dict[str, set[str]]:
+    """Room to the rooms that it imports from."""
+    known = modules()
+    graph = {name: set() for name in ROOMS}
+    for name, path in known.items():
+        graph[room(name)] |= {room(other) for other in imported(path, known)} - {room(name)}
+    return graph
+
+
+def test_every_module_has_its_room():
+    assert {room(name) for name in modules()} == set(ROOMS)
+
+
+@pytest.mark.parametrize("name", ROOMS)
+def test_rooms_import_only_downward(name):
+    upward = folder_graph()[name] - set(ROOMS[: ROOMS.index(name)])
+    assert not upward, f"{name} imports from {sorted(upward)}, which stand above it"
+
+
+def test_no_module_is_in_a_cycle():
+    known = modules()
+    waiting = {name: imported(path, known) - {name} for name, path in known.items()}
+    while ready := [name for name, others in waiting.items() if not others & set(waiting)]:
+        for name in ready:
+            del waiting[name]
+    assert not waiting, f"these modules import each other: {sorted(waiting)}"
+
+
+def test_the_tree_is_seen_at_a_glance():
+    shown = [path for path in PACKAGE.iterdir() if path.name != "__pycache__"]
+    assert len(shown) <= 20
 
 
 def test_importing_the_package_is_light():
     heavy = {"sklearn", "lightgbm", "pandas", "numpy", "jieba", "rjieba", "rich"}
-    code = "import sys, icdbase, icdbase.cli; print(*{m.split('.')[0] for m in sys.modules})"
+    code = "import sys, icdbase, icdbase.cli.main; print(*{m.split('.')[0] for m in sys.modules})"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert not heavy & set(loaded)
 
@@ -73,3 +90,8 @@ def test_every_public_name_is_there():
         assert getattr(icdbase, name) is not None
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         _ = icdbase.nothing
+
+
+if __name__ == "__main__":
+    for name, below in folder_graph().items():
+        print(f"{name:12} -> {', '.join(sorted(below, key=ROOMS.index)) or '-'}")

@@ -12,8 +12,9 @@ from sklearn.model_selection import GridSearchCV
 
 from icdbase import CCL25, IcdCoder, official_scorer, score
 from icdbase.coder import SETTINGS
-from icdbase.errors import DataError, DataWarning, ModelError, UsageError
-from icdbase.features import BLOCKS, _joined
+from icdbase.core.errors import DataError, DataWarning, ModelError, UsageError
+from icdbase.features.blocks import BLOCKS
+from icdbase.features.counts import _joined
 
 MAIN, OTHERS = CCL25.main.name, CCL25.others.name
 

@@ -12,14 +12,16 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from icdbase.assertion import STATUSES, assert_status, load_rules
-from icdbase.decoding import RULES, decode, expected_f1, group_probabilities
-from icdbase.errors import DataError, IcdbaseError
-from icdbase.predictions import format_prediction, parse_prediction
-from icdbase.records import check_frame
-from icdbase.tasks import CCL25, canonical_code
-from icdbase.text import Tokenizer, normalize, user_words
-from icdbase.values import CodeReader
+from icdbase.clinical.assertion import STATUSES, assert_status, load_rules
+from icdbase.core.errors import DataError, IcdbaseError
+from icdbase.learning.decoding import RULES, decode, expected_f1, group_probabilities
+from icdbase.records.labels import LabelParser
+from icdbase.records.predictions import format_prediction, parse_prediction
+from icdbase.records.records import check_frame
+from icdbase.tasks.codes import canonical_code
+from icdbase.tasks.editions import CCL25
+from icdbase.text.normalization import normalize
+from icdbase.text.tokenization import Tokenizer, user_words
 
 MARKER = "密语"
 """Stands in notes; no message may show it."""
@@ -64,12 +66,12 @@ def test_a_canonical_code_is_canonical(text):
 @given(code_lists, st.sampled_from([";", "；", "; ", ",", "，", "、", "|", "\n", " ; "]), st.sampled_from(["", "。", ";", "；。"]))
 def test_labels_are_read_however_they_are_written(listed, separator, end):
     written = separator.join(code.replace("x", "X") for code in listed) + end
-    assert CodeReader(CCL25).read(written) == (tuple(listed), [])
+    assert LabelParser(CCL25).read(written) == (tuple(listed), [])
 
 
 @given(st.text() | st.none() | st.integers() | st.floats() | st.lists(st.text()) | st.dictionaries(st.text(), st.text()))
 def test_any_label_gives_codes_or_says_what_is_wrong(value):
-    reader = CodeReader(CCL25)
+    reader = LabelParser(CCL25)
     found, bad = reader.read(value)
     assert found is None or found == "" or (isinstance(found, tuple) and all(map(reader._is_code, found)))
     assert (found, bad) == reader.read(value), "reading has no memory"

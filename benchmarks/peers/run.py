@@ -28,10 +28,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from icdbase import progress, read_records, read_submission, synthetic
-from icdbase.report import table
-from icdbase.scoring import record_scores
-from icdbase.statistics import paired_bootstrap
+from icdbase import read_records, read_submission, synthetic
+from icdbase.core import progress
+from icdbase.core.text_tables import table
+from icdbase.evaluation.resampling import paired_bootstrap
+from icdbase.evaluation.scoring import record_scores
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent))

@@ -9,13 +9,14 @@ from contextlib import ExitStack
 from itertools import count, islice
 from pathlib import Path
 
-from icdbase.errors import UsageError, did_you_mean
-from icdbase.files import atomic_write
-from icdbase.progress import report
+from icdbase.core.atomic_files import atomic_write
+from icdbase.core.errors import UsageError, did_you_mean
+from icdbase.core.progress import report
 from icdbase.synthetic.chance import Chance
 from icdbase.synthetic.simulate import SimulatedRecord, simulate
 from icdbase.synthetic.wards import code_names, iter_ward_records
-from icdbase.tasks import CCL25, CCL26, Task
+from icdbase.tasks.editions import CCL25, CCL26
+from icdbase.tasks.task import Task
 
 __all__ = ["PROPORTIONS", "iter_records", "iter_simulated", "make_records", "write_corpus"]
 
@@ -96,7 +97,7 @@ def make_records(n: int, random_state: int = 0, *, doctors=None, task: str = "cc
     import pandas as pd
 
     if _known_task(task) is CCL26:
-        from icdbase.records import check_frame
+        from icdbase.records.records import check_frame
 
         return check_frame(pd.DataFrame(list(iter_ward_records(n, random_state))), CCL26)
     rows, ids = [], []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from icdbase.errors import UsageError, did_you_mean
+from icdbase.core.errors import UsageError, did_you_mean
 
 __all__ = ["DOCTORS", "HELD_OUT_DOCTORS", "Doctor", "get_doctor"]
 

@@ -9,7 +9,7 @@ from collections import Counter
 
 from icdbase.synthetic.corpus import PROPORTIONS, iter_simulated
 from icdbase.synthetic.simulate import oracle_codes, simulate
-from icdbase.tasks import CCL25
+from icdbase.tasks.editions import CCL25
 
 __all__ = ["describe", "describe_text", "oracle_score", "svm_score", "wording_overlap"]
 
@@ -87,7 +87,7 @@ def svm_score(simulated):
 
     Returns
     -------
-    icdbase.scoring.Scores
+    icdbase.evaluation.scoring.Scores
     """
     import logging
     import warnings
@@ -137,7 +137,7 @@ def wording_overlap(n: int = 40, seed: int = 0, *, wordings: int = 3, grams: int
 def _score(simulated, predicted):
     import pandas as pd
 
-    from icdbase.scoring import score
+    from icdbase.evaluation.scoring import score
 
     index = pd.Index([one.id for one in simulated], name=CCL25.id_field)
     gold = pd.DataFrame({MAIN: [one.main for one in simulated], OTHERS: [one.others for one in simulated]}, index=index)

@@ -11,7 +11,7 @@ import hashlib
 from functools import lru_cache
 from importlib import resources
 
-from icdbase.errors import UsageError
+from icdbase.core.errors import UsageError
 from icdbase.synthetic.doctors import HELD_OUT_DOCTORS
 
 __all__ = ["Phrasebook", "compile_phrase", "load_phrasebook", "read_banks", "render"]

@@ -14,7 +14,7 @@ from icdbase.synthetic.history import write_history
 from icdbase.synthetic.labeller import MAIN_CODES, assign, habits
 from icdbase.synthetic.note import Note, tidy
 from icdbase.synthetic.patient import Patient, make_patient
-from icdbase.tasks import CCL25
+from icdbase.tasks.editions import CCL25
 
 __all__ = ["Evidence", "SimulatedRecord", "oracle_codes", "simulate", "write_note"]
 

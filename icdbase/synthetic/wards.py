@@ -18,7 +18,7 @@ from importlib import resources
 
 from icdbase.synthetic.chance import Chance
 from icdbase.synthetic.phrasebook import compile_phrase, read_banks, render
-from icdbase.tasks import CCL26
+from icdbase.tasks.editions import CCL26
 
 if sys.version_info >= (3, 11):
     import tomllib

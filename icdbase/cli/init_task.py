@@ -1,0 +1,36 @@
+"""The verb of people with a table of their own: ``init-task``."""
+
+from __future__ import annotations
+
+import click
+
+from icdbase.cli.options import FILE, echo, examples
+
+# Everything heavier than click is imported where it is used: --help must not wait for scikit-learn.
+
+
+@click.command("init-task", epilog=examples(
+    "icdbase init-task visits.csv --out mytask.toml",
+    "icdbase train --task mytask.toml --train visits.csv --model models/mine",
+))
+@click.argument("records_file", metavar="FILE", type=FILE)
+@click.option("--out", "out_file", type=FILE, help="Task file to write (default: print it).")
+def init_task(records_file, out_file):
+    """Look at FILE (CSV, Excel, JSON) and propose a task for it."""
+    from icdbase.core.atomic_files import atomic_write
+    from icdbase.core.errors import UsageError
+    from icdbase.records.task_proposal import propose_task
+    from icdbase.report.terminal import quoted
+
+    if out_file is not None and out_file.suffix.lower() != ".toml":
+        raise UsageError(f"--out must end in .toml, got {out_file.name!r}")
+    if out_file is not None and out_file.exists():
+        raise UsageError(f"{out_file} is there already; name another file, or remove it first")
+    proposed = propose_task(records_file)
+    if out_file is None:
+        echo(proposed, nl=False)
+        return
+    with atomic_write(out_file) as file:
+        file.write(proposed)
+    names = f"--task {quoted(out_file)} --train {quoted(records_file)}"
+    echo(f"{out_file}: check it, then\n  icdbase train {names} --model models/mine")

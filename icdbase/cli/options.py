@@ -1,0 +1,124 @@
+"""What the verbs of the command line share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from icdbase.core.errors import printable
+
+__all__ = [
+    "FILE", "FOLDER", "backend_options", "concepts_option", "echo", "examples", "group_option", "new_coder", "read_groups",
+    "refuse_repeated_paths", "shown_paths", "task_option",
+]
+
+FILE = click.Path(path_type=Path, allow_dash=True)
+FOLDER = click.Path(path_type=Path, file_okay=False)
+
+
+def echo(text, *, nl: bool = True, err: bool = False) -> None:
+    """Print for a person or a program; what comes from files cannot steer the terminal."""
+    click.echo(printable(str(text)), nl=nl, err=err)
+
+
+def examples(*lines: str) -> str:
+    """Return the epilog of a verb's help."""
+    return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)
+
+
+def shown_paths(paths) -> str:
+    """Name the files that are read as one.
+
+    >>> shown_paths((Path("a.json"), Path("b.json")))
+    'a.json, b.json'
+    """
+    return ", ".join(map(str, paths))
+
+
+def refuse_repeated_paths(command: click.Command, context: click.Context, words: list[str]) -> None:
+    """Raise a UsageError if an option that takes one file or folder is there twice: click would drop the first."""
+    try:
+        _, _, order = command.make_parser(context).parse_args(list(words))
+    except click.UsageError:
+        return  # the verb itself says what it is
+    for option in order:
+        single = isinstance(option, click.Option) and isinstance(option.type, click.Path) and not option.multiple
+        if single and order.count(option) > 1:
+            raise click.UsageError(f"{option.opts[0]} takes one value here, got {order.count(option)}")
+
+
+def task_option(command):
+    """Add ``--task``; the verb reads it with :func:`icdbase.get_task`."""
+    return click.option(
+        "--task", "task_name", default="ccl25", show_default=True,
+        help="What is predicted from what: ccl25, ccl26, or your own .toml file (see docs/tasks.md).",
+    )(command)
+
+
+def concepts_option(command):
+    """Add ``--concepts``; the verb hands the files to :func:`new_coder`."""
+    return click.option(
+        "--concepts", type=FILE, multiple=True,
+        help="Your own table of terms and codes, added to the package's; may be repeated (docs/clinical-knowledge.md).",
+    )(command)
+
+
+def backend_options(command):
+    """Add ``--backend`` and ``--scheduler``; the verb hands them to :func:`icdbase.core.backends.use_backend`."""
+    command = click.option("--scheduler", help="Address of the Dask cluster's scheduler, tcp://10.0.0.1:8786 say.")(command)
+    return click.option(
+        "--backend", default="local", show_default=True,
+        help="local, or dask: a cluster that is already there (docs/several-machines.md). Same result.",
+    )(command)
+
+
+def group_option(command):
+    """Add ``--group``; the verb reads the column with :func:`read_groups`."""
+    return click.option(
+        "--group", help="Column whose equal values stay in one fold, a patient's number say.",
+    )(command)
+
+
+def read_groups(paths: Sequence[Path], column: str | None, records, task) -> list | None:
+    """Read the column that says which records belong together; None without a column."""
+    from icdbase.core.errors import DataError, Problem, UsageError, did_you_mean
+    from icdbase.files.rows import read_rows
+    from icdbase.records.checks import known_columns
+
+    if column is None:
+        return None
+    groups = []
+    for path in paths:
+        if str(path) == "-":
+            raise UsageError("--group needs a file: standard input cannot be read twice")
+        rows = read_rows(path, {*known_columns(task), column})
+        if column not in rows.columns:
+            raise DataError(path, [Problem(f"no such column{did_you_mean(column, rows.columns)}", field=column,
+                                           remedy="name the column with the patient's number")])
+        groups += [row.get(column) for _, row in rows.records]
+    if len(groups) != len(records):
+        raise DataError(shown_paths(paths), [Problem(f"{len(records)} records, but {len(groups)} groups", field=column)])
+    return groups
+
+
+def new_coder(setting: str, seed: int, concepts=(), **parameters):
+    """Return an unfitted coder of a named setting that reads concept tables.
+
+    Raises
+    ------
+    UsageError
+        If there is no such setting.
+    DataError
+        If a table cannot be used.
+    """
+    from icdbase import SETTINGS, IcdCoder
+    from icdbase.clinical.concepts import load_concepts
+    from icdbase.core.errors import UsageError, did_you_mean
+
+    if setting not in SETTINGS:
+        raise UsageError(f"unknown setting {setting!r}{did_you_mean(setting, SETTINGS)}")
+    tables = tuple(str(path.resolve()) for path in concepts)
+    load_concepts(tables)  # before the work, not in it
+    return IcdCoder(**SETTINGS[setting], random_state=seed, concept_tables=tables, **parameters)

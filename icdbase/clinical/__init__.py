@@ -1,0 +1,1 @@
+"""Clinical language: concepts and their assertion status, diagnosis lists, operations."""

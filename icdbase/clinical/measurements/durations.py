@@ -1,0 +1,205 @@
+"""Years of a disease or of smoking, ages, minutes of an attack, and sizes of nodules."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+__all__ = [
+    "DISEASES",
+    "DURATION_REACH",
+    "LESION_WORDS",
+    "ORGANS",
+    "extract_age",
+    "extract_minutes",
+    "extract_size",
+    "extract_size_before",
+    "extract_smoking",
+    "extract_years",
+    "extract_years_before",
+]
+
+ORGANS = {
+    "lung_nodule": "{左/右/双/两}{侧/}肺|肺{内/部/野/结节/小结节}|{胸部/肺部/肺}ct|胸部{hrct/平扫}",
+    "thyroid_nodule": "甲状腺",
+    "liver_cyst": "肝",
+    "kidney_cyst": "肾",
+    "": "胆|前列腺|乳腺|脾|胰|子宫|卵巢|附件|颈{总/内/部/}动脉|股动脉|心包|瓣|心脏|淋巴结|脑",
+}
+"""Organs whose nodules or cysts are measured by themselves; a size behind another organ is none of theirs."""
+
+LESION_WORDS = {
+    "nodule": "{小/微/多发/实性/混合性/}结节{影/灶/}|{磨/毛}玻璃{影/密度影/结节/样影/样结节}|gg{n/o}|{低/等/混合/高}回声{区/团/结节/灶/小灶}|{类/小/}圆{形/}{高密度/}{影/灶}|{实性/小}{小/}{灶/病灶}|{淡薄/}密度增高影|小结",
+    "cyst": "囊肿|囊{性/状/样}{低密度影/灶/病变/占位/结构/无回声/无回声区}|囊腔|无回声{区/结节/灶/囊腔}|{类圆形/}低密度{影/灶}|液性暗区|无回声",
+}
+"""Words for what is measured."""
+
+DISEASES = {
+    "hypertension": "血压{升高/增高/偏高/高}",
+    "diabetes": "{2型/ii型/}糖尿病|血糖{升高/增高/偏高/高}",
+    "coronary": "冠心病|冠{状动/}脉粥样硬化性心脏病|心绞痛|心{肌/}梗{死/塞/}",
+    "stroke": "脑梗{死/塞/}|腔{隙性脑/}梗{死/塞/}|脑{卒中/中风/血栓/血管病/血管意外/血管堵}|中风",
+    "fibrillation": "{阵发性/持续性/}{房颤/心房颤动/心房纤颤}",
+    "failure": "心{衰/力衰竭/功能不全}",
+    "stent": "支架{植入/置入/术/后/术后}{术/}{后/}|心脏支架{术/}{后/}|{放/装/安/植入/置入/放置}{/过/了}{/心脏/冠脉/药物}支架|pci{术/}{后/}|{冠脉/心脏}介入{治疗/术}{术/}{后/}",
+}
+"""Diseases whose years are told, with the words that they follow (高血压 is read with its grade)."""
+
+DURATION_REACH = 20
+"""Characters from the name of a disease within which its years are told."""
+
+_NUMERAL = dict(zip("一二两三四五六七八九十半", (1, 2, 2, 3, 4, 5, 6, 7, 8, 9, 10, 0.5), strict=True))
+# What looks like a number of years or months and is a date: 2015年前, 98年确诊, 19年戒烟, 12月5日, 二〇一五年.
+_DATE = (
+    r"\d{4}|0\d年|[89]\d年(?![余多来])|\d\d年(?:[代初底末春夏秋冬]|起(?![病初])|戒(?!烟?[已约近]?\d)|\d{1,2}月|开始|(?:体检)?(?:发现|确诊|诊断))"
+    r"|\d{1,2}月(?:\d{1,2}(?![\d天周余])|[份初底末]|[上中下]旬)"
+)
+_INSIDE_A_DATE = r"(?<![\d.年〇○零])(?<!\d{4}[-/])(?<![〇○零][一二三四五六七八九])(?<!一九[五六七八九])"
+_COUNT = (
+    rf"{_INSIDE_A_DATE}(?!{_DATE})"
+    r"(?P<count>\d{1,2}(?:\.\d)?|[二三四五六七八九]?十[一二三四五六七八九]?|[一二两三四五六七八九半])\s?[余多+来]?\s?"
+)
+_WHOLE_DATE = r"(?:19|20)\d\d年(?:\d{1,2}月(?:\d{1,2}[日号])?)?"
+_YEARS = re.compile(
+    rf"(?:{_WHOLE_DATE}|[^,。;、0-9一二两三四五六七八九十半]){{0,10}}?{_COUNT}(?P<unit>年|个?月)(?!\d{{1,2}}月|代)"
+)
+_YEARS_BEFORE = re.compile(rf"{_COUNT}(?P<unit>年|个?月)[余多]?(?:之?前|以前)[^,。;、0-9]{{0,12}}$")
+_SMOKING = re.compile(rf"[^。;0-9戒]{{0,10}}?{_COUNT}(?P<unit>年)")
+_SMOKING_AFTER_AMOUNT = re.compile(rf"[^。;戒]{{0,24}}?{_COUNT}(?P<unit>年)")
+_LOOK_AHEAD = 8
+"""Characters behind the reach that are looked at, so that a date is known whole."""
+_SIZE = re.compile(
+    r"[^。;]{0,30}?(?P<first>\d{1,3}(?:\.\d+)?)\s?(?P<unit1>mm|cm)?"
+    r"(?:\s?[×x*]\s?(?P<second>\d{1,3}(?:\.\d+)?)\s?(?P<unit2>mm|cm)?)?(?:\s?[×x*]\s?\d{1,3}(?:\.\d+)?\s?(?P<unit3>mm|cm)?)?"
+)
+_SIZE_BEFORE = re.compile(
+    r"(?:(?P<first>\d{1,3}(?:\.\d+)?)\s?(?:mm|cm)?\s?[×x*]\s?)?(?P<second>\d{1,3}(?:\.\d+)?)\s?(?P<unit>mm|cm)"
+    r"(?:大小|左右)?[^,。;、0-9]{0,8}$"
+)
+_LASTS = re.compile(
+    r"[^,。;]{0,8}?(?P<count>\d{1,3}|半|[一二两三四五]?十[几余]?|[一二两三四五数几]|大半)(?:\s?[-~至、]\s?(?P<upto>\d{1,3}|[二三四五六]?十?))?"
+    r"\s?(?:余|多|来|个|几)?\s?(?P<unit>分钟?|min|小时|h|钟头|刻钟)(?P<half>半)?"
+)
+_AGE = re.compile(r"(\d{1,3})\s?周?$")
+_KIN = re.compile("父|母|兄|弟|姐|妹|子|[其1-9一两二长次儿]女|祖|配偶|妻|夫")
+_EVENT = re.compile("(?:初潮|绝经|停经|[初再结]婚|发病)(?:年龄)?[:于约]?$")
+_THEN = re.compile("时|起|(?:初|再|结|适龄|登记)婚|绝经|停经|初潮|月经|生育|因|患|去世|病故|死|开始|余?前")
+
+
+def _count(text: str) -> float:
+    """Read a small number, Arabic or Chinese (十余 counts as ten).
+
+    >>> _count("12"), _count("二十"), _count("十五"), _count("半")
+    (12.0, 20.0, 15.0, 0.5)
+    """
+    if text[0].isdigit():
+        return float(text)
+    if "十" in text:
+        tens, _, ones = text.partition("十")
+        return 10.0 * _NUMERAL.get(tens, 1) + _NUMERAL.get(ones, 0)
+    return float(_NUMERAL[text])
+
+
+def extract_years(text: str, end: int) -> Iterator[tuple[float, int]]:
+    """Yield (years, end) told right behind the name of a disease, in the same clause; a calendar year is none.
+
+    >>> list(extract_years("高血压病史10余年", 3)), list(extract_years("糖尿病6个月", 3))
+    ([(10.0, 9)], [(0.5, 6)])
+    >>> list(extract_years("高血压2015年确诊", 3)), list(extract_years("糖尿病12月5日", 3))
+    ([], [])
+    """
+    if match := _YEARS.match(text, end, end + DURATION_REACH + _LOOK_AHEAD):
+        yield _years(match), match.end()
+
+
+def extract_years_before(text: str, start: int) -> Iterator[tuple[float, int]]:
+    """Yield (years, start) told before the name of a disease, in the same clause.
+
+    >>> list(extract_years_before("10余年前体检发现高血压", 8)), list(extract_years_before("3个月前曾患脑梗死", 6))
+    ([(10.0, 0)], [(0.25, 0)])
+    """
+    window = max(start - DURATION_REACH, 0)
+    if text.find("前", window, start) < 0:
+        return
+    match = _YEARS_BEFORE.search(text, window, start)
+    if match:
+        yield _years(match), match.start()
+
+
+def _years(match: re.Match) -> float:
+    return round(_count(match["count"]) / (1 if match["unit"] == "年" else 12), 2)
+
+
+def extract_smoking(text: str, end: int) -> Iterator[tuple[float, int]]:
+    """Yield (years, end) behind 吸烟.
+
+    >>> list(extract_smoking("吸烟史40年,20支/日", 3)), list(extract_smoking("吸烟,20支/日,30余年", 2))
+    ([(40.0, 6)], [(30.0, 13)])
+    """
+    match = _SMOKING.match(text, end, end + 20 + _LOOK_AHEAD) or _SMOKING_AFTER_AMOUNT.match(text, end, end + 32 + _LOOK_AHEAD)
+    if match:
+        yield _count(match["count"]), match.end()
+
+
+def extract_size(text: str, end: int) -> Iterator[tuple[float, int]]:
+    """Yield (largest diameter in mm, end) behind the word for a nodule.
+
+    >>> list(extract_size("结节,大小约1.2cm×0.8cm", 2)), list(extract_size("结节,较大者约5*4mm", 2))
+    ([(12.0, 17)], [(5.0, 12)])
+    """
+    match = _SIZE.match(text, end, end + 60)
+    if not match:
+        return
+    unit = match["unit1"] or match["unit2"] or match["unit3"]
+    if unit:
+        value = max(float(match["first"]), float(match["second"] or 0)) * (10 if unit == "cm" else 1)
+        yield value, match.end()
+
+
+def extract_size_before(text: str, start: int) -> Iterator[tuple[float, int]]:
+    """Yield (largest diameter in mm, start) before the word for a nodule.
+
+    >>> list(extract_size_before("见5mm×4mm低回声结节", 11)), list(extract_size_before("一枚约1.2cm的", 9))
+    ([(5.0, 1)], [(12.0, 3)])
+    """
+    match = _SIZE_BEFORE.search(text, max(start - 28, 0), start)
+    if match:
+        value = max(float(match["first"] or 0), float(match["second"])) * (10 if match["unit"] == "cm" else 1)
+        yield value, match.start("first" if match["first"] else "second")
+
+
+def extract_minutes(text: str, end: int) -> Iterator[tuple[float, int]]:
+    """Yield (minutes, end) behind 持续: how long an attack lasts; of a range the longer.
+
+    >>> list(extract_minutes("持续3-5分钟", 2)), list(extract_minutes("持续半小时以上", 2)), list(extract_minutes("持续数分钟", 2))
+    ([(5.0, 7)], [(30.0, 5)], [(3.0, 5)])
+    >>> list(extract_minutes("持续1小时余", 2)), list(extract_minutes("持续十余分钟", 2)), list(extract_minutes("持续2天", 2))
+    ([(60.0, 5)], [(10.0, 6)], [])
+    """
+    match = _LASTS.match(text, end, end + 22)
+    if match:
+        told = [_minutes(match[name]) for name in ("count", "upto") if match[name]]
+        scale = {"小": 60.0, "h": 60.0, "钟": 60.0, "刻": 15.0}.get(match["unit"][0], 1.0)
+        yield max(told) * scale + (scale / 2 if match["half"] else 0), match.end()
+
+
+def _minutes(text: str) -> float:
+    if text in "数几":
+        return 3.0
+    return 0.7 if text == "大半" else _count(text.rstrip("几余"))
+
+
+def extract_age(text: str, start: int) -> Iterator[tuple[float, int]]:
+    """Yield (age, start) before 岁, unless it is a relative's or of another time (初潮13岁).
+
+    >>> list(extract_age("患者男,76岁", 6)), list(extract_age("其父70岁时患病", 4))
+    ([(76.0, 4)], [])
+    >>> list(extract_age("患者女,71岁", 6)), list(extract_age("23岁结婚", 2)), list(extract_age("初潮13岁", 4))
+    ([(71.0, 4)], [], [])
+    """
+    match = _AGE.search(text, max(start - 4, 0), start)
+    if not match or _THEN.match(text, start + 1):
+        return
+    before = max(match.start() - 6, 0), match.start()
+    if not _KIN.search(text, *before) and not _EVENT.search(text, *before):
+        yield float(match[1]), match.start()

@@ -1,0 +1,1 @@
+"""A local web page that codes a record."""

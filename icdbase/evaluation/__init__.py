@@ -1,0 +1,1 @@
+"""The official score, intervals, paired tests and baselines."""

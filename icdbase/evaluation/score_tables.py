@@ -1,0 +1,53 @@
+"""Results as tables of text; prints nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+from icdbase.core.text_tables import table
+from icdbase.evaluation.scoring import Scores
+
+__all__ = ["per_code_text", "score_table", "target_table"]
+
+
+def score_table(results: Mapping[str, Scores], *, title: str = "") -> str:
+    """Scores side by side, a row a system."""
+    columns = ["system", "Acc", "95 % interval", "main acc", "other F1", "recall variant"]
+    rows = []
+    for name, scores in results.items():
+        figures = scores.to_dict()
+        low, high = figures["acc_interval"]
+        rows.append([
+            name,
+            _figure(figures["acc"]),
+            f"{low:.3f}-{high:.3f}",
+            *(_figure(figures[key]) for key in ("main_accuracy", "other_f1", "acc_recall_variant")),
+        ])
+    return table(columns, rows, title=title)
+
+
+def target_table(scores: Scores) -> str:
+    """What each target adds to the score, a row a target."""
+    rows = []
+    for name, measures in scores.per_target.items():
+        kind = "accuracy" if "accuracy" in measures else "f1"
+        share = measures["weight"] * measures[kind]
+        rows.append([name, kind.capitalize(), f"{measures['weight']:g}", _figure(measures[kind]), _figure(share)])
+    return table(["target", "measure", "weight", "value", "adds"], rows)
+
+
+def per_code_text(codes: pd.DataFrame) -> str:
+    """Lay out what :func:`icdbase.evaluation.per_code.per_code_table` returned."""
+    flat = codes.reset_index()
+    rows = [
+        [row["code"], str(row["name"]), str(row["support"]), str(row["predicted"]),
+         *(_figure(row[key]) for key in ("precision", "recall", "f1"))]
+        for _, row in flat.iterrows()
+    ]
+    return table(["code", "name", "gold", "pred", "prec", "recall", "F1"], rows)
+
+
+def _figure(value: float | None) -> str:
+    return "-" if value is None or value != value else f"{value:.3f}"  # NaN differs from itself

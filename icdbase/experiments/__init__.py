@@ -1,0 +1,1 @@
+"""Cross-validation, ablation and learning curves."""

@@ -1,0 +1,129 @@
+"""The learning curve: what would more records bring?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+from icdbase.coder import IcdCoder
+from icdbase.core.errors import UsageError
+from icdbase.evaluation.resampling import paired_bootstrap
+from icdbase.evaluation.scoring import Scores
+from icdbase.experiments.cells import run_cells
+from icdbase.experiments.cross_validation import N_BOOTSTRAP, evaluate, prepare, target_measures
+from icdbase.learning.folds import nested_order
+from icdbase.tasks.task import Task
+
+__all__ = ["CurveResult", "learning_curve"]
+
+SMALLEST_SIZE = 40
+"""A learning curve starts here at the earliest."""
+
+
+@dataclass(frozen=True)
+class CurveResult:
+    """Result of :func:`learning_curve`.
+
+    Attributes
+    ----------
+    table : DataFrame
+        One row a size: ``n_train``, ``acc``, ``low``, ``high``, the columns of
+        :func:`icdbase.experiments.cross_validation.target_measures`; ``gain``, ``gain_low``,
+        ``gain_high``: Acc above that of the row before, paired over records.
+    n_records, n_folds, n_repeats : int
+    n_groups : int or None
+    """
+
+    table: pd.DataFrame
+    n_records: int
+    n_folds: int
+    n_repeats: int
+    n_groups: int | None = None
+
+    def to_dict(self) -> dict:
+        """Return plain numbers, lists and dicts, ready for ``json.dumps``."""
+        rows = self.table.astype(object).where(self.table.notna(), None).to_dict(orient="records")
+        return {"n_records": self.n_records, "n_folds": self.n_folds, "n_repeats": self.n_repeats,
+                "n_groups": self.n_groups, "table": rows}
+
+
+def learning_curve(
+    coder: IcdCoder,
+    records: pd.DataFrame,
+    *,
+    sizes: Iterable[int] | None = None,
+    n_folds: int = 5,
+    n_repeats: int = 1,
+    random_state: int = 0,
+    groups: Sequence | None = None,
+    n_jobs: int | None = -1,
+    folder=None,
+) -> CurveResult:
+    """Score a coder against the number of records it learned from.
+
+    In each fold the training sets are nested, each a beginning of the next,
+    stratified by the main code (at random where the task has no single target),
+    and all are tested on the same records.
+
+    Parameters
+    ----------
+    coder, records, n_folds, n_repeats, random_state, groups, n_jobs, folder
+        As for :func:`cross_validate`.
+    sizes : iterable of int, optional
+        MeasurementTable of training records; by default the largest possible, its half,
+        its quarter and so on.
+
+    Returns
+    -------
+    CurveResult
+
+    Raises
+    ------
+    UsageError
+        On a size that no fold can supply.
+    """
+    records, splits, groups = prepare(coder, records, n_folds, n_repeats, random_state, groups)
+    full = splits.cells(coder, {})
+    sizes = _checked_sizes(sizes, min(len(cell.train) for cell in full))
+    main = records[coder.task.main.name] if coder.task.main else pd.Series("", records.index)
+    nested = [
+        cell.train[nested_order(main.iloc[cell.train], [random_state, number])] for number, cell in enumerate(full)
+    ]
+    cells = [
+        replace(cell, train=np.sort(order[:size])) for size in sizes for cell, order in zip(full, nested, strict=True)
+    ]
+    parts = run_cells(coder, records, cells, groups=groups, folder=folder, n_jobs=n_jobs, stage="learning curve")
+    results = [
+        evaluate(records, splits.gather(records.index, parts[start : start + len(full)]), coder.task, groups)
+        for start in range(0, len(cells), len(full))
+    ]
+    return CurveResult(
+        _curve_table(sizes, results, groups, coder.task), len(records), n_folds, n_repeats,
+        None if groups is None else len(np.unique(groups)),
+    )
+
+
+def _checked_sizes(sizes: Iterable[int] | None, largest: int) -> list[int]:
+    if sizes is None:
+        halved = [largest >> step for step in range(largest.bit_length())]
+        return sorted({largest, *(size for size in halved if size >= SMALLEST_SIZE)})
+    sizes = sorted(set(sizes))
+    if not sizes or sizes[0] < 2 or sizes[-1] > largest:
+        raise UsageError(f"sizes must lie from 2 to {largest}, the training records of the smallest fold; got {sizes}")
+    return sizes
+
+
+def _curve_table(sizes: list[int], results: list[tuple[Scores, pd.DataFrame]], groups, task: Task) -> pd.DataFrame:
+    rows = []
+    for number, (size, (scores, by_record)) in enumerate(zip(sizes, results, strict=True)):
+        gain = (np.nan,) * 3
+        if number:
+            before = results[number - 1][1]["acc"]
+            gain = paired_bootstrap(by_record["acc"], before, groups=groups, n_bootstrap=N_BOOTSTRAP)
+        low, high = scores.acc_interval
+        rows.append({"n_train": size, "acc": scores.acc, "low": low, "high": high, **target_measures(scores, task),
+                     **dict(zip(("gain", "gain_low", "gain_high"), gain, strict=True))})
+    return pd.DataFrame(rows)

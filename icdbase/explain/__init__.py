@@ -1,0 +1,1 @@
+"""Why this code: contributions of features, and where they stand in the text."""

@@ -1,0 +1,55 @@
+"""Single values of a record: ids, codes, and whatever stands where text belongs.
+
+Files and frames hold numbers, dates, NaN and lists where text is expected; here
+each becomes text, None, or a problem that names the place but not the content.
+"""
+
+from __future__ import annotations
+
+import datetime
+import re
+
+import numpy as np
+import pandas as pd
+
+__all__ = ["plain", "sanitize"]
+
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+_MISSING_WORDS = frozenset({"nan", "none", "null", "<na>", "nat"})
+
+
+def plain(value):
+    """Return text, None for a missing value, or the list or dict that is no text.
+
+    Whole numbers lose the ``.0`` that Excel and pandas give them.
+
+    >>> plain(7.0), plain(float("nan")), plain(36.5), plain(("I49.900",))
+    ('7', None, '36.5', ['I49.900'])
+    """
+    if value is None or isinstance(value, str | dict | list):
+        return value
+    if isinstance(value, set | frozenset):
+        return sorted(value, key=str)
+    if isinstance(value, tuple | np.ndarray | pd.Series | pd.Index):
+        return list(value)
+    if pd.isna(value):
+        return None
+    if isinstance(value, float | np.floating):
+        return str(int(value)) if float(value).is_integer() else f"{value:.15g}"
+    if isinstance(value, datetime.datetime):
+        midnight = value.time() == datetime.time()
+        return value.date().isoformat() if midnight else value.isoformat(" ", "seconds")
+    return str(value)
+
+
+def sanitize(text: str) -> str:
+    """Replace what no text file can hold: NUL and halves of surrogate pairs.
+
+    >>> sanitize("胸\\ud800闷")
+    '胸\ufffd闷'
+    """
+    try:
+        text.encode()  # quicker than a search, and few texts need one
+    except UnicodeEncodeError:
+        return _UNSTORABLE.sub("\ufffd", text)
+    return text.replace("\0", "\ufffd")

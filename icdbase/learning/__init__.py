@@ -1,0 +1,1 @@
+"""Classifiers, calibration and decoding."""

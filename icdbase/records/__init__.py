@@ -1,0 +1,1 @@
+"""Records, submissions and rankings: read, check, write."""

@@ -1,0 +1,148 @@
+"""Rows to a DataFrame: every cell checked, every label in one spelling."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import pandas as pd
+
+from icdbase.core.errors import DataError, Problem
+from icdbase.files.cells import plain, sanitize
+from icdbase.files.rows import Rows, type_name
+from icdbase.records.checks import absent_labels, known_columns, missing_label
+from icdbase.records.ids import IdRegister
+from icdbase.records.labels import LabelParser, describe_label
+from icdbase.tasks.task import Target, Task
+
+__all__ = ["FRAME", "build_frame", "columns_of_targets", "is_coded", "rows_of_frame"]
+
+FRAME = "DataFrame"
+"""What messages call a frame that came from no file."""
+
+_CODES_SHOWN = 10
+
+
+def rows_of_frame(frame: pd.DataFrame, task: Task) -> Rows:
+    """Take a frame apart into rows, the id among the columns.
+
+    Raises
+    ------
+    DataError
+        If it is no DataFrame, is empty, or has no ids.
+    """
+    if not isinstance(frame, pd.DataFrame):
+        remedy = "read_records(path) makes a DataFrame"
+        raise DataError(FRAME, [Problem(f"got {type(frame).__name__} instead of a DataFrame", remedy=remedy)])
+    if task.id_field not in frame.columns:
+        nameless = frame.index.name is None and not isinstance(frame.index, pd.RangeIndex | pd.MultiIndex)
+        if frame.index.name != task.id_field and not nameless:
+            remedy = f"name a column or the index {task.id_field}"
+            raise DataError(FRAME, [Problem("no record ids", field=task.id_field, remedy=remedy)])
+        frame = frame.rename_axis(index=task.id_field).reset_index()
+    if not len(frame):
+        raise DataError(FRAME, [Problem("no record in the frame", remedy="check how it was selected")])
+    rows = Rows(FRAME, FRAME, "", tuple(str(name) for name in frame.columns))
+    for name in sorted(set(frame.columns[frame.columns.duplicated()]) & set(known_columns(task))):
+        rows.problems.append(Problem("the column occurs twice", field=name, remedy="keep one of the two"))
+    frame = frame.loc[:, ~frame.columns.duplicated()]
+    columns = [frame[name].tolist() for name in frame.columns]
+    cells = zip(*columns, strict=True)
+    names = [str(name) for name in frame.columns]
+    rows.records = [(number, dict(zip(names, row, strict=True))) for number, row in enumerate(cells, 1)]
+    return rows
+
+
+def build_frame(
+    rows: Rows, task: Task, problems: list[Problem], *, require_labels: bool = False, ids: IdRegister | None = None
+) -> pd.DataFrame:
+    """Check every row; problems are added to the list, the good rows returned.
+
+    A register of ids that is handed in notices repetitions across several calls.
+    """
+    targets = columns_of_targets(rows.columns, task)
+    if require_labels:
+        problems += absent_labels(rows.columns, task, rows.layout)
+    ids, codes = ids or IdRegister(task.id_field, problems), LabelParser(task)
+    before = len(ids.names)
+    data = {name: [] for name in (*task.text_fields, *(target.name for target in targets))}
+    for number, row in rows.records:
+        record = ids.read(row.get(task.id_field), number)
+        for name in task.text_fields:
+            data[name].append(_read_text(row.get(name), record, name, problems))
+        n_before = len(problems)
+        found = {target: _read_label(row, target, codes, record, problems) for target in targets}
+        settled = _settle_blanks(found)
+        coded = is_coded(settled)
+        for target, label in settled.items():
+            no_code = coded and target.is_single and target.may_be_empty
+            told = any(problem.field in target.spellings for problem in problems[n_before:])
+            if label is None and require_labels and not no_code and not told:
+                problems.append(missing_label(record, targets[target]))
+            data[target.name].append(label)
+    index = pd.Index(ids.names[before:], dtype=object, name=task.id_field)
+    return pd.DataFrame({name: pd.Series(values, index, dtype=object) for name, values in data.items()})
+
+
+def columns_of_targets(columns: Collection[str], task: Task) -> dict[Target, str]:
+    """Return the targets of which there is a column, with the name that it has."""
+    found = {target: [name for name in target.spellings if name in columns] for target in task.targets}
+    return {target: names[0] for target, names in found.items() if names}
+
+
+def _read_text(value, record: str, field: str, problems: list[Problem]) -> str:
+    value = value if value.__class__ is str else plain(value)
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return sanitize(value)
+    rule = f"{type_name(value)} instead of text"
+    problems.append(Problem(rule, record, field, "join its items into one text"))
+    return ""
+
+
+_BLANK = ""
+
+
+def _read_label(row: dict, target: Target, codes: LabelParser, record: str, problems: list[Problem]):
+    """Return a label, `_BLANK` for an empty text, or None where it is missing."""
+    labels = {}
+    for name in target.spellings:
+        label, bad = codes.read(row.get(name))
+        for piece in bad:
+            several = "" if target.is_single else ", separated by ;"
+            remedy = f"write ICD codes such as I10.x00x032, M81400/3 or E11.301+H36.0*{several}"
+            problems.append(Problem(f"{describe_label(piece)} is no ICD code", record, name, remedy))
+        if target.is_single and label and len(label) > 1:
+            rule = f"{len(label)} codes where one is expected: {'; '.join(label[:_CODES_SHOWN])}"
+            problems.append(Problem(rule, record, name, "keep the main one and move the others"))
+        if label is not None:
+            labels[name] = label
+    filled = {name: label for name, label in labels.items() if label} or labels
+    if len({frozenset(label) for label in filled.values()}) > 1:
+        rule = f"{' and '.join(filled)} hold different codes"
+        problems.append(Problem(rule, record, target.name, "keep the right one"))
+    if not filled:
+        return None
+    label = next(iter(filled.values()))
+    return label[0] if label and target.is_single else label
+
+
+def _settle_blanks(found: dict) -> dict:
+    """Decide what an empty text means.
+
+    In a record with a main code it says that there is no other code, and so
+    does a missing value where a target may be empty; in a record without main
+    code, nobody has coded yet.
+    """
+    coded = is_coded(found)
+    settled = {}
+    for target, label in found.items():
+        empty = label == _BLANK or (label is None and target.may_be_empty)
+        settled[target] = (() if coded and not target.is_single else None) if empty else label
+    return settled
+
+
+def is_coded(found: dict) -> bool:
+    """Whether somebody has coded the record: it has a main code, or the task has none that must be there."""
+    mains = [label for target, label in found.items() if target.is_single and not target.may_be_empty]
+    return any(mains) or not mains

@@ -1,0 +1,127 @@
+"""Single values of a record: ids, codes, and whatever stands where text belongs.
+
+Files and frames hold numbers, dates, NaN and lists where text is expected; here
+each becomes text, None, or a problem that names the place but not the content.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+from icdbase.files.cells import _MISSING_WORDS, plain
+from icdbase.files.rows import type_name
+from icdbase.tasks.codes import is_code_shaped
+from icdbase.tasks.task import Task
+
+__all__ = ["LabelParser", "describe_label"]
+_WRAPPING = " \t\u3000\"'[](){}"
+_CODE_LIKE = re.compile(r"(?=.*\d)[A-Za-z0-9.;；|,/+*†]{1,40}")
+
+
+def describe_label(value) -> str:
+    """Name a malformed label: its text only when it can be no note.
+
+    >>> describe_label("I10.x00x0321"), describe_label("高血压"), describe_label({})
+    ("'I10.x00x0321'", 'a text of 3 characters', 'an object')
+    """
+    if not isinstance(value, str):
+        return type_name(value)
+    if _CODE_LIKE.fullmatch(value):
+        return repr(value)
+    return f"a text of {len(value)} characters"
+
+
+class LabelParser:
+    """Read the labels of a task in all the ways in which they are written.
+
+    Parameters
+    ----------
+    task : Task
+
+    Examples
+    --------
+    >>> from icdbase.tasks.editions import CCL25
+    >>> LabelParser(CCL25).read("Ｉ10.X00X032； E11.900，高血压。")
+    (('I10.x00x032', 'E11.900'), ['高血压。'])
+    """
+
+    def __init__(self, task: Task):
+        self.task = task
+        self._seen: dict[tuple[str, bool], tuple] = {}
+        self._free = task.code_system == "free"
+        separators = re.escape(unicodedata.normalize("NFKC", task.separators) + "†‡" * ("+" in task.separators))
+        self._separators = re.compile(rf"[{separators}|\r\n]+")
+
+    def read(self, value, *, keep_code_like: bool = False) -> tuple:
+        """Return the codes of a value and the pieces that are no codes.
+
+        Parameters
+        ----------
+        value : object
+            Text, list of texts, None, NaN or anything else.
+        keep_code_like : bool
+            Whether pieces that only look like codes count as such: in a
+            prediction they are errors of the coder, not of the file.
+
+        Returns
+        -------
+        codes : tuple of str, "" or None
+            Without repetitions, in order; "" if the text is blank, ``()`` for an
+            empty list, None where the value is missing.
+        bad : list
+            Pieces that are not shaped like a code.
+        """
+        value = plain(value)
+        if value is None:
+            return None, []
+        if isinstance(value, dict):
+            return None, [value]
+        if isinstance(value, list):
+            return self._read_list(value, keep_code_like)
+        if (value, keep_code_like) not in self._seen:
+            self._seen[value, keep_code_like] = self._read_text(value, keep_code_like)
+        codes, bad = self._seen[value, keep_code_like]
+        return codes, list(bad)
+
+    def _read_list(self, items: list, keep_code_like: bool) -> tuple:
+        codes, bad = {}, []
+        for item in map(plain, items):
+            if isinstance(item, str):
+                found, wrong = self.read(item, keep_code_like=keep_code_like)
+                codes.update(dict.fromkeys(found or ()))
+                bad += wrong
+            elif item is not None:
+                bad.append(item)
+        return tuple(codes), bad
+
+    def _read_text(self, text: str, keep_code_like: bool) -> tuple:
+        folded = unicodedata.normalize("NFKC", text).strip()
+        if folded.casefold() in _MISSING_WORDS:
+            return None, []
+        if folded == "[]":
+            return (), []
+        codes, bad = {}, []
+        for piece in self._separators.split(folded):
+            piece = piece.strip() if self._free else piece.strip(_WRAPPING)
+            found = self._codes_of(piece)
+            if found is None and keep_code_like and _CODE_LIKE.fullmatch(self.task.canonical_code(piece)):
+                found = [self.task.canonical_code(piece)]
+            if found is None:
+                bad.append(piece)
+            else:
+                codes.update(dict.fromkeys(found))
+        return (tuple(codes) or (None if bad else "")), bad
+
+    def _codes_of(self, piece: str) -> list[str] | None:
+        """Return the codes of a piece: none, one, several apart by blanks, or None."""
+        code = self.task.canonical_code(piece)
+        if not code:
+            return []
+        if self._free or self._is_code(code):
+            return [code]
+        codes = [self.task.canonical_code(part) for part in piece.split()]
+        return codes if len(codes) > 1 and all(map(self._is_code, codes)) else None
+
+    def _is_code(self, code: str) -> bool:
+        return is_code_shaped(code) or code.upper() in self.task.spelling_of_code

@@ -1,0 +1,204 @@
+"""Predictions: the codes of a record as one text, and of many as a frame."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import replace
+
+import pandas as pd
+
+from icdbase.core.errors import DataError, Problem
+from icdbase.files.cells import plain
+from icdbase.files.rows import type_name
+from icdbase.records.frames import FRAME, rows_of_frame
+from icdbase.records.ids import IdRegister
+from icdbase.records.labels import LabelParser, describe_label
+from icdbase.tasks.editions import CCL25
+from icdbase.tasks.task import Target, Task
+
+__all__ = [
+    "check_predictions",
+    "format_prediction",
+    "official_form",
+    "parse_parts",
+    "parse_prediction",
+    "parse_with_problems",
+    "predictions_frame",
+    "split_prediction",
+    "without_brackets",
+]
+
+_BRACKETS = str.maketrans(dict.fromkeys("[]【】〔〕［］", " "))
+
+
+def format_prediction(codes: Mapping, task: Task = CCL25) -> str:
+    """Write the codes of a record as the platform wants them.
+
+    Parameters
+    ----------
+    codes : mapping from target name to str, tuple of str or None
+        A row of the predictions.
+    task : Task
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> format_prediction({"主诊断编码": "I20.000", "其他诊断编码": ("I10.x00x032", "E11.900")})
+    '[I20.000|I10.x00x032;E11.900]'
+    >>> format_prediction({"主诊断编码": None, "其他诊断编码": ()})
+    '[|]'
+    """
+    parts = []
+    for target in task.targets:
+        value = codes[target.name]
+        parts.append((value or "") if target.is_single else task.separators[0].join(value or ()))
+    text = "|".join(parts)
+    return f"[{text}]" if task.submission_brackets else text
+
+
+def parse_prediction(text: str, task: Task = CCL25) -> dict:
+    """Read the codes of a record, written by whomever.
+
+    Brackets may be absent or Chinese, separators full-width, ``x`` upper case;
+    blanks and trailing separators do not matter.  What looks like a code but is
+    none (a language model's invention) is kept: it is a wrong prediction, no
+    broken file.
+
+    Parameters
+    ----------
+    text : str
+    task : Task
+
+    Returns
+    -------
+    dict
+        Target name to str (None if empty) or tuple of str, without repetitions.
+
+    Raises
+    ------
+    DataError
+        If the text cannot be understood; its path is ``prediction``.
+
+    Examples
+    --------
+    >>> parse_prediction("【 i20.000 ｜I10.X00X032；E11.900； 】")
+    {'主诊断编码': 'I20.000', '其他诊断编码': ('I10.x00x032', 'E11.900')}
+    """
+    codes, problems = parse_with_problems(text, task, LabelParser(task))
+    if problems:
+        raise DataError("prediction", problems)
+    return codes
+
+
+def parse_with_problems(value, task: Task, reader: LabelParser) -> tuple[dict, list[Problem]]:
+    """Return the codes and the problems of one prediction."""
+    parts, rule = split_prediction(plain(value), task)
+    if rule:
+        return {}, [Problem(rule, field=task.prediction_field, remedy=f"write {official_form(task)}")]
+    codes, problems = parse_parts(parts, task, reader)
+    return codes, [replace(problem, field=task.prediction_field) for problem in problems]
+
+
+def split_prediction(value, task: Task) -> tuple[list[str], str]:
+    """Return the parts of a prediction between its bars, or what is wrong with it."""
+    if not isinstance(value, str):
+        return [], "the prediction is missing" if value is None else f"{type_name(value)} instead of text"
+    folded = without_brackets(value, task)
+    if not folded and not (len(task.targets) == 1 and task.targets[0].may_be_empty):
+        return [], "the prediction is empty"
+    parts = folded.split("|")
+    if len(parts) != len(task.targets):
+        return [], f"{len(parts) - 1} signs | instead of {len(task.targets) - 1}"
+    return parts, ""
+
+
+def parse_parts(parts: list, task: Task, reader: LabelParser) -> tuple[dict, list[Problem]]:
+    """Return the codes of each target, from what is said of it, and the problems, by target."""
+    codes, problems = {}, []
+    for target, part in zip(task.targets, parts, strict=True):
+        codes[target.name], found = _parse_part(plain(part), target, reader)
+        problems += [replace(problem, field=target.name) for problem in found]
+    return codes, problems
+
+
+def without_brackets(value: str, task: Task) -> str:
+    """Return a prediction in one width, without the brackets around it."""
+    if task.code_system == "icd":  # a bracket anywhere is no part of a code
+        return unicodedata.normalize("NFKC", value.translate(_BRACKETS)).translate(_BRACKETS).strip()
+    folded = unicodedata.normalize("NFKC", value).strip()
+    return folded[1:-1].strip() if task.submission_brackets and folded[:1] + folded[-1:] == "[]" else folded
+
+
+def _parse_part(part: str, target: Target, reader: LabelParser) -> tuple:
+    found, bad = reader.read(part, keep_code_like=True)
+    codes = tuple(found or ())
+    problems = [
+        Problem(f"{describe_label(piece)} is no code for {target.name}", remedy="write ICD codes separated by ;")
+        for piece in bad
+    ]
+    if not target.is_single:
+        return codes, problems
+    if len(codes) > 1:
+        problems.append(
+            Problem(f"{len(codes)} codes for {target.name} where one is expected", remedy="keep the most likely")
+        )
+    return codes[0] if codes else None, problems
+
+
+def official_form(task: Task) -> str:
+    """Return a picture of the official form for messages.
+
+    >>> official_form(CCL25)
+    '[A|B;C]'
+    """
+    letters = iter("ABCDEFGHIJKLMNOPQRSTUVWXYZ")
+    parts = [next(letters) if target.is_single else f"{next(letters)}{task.separators[0]}{next(letters)}" for target in task.targets]
+    text = "|".join(parts)
+    return f"[{text}]" if task.submission_brackets else text
+
+
+def check_predictions(predictions: pd.DataFrame, task: Task = CCL25) -> pd.DataFrame:
+    """Return predictions in the form of `read_submission`, or say what is wrong.
+
+    Parameters
+    ----------
+    predictions : pandas.DataFrame of shape (n_records, n_targets)
+        Index or a column: the ids; a column per target.
+    task : Task
+
+    Returns
+    -------
+    pandas.DataFrame of shape (n_records, n_targets)
+
+    Raises
+    ------
+    DataError
+        If ids or columns are missing, ids repeated, or values are no codes.
+    """
+    rows = rows_of_frame(predictions, task)
+    problems = list(rows.problems)
+    for target in task.targets:
+        if target.name not in rows.columns:
+            problems.append(Problem("the column is missing", field=target.name, remedy="a column per target"))
+    ids, reader = IdRegister(task.id_field, problems), LabelParser(task)
+    data = {target.name: [] for target in task.targets}
+    for number, row in rows.records:
+        record = ids.read(row.get(task.id_field), number)
+        for target in task.targets:
+            value = row.get(target.name)
+            codes, found = _parse_part(plain(value), target, reader)
+            problems += [replace(problem, record=record, field=target.name) for problem in found]
+            data[target.name].append(codes)
+    if problems:
+        raise DataError(FRAME, problems)
+    return predictions_frame(ids.names, data, task)
+
+
+def predictions_frame(ids: list[str], data: Mapping[str, list], task: Task) -> pd.DataFrame:
+    """Return a frame of predictions: ids as index, a column of dtype object per target."""
+    index = pd.Index(ids, dtype=object, name=task.id_field)
+    return pd.DataFrame({name: pd.Series(values, index, dtype=object) for name, values in data.items()})

@@ -1,0 +1,236 @@
+"""Look at a table and propose a task: which column is the id, which are texts, which are labels."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from icdbase.core.errors import DataError, Problem, printable
+from icdbase.files.cells import plain
+from icdbase.files.encoding import clean_name, decode, is_zip, read_bytes
+from icdbase.files.rows import Rows, read_rows
+from icdbase.files.tables import HEADER_WITHIN
+from icdbase.records.checks import ID_NAME, codes_outside
+from icdbase.records.frames import build_frame
+from icdbase.records.labels import LabelParser
+from icdbase.tasks.codes import is_code_shaped
+from icdbase.tasks.editions import BUILT_IN
+from icdbase.tasks.task import Target, Task
+
+__all__ = ["propose_task"]
+
+LOOKED_AT = 2000
+"""Records that are enough to tell what a column is."""
+
+_SEPARATORS = ";；,，、/"
+_LABEL_NAME = re.compile(r"code|label|icd|class|target|编码|代码|标签|类别", re.IGNORECASE)
+_NO_TEXT = re.compile(r"[\d\s.:/\\+\-年月日时分]*")
+_CHINESE = re.compile("[\u4e00-\u9fff]")
+_LONGEST_NAME, _LONGEST_ID, _LONGEST_LABEL = 60, 40, 60
+
+
+@dataclass(frozen=True)
+class _Column:
+    """What a column holds: texts of its filled cells, and how many cells it has."""
+
+    name: str
+    cells: Sequence[str]
+    n_records: int
+
+    @property
+    def mean_length(self) -> float:
+        return sum(map(len, self.cells)) / max(len(self.cells), 1)
+
+    @property
+    def is_filled(self) -> bool:
+        return len(self.cells) == self.n_records
+
+    @property
+    def n_distinct(self) -> int:
+        return len(set(self.cells))
+
+    def is_id(self) -> bool:
+        """A different short value in each record."""
+        return self.is_filled and self.n_distinct == self.n_records and max(map(len, self.cells)) <= _LONGEST_ID
+
+    def labels(self, separators: str, code_system: str = "free") -> list[tuple[str, ...]] | None:
+        """The labels of each cell, as records are read; None if one is no code of the system."""
+        target = Target(self.name, "multi", 1.0)
+        reader = LabelParser(Task("", "", (), (target,), separators=separators or "\n", code_system=code_system))
+        found = []
+        for cell in self.cells:
+            codes, bad = reader.read(cell)
+            if bad:
+                return None
+            found.append(tuple(codes or ()))
+        return found
+
+    def icd_separators(self) -> str | None:
+        """The separators with which all cells are ICD codes; None if they are not.  / may be part of a code."""
+        for separators in (_SEPARATORS.replace("/", ""), _SEPARATORS):
+            if any(self.labels(separators, "icd") or ()):
+                return "".join(sign for sign in separators if any(sign in cell for cell in self.cells))
+        return None
+
+    def is_icd(self) -> bool:
+        """Nothing but ICD codes."""
+        return self.icd_separators() is not None
+
+    def is_label(self) -> bool:
+        """Few short values that come again and again, and are no numbers."""
+        if not self.cells or self.is_number() or max(map(len, self.cells)) > _LONGEST_LABEL:
+            return False
+        return 1 < self.n_distinct <= max(2, len(self.cells) // (2 if self.mean_length <= 12 else 10))
+
+    def is_number(self) -> bool:
+        """MeasurementTable, dates, times."""
+        return all(map(_NO_TEXT.fullmatch, self.cells))
+
+
+def propose_task(path) -> str:
+    """Return a TOML file that describes the records of a file; correct it before use.
+
+    Parameters
+    ----------
+    path : str or os.PathLike
+        JSON array, JSON Lines, CSV, TSV or Excel.
+
+    Returns
+    -------
+    str
+        For :func:`icdbase.get_task`, with comments.
+
+    Raises
+    ------
+    DataError
+        If the file cannot be read, has no header, id or text.
+    """
+    rows = read_rows(path, _header_cells(path))
+    _refuse_headerless(rows)
+    for task in reversed(BUILT_IN.values()):
+        known = {spelling for target in task.targets for spelling in target.spellings}
+        if len(set(task.text_fields) & set(rows.columns)) > len(task.text_fields) // 2 and (
+            task.name == "ccl25" or task.targets[2].name in rows.columns or task.text_fields[-3] in rows.columns
+        ):
+            if outside := [target.name for target in task.targets if codes_outside(build_frame(rows, task, []), target)]:
+                return _opened(task, outside)
+            found = "labelled" if known & set(rows.columns) else "without labels"
+            return f'# records of a built-in task, {found}: --task {task.name} will do\nbase = "{task.name}"\n'
+    columns = _columns(rows)
+    identity = _choose_id(columns, path)
+    rest = [column for column in columns if column is not identity and column.cells]
+    coded = [column for column in rest if column.is_icd()]
+    few_valued = [column for column in rest if column not in coded and column.is_label()]
+    # Beside codes, sex and department are no labels unless their name says so.
+    named = [column for column in few_valued if _LABEL_NAME.search(column.name)]
+    labels = [*coded, *named] or few_valued
+    texts = [column for column in rest if column not in (*coded, *few_valued) and not column.is_number()]
+    if not texts:
+        raise DataError(path, [Problem("no column looks like text", remedy="docs/tasks.md shows a task file to fill in")])
+    left_out = [column.name for column in columns if column not in [identity, *labels, *texts]]
+    return _toml(identity, texts, labels, left_out)
+
+
+def _opened(task: Task, outside: list[str]) -> str:
+    """Return a task file that takes a built-in task, but learns whatever codes the training records carry."""
+    lines = [
+        f"# records of {task.name}, with codes outside the candidate list of {', '.join(outside)}:",
+        "# here the targets are open, their codes are those of the training records",
+        f'base = "{task.name}"',
+    ]
+    for target in task.targets:
+        lines += [
+            "", "[[targets]]", f"name = {_quoted(target.name)}", f'kind = "{target.kind}"', f"weight = {target.weight}",
+            f"aliases = [{', '.join(map(_quoted, target.aliases))}]", f"min_codes = {target.min_codes}", "open = true",
+        ]
+    return "\n".join(lines) + "\n"
+
+
+def _header_cells(path) -> list[str]:
+    """Cells of the header whatever parts them, so that the right separator is found; a title has only one."""
+    data = read_bytes(path)
+    if is_zip(data):
+        return []
+    lines = decode(data, path)[0].lstrip().split("\n", HEADER_WITHIN)[:HEADER_WITHIN]
+    rows = ([name for cell in re.split("[,\t;]", line) if (name := clean_name(cell).strip('"'))] for line in lines)
+    return [] if lines[0][:1] in ("[", "{") else next((cells for cells in rows if len(cells) > 1), [])
+
+
+def _refuse_headerless(rows: Rows) -> None:
+    """A header has short names; a note in its place must not be shown."""
+    problems = list(rows.problems)
+    if any(len(name) > _LONGEST_NAME or re.search("[。；]", name) or is_code_shaped(name) or _NO_TEXT.fullmatch(name)
+           for name in rows.columns):
+        problems.append(Problem("the first line looks like no header", remedy="name the columns in the first line"))
+    if problems:
+        raise DataError(rows.path, problems)
+
+
+def _columns(rows: Rows) -> list[_Column]:
+    records = [row for _, row in rows.records[:LOOKED_AT]]
+    columns = []
+    for name in rows.columns:
+        cells = [plain(row.get(name)) for row in records]
+        texts = ["\n".join(map(str, cell)) if isinstance(cell, list) else str(cell or "").strip() for cell in cells]
+        columns.append(_Column(name, [text for text in texts if text], len(records)))
+    return columns
+
+
+def _choose_id(columns: list[_Column], path) -> _Column:
+    unique = [column for column in columns if column.is_id()]
+    if not unique:
+        remedy = "add a column with the number of the record"
+        raise DataError(path, [Problem("no column has another value in each record", remedy=remedy)])
+    named = [column for column in unique if ID_NAME.search(column.name)]
+    return (named or unique)[0]
+
+
+def _toml(identity: _Column, texts: list[_Column], labels: list[_Column], left_out: list[str]) -> str:
+    chinese = sum(len(_CHINESE.findall(cell)) for column in texts for cell in column.cells)
+    is_chinese = chinese > 0.2 * sum(len(cell) for column in texts for cell in column.cells)
+    icd = all(column.is_icd() for column in labels)
+    separators = {column.name: _parting(column) for column in labels}
+    used = "".join(dict.fromkeys("".join(separators.values()))) or ";"
+    lines = [
+        "# proposed by icdbase init-task: check it, then icdbase train --task THIS_FILE",
+        f"id_field = {_quoted(identity.name)}",
+        f"text_fields = [{', '.join(_quoted(column.name) for column in texts)}]",
+    ]
+    if left_out:
+        lines.append(f"# not used: {', '.join(map(_quoted, left_out))}")
+    if not is_chinese:
+        lines += [
+            '# no Chinese: words are cut at blanks ("ngrams" for inflected languages), and only words are counted',
+            'tokenizer = "regex"', 'blocks = ["words"]',
+        ]
+    if not icd:
+        lines.append('code_system = "free"  # labels are taken as written; "icd" checks their form')
+    lines.append(f"separators = {_quoted(used)}")
+    if not labels:
+        lines += ["", "# no column looks like a label: name one", "[[targets]]", 'name = "?"', 'kind = "single"']
+    for column in labels:
+        several = any(len(listed) > 1 for listed in column.labels(separators[column.name], "icd" if icd else "free"))
+        lines += ["", "[[targets]]", f"name = {_quoted(column.name)}", f'kind = "{"multi" if several else "single"}"']
+        if not column.is_filled:
+            lines.append("min_codes = 0  # some records have none")
+    return "\n".join(lines) + "\n"
+
+
+def _parting(column: _Column) -> str:
+    """Separators of a label column: of free labels only those whose pieces go with others, too."""
+    found = column.icd_separators()
+    return "".join(sign for sign in _SEPARATORS if _parts_labels(column, sign)) if found is None else found
+
+
+def _parts_labels(column: _Column, sign: str) -> bool:
+    cells = column.labels(sign)
+    alone = {listed[0] for listed in cells if len(listed) == 1}
+    together = [piece for listed in cells if len(listed) > 1 for piece in listed]
+    free = len(alone | set(together)) < column.n_distinct or sum(map(alone.__contains__, together)) > len(together) / 2
+    return bool(together) and free
+
+
+def _quoted(text: str) -> str:
+    return printable(json.dumps(text, ensure_ascii=False))

@@ -1,0 +1,1 @@
+"""Results for readers: text for the terminal, one HTML page."""

@@ -1,0 +1,89 @@
+"""Results as tables of text; prints nothing."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from icdbase.core.errors import printable
+from icdbase.core.text_tables import table
+from icdbase.tasks.task import Task
+
+__all__ = ["corpus_line", "next_lines", "quoted", "top_table", "where_it_lies"]
+
+
+def corpus_line(name: str, records: pd.DataFrame, task: Task) -> str:
+    """Say in one line what a corpus is.
+
+    >>> from icdbase.tasks.editions import CCL25
+    >>> records = pd.DataFrame({"主诉": ["胸痛3天"], "主诊断编码": ["I20.000"]}, index=["1"])
+    >>> corpus_line("train", records, CCL25)
+    'train: 1 record, 4 characters a record, 1 主诊断编码'
+    """
+    fields = [field for field in task.text_fields if field in records]
+    characters = sum(records[field].str.len().sum() for field in fields) / max(len(records), 1)
+    parts = [f"{len(records):,} record{'s' * (len(records) != 1)}", f"{characters:,.0f} characters a record"]
+    for target in task.targets:
+        if target.name not in records:
+            continue
+        known = records[target.name].dropna()
+        if target.is_single:
+            parts.append(f"{known.nunique()} {target.name}")
+        else:
+            parts.append(f"{known.map(len).mean():.2f} {target.name} a record")
+    return printable(f"{name}: {', '.join(parts)}")
+
+
+def top_table(rows: Sequence[Mapping], task: Task) -> str:
+    """Lay out what :func:`icdbase.records.rankings.top_rows` returned, a record and target once."""
+    laid, before = [], None
+    for row in rows:
+        place = (row[task.id_field], row["target"])
+        head = ["", ""] if place == before else list(place)
+        before = place
+        laid.append([*head, row["code"] or "(no code)", f"{row['probability']:.3f}", row["name"]])
+    return table([task.id_field, "target", "code", "p", "name"], laid)
+
+
+def next_lines(paths: Mapping[str, Path], test_files: Sequence, task: str, record: str) -> tuple[str, ...]:
+    """What to type next: check the submission, ask why a record got its codes."""
+    # Without an activated environment "icdbase" alone would not be found.
+    icdbase = "icdbase" if shutil.which("icdbase") else _relative(Path(sys.executable).parent / "icdbase")
+    option = "" if task == "ccl25" else f" --task {quoted(task)}"
+    files = " ".join(f"--input {quoted(file)}" for file in test_files)
+    return (
+        f"{icdbase} check{option} {files} --pred {quoted(paths['predictions'])}",
+        f"{icdbase} explain --model {quoted(paths['model'])} --input {quoted(test_files[0])} --record {quoted(record)}",
+    )
+
+
+def _relative(path: Path) -> str:
+    """Return the path as seen from here; as it is where no relative path leads (another drive of Windows)."""
+    try:
+        return os.path.relpath(path)
+    except ValueError:
+        return str(path)
+
+
+def quoted(word) -> str:
+    """Quote a word of a command line for the shell, where it needs it.
+
+    >>> quoted("病历/a.json"), quoted("1; rm a")
+    ('病历/a.json', "'1; rm a'")
+    """
+    word = str(word)
+    return word if re.fullmatch(r"[\w@%+=:,./-]+", word.replace(os.sep, "/")) else shlex.quote(word)
+
+
+def where_it_lies(paths: Mapping[str, Path], *next_commands: str) -> str:
+    """List what was written, and what to type next."""
+    width = max(len(name) for name in paths)
+    lines = [f"{name:<{width}}  {path}" for name, path in paths.items()]
+    return printable("\n".join(lines + (["", "next:", *(f"  {command}" for command in next_commands)] if next_commands else [])))

@@ -1,0 +1,1 @@
+"""Model folders, and the prediction of long files."""

@@ -1,0 +1,221 @@
+"""Predict a file of any length: in batches, over processes or a cluster, and on from where it stopped.
+
+What is done goes to a part file beside the output, a line a record, flushed to
+disk batch by batch.  A run that was killed leaves it; the same command again
+goes on behind its last whole line.  When all is done the output takes its name
+in one step and the part file goes.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import warnings
+from collections.abc import Iterator
+from contextlib import ExitStack, suppress
+from functools import lru_cache
+from pathlib import Path
+
+import pandas as pd
+from joblib import Parallel, delayed, effective_n_jobs, parallel_config
+
+from icdbase.coder import IcdCoder
+from icdbase.core import progress
+from icdbase.core.atomic_files import cannot_write, check_output, only_writer
+from icdbase.core.backends import code_version, library_versions, on_cluster, spread
+from icdbase.core.errors import DataWarning, UsageError
+from icdbase.files.rows import write_rows
+from icdbase.records.batches import InputChangedError, RecordBatches
+from icdbase.records.submissions import submission_rows
+from icdbase.storage.model_folder import load_with_card
+
+__all__ = ["BATCH_SIZE", "predict_file"]
+
+BATCH_SIZE = 1000
+"""Records that are in work at a time, in each process."""
+
+WORTH_PROCESSES = 4000
+"""Fewer records are done before a second process has read its dictionaries."""
+
+
+def predict_file(model_folder, input_file, out_file, *, batch_size: int = BATCH_SIZE, n_jobs: int | None = -1) -> int:
+    """Predict a file of records and write the submission.
+
+    Parameters
+    ----------
+    model_folder : str or os.PathLike
+    input_file : str or os.PathLike
+        Read in parts if it is long and JSON; see :class:`icdbase.records.batches.RecordBatches`.
+    out_file : str or os.PathLike
+        See :func:`icdbase.write_submission`.
+    batch_size : int
+        Records at a time; the output does not depend on it.
+    n_jobs : int or None
+        Processes, for long files; -1 is one a core, or all workers of a cluster
+        (:func:`icdbase.core.backends.use_backend`).  The output does not depend on it.
+
+    Returns
+    -------
+    int
+        Number of records predicted, those of an earlier run included.
+
+    Raises
+    ------
+    DataError
+        If the input has problems or the output cannot be written: then nothing
+        is predicted.  If the input changes while it is read, or another run
+        writes the same output.
+    ModelError
+        If the model cannot be used.
+    UsageError
+        If ``batch_size`` is below one.
+
+    Warns
+    -----
+    DataWarning
+        If the part file of an earlier run is of another input, model or version.
+    """
+    if batch_size < 1:
+        raise UsageError(f"batch_size must be at least 1, got {batch_size}")
+    check_output(out_file)
+    coder, card = load_with_card(model_folder)
+    batches = RecordBatches(input_file, coder.task)
+    identity = {"icdbase-part": code_version(), "libraries": library_versions(),
+                "model": card["sha256"], "input": batches.digest}
+    fields = [coder.task.id_field, coder.task.prediction_field]
+    with _PartFile(out_file, identity) as part:
+        done = part.n_rows
+        progress.report("predicting", done, batches.n_records)
+        try:
+            for rows in _predicted(coder, batches.frames(batch_size, done), batches.n_records - done, n_jobs):
+                part.append(rows)
+                done += len(rows)
+                progress.report("predicting", done, batches.n_records)
+        except InputChangedError:  # what was predicted is of no one file
+            part.remove()
+            raise
+        write_rows(part.rows(), out_file, fields)
+        part.remove()
+    return done
+
+
+def _predicted(coder: IcdCoder, frames: Iterator[pd.DataFrame], n_records: int, n_jobs) -> Iterator[list[dict]]:
+    """Yield the rows of each frame, in order."""
+    if not on_cluster() and (effective_n_jobs(n_jobs) == 1 or n_records < WORTH_PROCESSES):
+        coder.set_params(n_jobs=1)
+        for frame in frames:
+            yield submission_rows(coder.predict(frame), coder.task)
+        return
+    content = pickle.dumps(coder.set_params(n_jobs=1))
+    with spread([content]):
+        run = Parallel(n_jobs=n_jobs, return_as="generator", batch_size=1)
+    # As bytes a batch travels with its job; a frame Dask would lay on one worker, and with that it would die.
+    yield from run(delayed(_predict_with)(content, pickle.dumps(frame)) for frame in frames)
+
+
+def _predict_with(content: bytes, packed: bytes) -> list[dict]:
+    coder = _unpacked(content)
+    with parallel_config(backend="threading"):  # a worker's own steps are no work for the cluster
+        return submission_rows(coder.predict(pickle.loads(packed)), coder.task)
+
+
+@lru_cache(maxsize=1)
+def _unpacked(content: bytes) -> IcdCoder:
+    """Unpack the coder that the parent process sent: once a process, not once a batch."""
+    return pickle.loads(content)
+
+
+class _PartFile:
+    """Predictions on their way: a line that says of what, then a line a record.
+
+    Parameters
+    ----------
+    out_file : str or os.PathLike
+        The output; the part file stands beside it.
+    identity : dict
+        Another model, input, code or version of a library starts anew.
+
+    Attributes
+    ----------
+    n_rows : int
+        Whole rows that an earlier run has left.
+    """
+
+    def __init__(self, out_file, identity: dict):
+        self.out_file = Path(out_file)
+        self.path = self.out_file.with_name(self.out_file.name + ".part")
+        self.header = (json.dumps(identity) + "\n").encode()
+
+    def __enter__(self) -> _PartFile:
+        self._opened = ExitStack()
+        with cannot_write(self.path), self._opened:
+            self._opened.enter_context(only_writer(self.out_file))
+            self.n_rows, size = self._left_over()
+            self.file = self.path.open("r+b" if size else "w+b")
+            self._opened.callback(self._close)
+            self.file.truncate(size)
+            self.file.seek(size)
+            if not size:
+                self.file.write(self.header)
+            self._opened = self._opened.pop_all()  # all went well: stays open until the end
+        return self
+
+    def __exit__(self, *unused):
+        self._opened.close()
+
+    def _close(self):
+        with suppress(OSError):  # of a full disk, which was told when it was written to
+            self.file.close()
+
+    def _left_over(self) -> tuple[int, int]:
+        """Rows and bytes of what an earlier run of the same job has left; from a damaged line on nothing counts."""
+        if not self.path.exists():
+            return 0, 0
+        with self.path.open("rb") as file:
+            first = file.readline()
+            if first != self.header:
+                self._warn(first)
+                return 0, 0
+            n_rows, size = 0, len(self.header)
+            for line in file:
+                if not (line.endswith(b"\n") and _parsed(line)):
+                    break
+                n_rows, size = n_rows + 1, size + len(line)
+        return n_rows, size
+
+    def _warn(self, first: bytes):
+        """Say why what is there is not gone on with."""
+        before, now = _parsed(first), json.loads(self.header)
+        other = [_SPOKEN.get(name, name) for name in now if before.get(name) != now[name]]
+        what = f"made with another {', '.join(other)}" if before else "damaged"
+        warnings.warn(f"{self.path} is {what}: it is not used, all records are predicted anew", DataWarning, stacklevel=4)
+
+    def append(self, rows: list[dict]):
+        """Write rows and see them on the disk; what is written already is of use to the next run."""
+        with cannot_write(self.path, "make room; the same command goes on where this one stopped"):
+            self.file.write("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode())
+            self.file.flush()
+            os.fsync(self.file.fileno())
+
+    def rows(self) -> Iterator[dict]:
+        """Yield all rows, from the first."""
+        self.file.seek(0)
+        self.file.readline()
+        yield from map(json.loads, self.file)
+
+    def remove(self):
+        self.file.close()
+        self.path.unlink()
+
+
+_SPOKEN = {"icdbase-part": "version of icdbase"}
+
+
+def _parsed(line: bytes) -> dict:
+    """Return the object of a line, an empty one if there is none."""
+    try:
+        value = json.loads(line)
+    except (ValueError, RecursionError):
+        return {}
+    return value if isinstance(value, dict) else {}

@@ -1,0 +1,1 @@
+"""What is predicted from what: tasks, targets, codes and their tables."""

@@ -1,0 +1,49 @@
+"""What is predicted from what: a task as data.
+
+A :class:`Task` names the text fields of a record and the targets to predict.
+Nothing outside this module knows a field name, a code or a weight, so another
+edition of the evaluation, or somebody's own table, is another ``Task`` object.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+__all__ = ["canonical_code"]
+
+_DIAGNOSIS = r"[A-Z]\d{2}(\.[\dx]{1,4}(x\d{2,3})?)?"
+_MORPHOLOGY = r"M?[89]\d{3,4}/\d{1,2}"
+_OPERATION = r"\d{2}\.\d{1,4}(x\d{2,3}){0,2}"
+_CODE_SHAPE = re.compile(rf"{_DIAGNOSIS}(\+({_DIAGNOSIS}\*)?|\*)?|{_MORPHOLOGY}|{_OPERATION}")
+_SIGNS = str.maketrans("†‡∗", "++*")
+
+
+def canonical_code(text: str) -> str:
+    """Normalise the spelling of a code: width, case, blanks, trailing stops.
+
+    ICD-10 letters are upper case, the Chinese extension's ``x`` lower case, a dagger is ``+``.
+
+    >>> canonical_code("Ｉ２１．４０１；"), canonical_code("i48.X01"), canonical_code("E11.301† H36.0*")
+    ('I21.401', 'I48.x01', 'E11.301+H36.0*')
+    """
+    code = re.sub(r"\s+", "", unicodedata.normalize("NFKC", text).translate(_SIGNS)).strip("。.;,、[]")
+    return code[:1].upper() + code[1:].upper().replace("X", "x")
+
+
+def is_code_shaped(code: str) -> bool:
+    """Whether a canonical code looks like ICD-10, a dagger-asterisk pair, ICD-O morphology or ICD-9-CM-3.
+
+    >>> [is_code_shaped(code) for code in ("I10.x00x032", "E11.301+H36.0*", "M81400/3", "06.3100x002", "高血压")]
+    [True, True, True, True, False]
+    """
+    return _CODE_SHAPE.fullmatch(code) is not None
+
+
+def is_operation_code(code: str) -> bool:
+    """Whether a canonical code is an operation's: ICD-9-CM-3 begins with two digits.
+
+    >>> is_operation_code("74.1x01"), is_operation_code("I10.x00x032")
+    (True, False)
+    """
+    return re.match(r"\d{2}\.", code) is not None

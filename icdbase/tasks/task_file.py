@@ -1,0 +1,331 @@
+"""A task of your own, written down in a TOML file.
+
+    name = "triage"
+    id_field = "visit"
+    text_fields = ["complaint", "history"]
+    tokenizer = "regex"
+    blocks = ["words"]
+
+    [[targets]]
+    name = "code"
+    kind = "single"
+
+The keys are the parameters of :class:`icdbase.tasks.task.Task` and
+:class:`icdbase.tasks.task.Target`; ``base`` takes a built-in task for all that is
+not said, and ``code_table`` names a table of codes beside the file.  Whatever
+is wrong is said with the line of the file.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections import Counter
+from dataclasses import fields
+from pathlib import Path
+
+from icdbase.core.errors import DataError, Problem, UsageError, did_you_mean
+from icdbase.files.encoding import decode, read_bytes
+from icdbase.files.rows import read_rows
+from icdbase.tasks.editions import BUILT_IN
+from icdbase.tasks.task import BLOCKS, CODE_SYSTEMS, MULTI, SINGLE, Target, Task
+from icdbase.tasks.tokenizer_spec import check_tokenizer
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+__all__ = ["get_task", "read_task"]
+
+_TASK_KEYS = {
+    "base": "a text",
+    "name": "a text",
+    "id_field": "a text",
+    "text_fields": "a list of texts",
+    "prediction_field": "a text",
+    "submission_brackets": "true or false",
+    "separators": "a text",
+    "code_system": "a text",
+    "tokenizer": "a text",
+    "blocks": "a list of texts",
+    "reads_like": "a table of texts",
+    "code_table": "a text",
+    "targets": "a list of tables [[targets]]",
+}
+_TARGET_KEYS = {
+    "name": "a text",
+    "kind": "a text",
+    "weight": "a number",
+    "aliases": "a list of texts",
+    "min_codes": "a whole number",
+    "open": "true or false",
+}
+_CODE_COLUMNS = ("target", "code", "name", "exclusive_group")
+_EXAMPLE = "docs/tasks.md has an example"
+
+
+def get_task(name) -> Task:
+    """Return a built-in task by name, or read one from a TOML file.
+
+    Parameters
+    ----------
+    name : str or os.PathLike
+        ``ccl25``, ``ccl26``, or a path that ends in ``.toml``.
+
+    Raises
+    ------
+    UsageError
+        If there is no such task.
+    DataError
+        If the file is not there or something in it is wrong.
+
+    >>> get_task("ccl25").main.name
+    '主诊断编码'
+    """
+    if Path(name).suffix.lower() == ".toml":
+        return read_task(name)
+    if str(name) not in BUILT_IN:
+        raise UsageError(f"unknown task {str(name)!r}{did_you_mean(str(name), BUILT_IN)}, or the path of a .toml file")
+    return BUILT_IN[str(name)]
+
+
+def read_task(path) -> Task:
+    """Read a task from a TOML file.
+
+    Parameters
+    ----------
+    path : str or os.PathLike
+        ``code_table`` in it is relative to its folder.
+
+    Returns
+    -------
+    Task
+
+    Raises
+    ------
+    DataError
+        With all that is wrong, each with its line.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "mine.toml"
+    >>> _ = path.write_text('''
+    ... text_fields = ["complaint"]
+    ... tokenizer = "regex"
+    ... [[targets]]
+    ... name = "code"
+    ... kind = "single"
+    ... ''')
+    >>> task = read_task(path)
+    >>> task.name, task.id_field, task.main.weight
+    ('mine', 'id', 1.0)
+    """
+    return _TaskFile(Path(path)).task()
+
+
+class _TaskFile:
+    """One TOML file on its way to a task; collects what is wrong with it."""
+
+    def __init__(self, path: Path):
+        self.path = path
+        text = decode(read_bytes(path), path)[0]
+        self.lines = text.splitlines()
+        self.problems: list[Problem] = []
+        try:
+            self.content = tomllib.loads(text)
+        except tomllib.TOMLDecodeError as error:
+            raise DataError(path, [Problem(f"not TOML: {error}", remedy=_EXAMPLE)]) from None
+        except (RecursionError, ValueError):
+            raise DataError(path, [Problem("nested too deeply, or a number of thousands of digits", remedy=_EXAMPLE)]) from None
+
+    def task(self) -> Task:
+        said = self._well_typed(self.content, _TASK_KEYS)
+        base = self._base(said.pop("base", None))
+        targets, open_sets = self._targets(said.pop("targets", None), base)
+        table = said.pop("code_table", None)
+        self._check_values(said)
+        self._check_columns(said, targets, base)
+        if self.problems:
+            raise DataError(self.path, self.problems)
+        values = {name: tuple(value) if isinstance(value, list) else value for name, value in said.items()}
+        inherited = {key.name: getattr(base, key.name) for key in fields(Task)} if base else {"id_field": "id"}
+        values = inherited | {"name": self.path.stem, "targets": tuple(targets)} | values
+        if table is not None:
+            values |= self._codes(table, targets, open_sets)
+        return Task(**values)
+
+    # --- what stands in the file ------------------------------------------------------
+
+    def _well_typed(self, given: dict, known: dict, target: int | None = None) -> dict:
+        """Return the known keys whose values are of the right type; note the others."""
+        good = {}
+        for key, value in given.items():
+            if key not in known:
+                self._note(f"unknown key {key!r}{did_you_mean(key, known)}", key, target=target)
+            elif not _is(value, known[key]):
+                self._note(f"{key} must be {known[key]}", key, target=target)
+            else:
+                good[key] = value
+        return good
+
+    def _base(self, name: str | None) -> Task | None:
+        if name is not None:
+            if name not in BUILT_IN:
+                self._note(f"unknown task {name!r}{did_you_mean(name, BUILT_IN)}", "base")
+            return BUILT_IN.get(name)
+        if "text_fields" not in self.content:
+            self._note("text_fields is missing", remedy='add text_fields = ["...", "..."], or base = "ccl25"')
+        if "targets" not in self.content:
+            self._note("no target", remedy='add [[targets]] with name = "..." and kind = "single" or "multi"')
+        return None
+
+    def _targets(self, given: list | None, base: Task | None) -> tuple[list[Target], set[str]]:
+        """Return the targets, and the names of those whose set of codes is open."""
+        if given is None:
+            return (list(base.targets), {target.name for target in base.targets if not target.codes}) if base else ([], set())
+        with_weight = sum("weight" in target for target in given)
+        if 0 < with_weight < len(given):
+            without = next(number for number, target in enumerate(given) if "weight" not in target)
+            self._note("weight is missing, other targets have one", target=without, remedy="give each its weight, or none")
+        targets, open_sets = [], set()
+        for number, target in enumerate(given):
+            values = self._well_typed(target, _TARGET_KEYS, number)
+            for key in ("name", "kind"):
+                if key not in target:
+                    self._note(f"{key} is missing", target=number, remedy=f'add {key} = "..."')
+            if values.get("kind", SINGLE) not in (SINGLE, MULTI):
+                known = did_you_mean(values.pop("kind"), (SINGLE, MULTI))
+                self._note(f"unknown kind {target['kind']!r}{known}", "kind", target=number)
+            if not {"name", "kind"} <= values.keys():
+                continue
+            if values.pop("open", False):
+                open_sets.add(values["name"])
+            values["aliases"] = tuple(values.get("aliases", ()))
+            values["weight"] = float(values.get("weight", 1 / len(given)))
+            try:
+                targets.append(Target(**values))
+            except UsageError as error:
+                key = "weight" if "weight must" in str(error) else "min_codes"
+                self._note(str(error), key, target=number)
+        return targets, open_sets
+
+    def _check_values(self, said: dict) -> None:
+        """Note values of the right type that are none of the possible ones."""
+        for key, known in (("code_system", CODE_SYSTEMS), ("blocks", BLOCKS)):
+            listed = said.get(key, [])
+            for value in listed if isinstance(listed, list) else [listed]:
+                if value not in known:
+                    self._note(f"unknown {key} {value!r}{did_you_mean(value, known)}", key, value)
+        for key in ("text_fields", "blocks", "targets"):
+            if self.content.get(key, True) == []:
+                self._note(f"{key} is empty", key, remedy="name one at least")
+        if "|" in said.get("separators", ";") or not said.get("separators", ";"):
+            self._note("separators must hold one character at least, and no |", "separators")
+        try:
+            check_tokenizer(said.get("tokenizer", "jieba"))
+        except UsageError as error:
+            self._note(str(error), "tokenizer")
+
+    def _check_columns(self, said: dict, targets: list[Target], base: Task | None) -> None:
+        """Note columns named twice, and roles that are none."""
+        text_fields = said.get("text_fields", list(base.text_fields) if base else [])
+        columns = [said.get("id_field", base.id_field if base else "id"), *text_fields]
+        columns += [spelling for target in targets for spelling in target.spellings]
+        for name in [name for name, count in Counter(columns).items() if count > 1]:
+            self._note(f"column {name!r} is used twice", "", name, remedy="give each its own name", last=True)
+        roles = sorted({field for task in BUILT_IN.values() for field in task.text_fields})
+        for name, role in said.get("reads_like", {}).items():
+            if name not in text_fields:
+                self._note(f"reads_like: {name!r} is no text field{did_you_mean(name, text_fields)}", name)
+            if role not in roles:
+                self._note(f"reads_like: {role!r} is no field of the evaluation{did_you_mean(role, roles)}", name, role)
+
+    # --- the table of codes -----------------------------------------------------------
+
+    def _codes(self, name: str, targets: list[Target], open_sets: set[str]) -> dict:
+        """Read the table of codes: candidates, or names for an open set."""
+        path = self.path.parent / name
+        if not path.is_file():
+            self._note(f"no such file: {path}", "code_table", remedy="the path is relative to the folder of this file")
+            raise DataError(self.path, self.problems)
+        rows = read_rows(path, _CODE_COLUMNS)
+        problems = list(rows.problems)
+        if "code" not in rows.columns:
+            problems.append(Problem("the column is missing", field="code", remedy=f"columns: {', '.join(_CODE_COLUMNS)}"))
+        spell = Task("", "id", ("text",), (Target("code", SINGLE, 1.0),), code_system=self._code_system()).canonical_code
+        codes: dict[str, dict[str, None]] = {target.name: {} for target in targets}
+        spellings = {spelling: target.name for target in targets for spelling in target.spellings}
+        names, groups = {}, {}
+        for number, row in [] if problems else rows.records:
+            cells = {key: str(row.get(key) or "").strip() for key in _CODE_COLUMNS}
+            code, target = spell(cells["code"]), cells["target"]
+            if not code:
+                problems.append(Problem("the code is missing", f"number {number}", "code", "fill the cell"))
+                continue
+            if target and target not in spellings:
+                rule = f"no such target{did_you_mean(target, spellings)}"
+                problems.append(Problem(rule, f"number {number}", "target"))
+                continue
+            for each in [spellings[target]] if target else codes:
+                codes[each][code] = None
+            if cells["name"]:
+                names[code] = cells["name"]
+            if cells["exclusive_group"]:
+                groups[code] = cells["exclusive_group"]
+        if problems:
+            raise DataError(path, problems)
+        closed = {name: tuple(listed) for name, listed in codes.items() if listed and name not in open_sets}
+        return {
+            "targets": tuple(_with_candidates(target, closed.get(target.name, target.codes)) for target in targets),
+            "code_names": names,
+            "exclusive_groups": groups,
+            "known_codes": {name: tuple(listed) for name, listed in codes.items() if name in open_sets},
+            "train_counts": {},
+        }
+
+    def _code_system(self) -> str:
+        base = BUILT_IN.get(self.content.get("base"))
+        return self.content.get("code_system", base.code_system if base else CODE_SYSTEMS[0])
+
+    # --- where it stands --------------------------------------------------------------
+
+    def _note(self, rule, key="", value="", *, target: int | None = None, remedy="", last=False) -> None:
+        line = self._line(key, value, target, last)
+        self.problems.append(Problem(f"line {line}: {rule}" if line else rule, remedy=remedy))
+
+    def _line(self, key: str, value: str, target: int | None, last: bool) -> int:
+        """Return the line (from 1) of a key or of a value behind it; 0 if it stands nowhere."""
+        start = 0
+        if target is not None:
+            heads = self._matching(r"\s*\[\[\s*targets\s*\]\]") or self._matching(r"\s*targets\s*=") * (target + 1)
+            start = heads[target]
+        if key:
+            keys = self._matching(rf"\s*(\[\s*)?[\"']?{re.escape(key)}[\"']?\s*[=.\]]", start)
+            start = keys[0] if keys else start
+        if value:
+            values = self._matching(rf".*[\"']{re.escape(value)}[\"']", start)
+            start = values[-1 if last else 0] if values else start
+        return start + 1 if key or value or target is not None else 0
+
+    def _matching(self, pattern: str, start: int = 0) -> list[int]:
+        return [number for number in range(start, len(self.lines)) if re.match(pattern, self.lines[number])]
+
+
+def _is(value, wanted: str) -> bool:
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    texts = list(value.values()) if isinstance(value, dict) else value
+    return {
+        "a text": isinstance(value, str),
+        "true or false": isinstance(value, bool),
+        "a number": number,
+        "a whole number": number and isinstance(value, int),
+        "a list of texts": isinstance(value, list) and all(isinstance(each, str) for each in texts),
+        "a table of texts": isinstance(value, dict) and all(isinstance(each, str) for each in texts),
+        "a list of tables [[targets]]": isinstance(value, list) and all(isinstance(each, dict) for each in value),
+    }[wanted]
+
+
+def _with_candidates(target: Target, codes: tuple[str, ...]) -> Target:
+    return Target(target.name, target.kind, target.weight, codes, target.aliases, target.min_codes)

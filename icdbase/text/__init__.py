@@ -1,0 +1,1 @@
+"""Normalise and tokenise text, and find phrases in it."""

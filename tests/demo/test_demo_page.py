@@ -1,0 +1,239 @@
+"""The demo's page in a real browser: what is seen is what the model says."""
+
+import json
+from threading import Thread
+
+import pytest
+from chromium import complaints, serious_findings
+from selenium.webdriver.common.action_chains import ActionChains
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.support.ui import Select, WebDriverWait
+from werkzeug.serving import make_server
+
+import icdbase
+from icdbase.demo.app import FIRST, SEED, demo_app
+from icdbase.explain.explanation import explain
+from icdbase.tasks.editions import CCL25
+
+MAIN, OTHERS = CCL25.main.name, CCL25.others.name
+COURSE = "诊疗经过"
+
+
+@pytest.fixture(scope="module")
+def address(coder, train):
+    plain = icdbase.IcdCoder(**icdbase.SETTINGS["plain"], n_folds=2, main_estimators=5).fit(train.iloc[:60])
+    server = make_server("127.0.0.1", 0, demo_app({"default": coder, "plain": plain}), threaded=True)
+    thread = Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}/"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture(scope="module")
+def first():
+    return icdbase.make_records(FIRST + 1, SEED).iloc[[FIRST]]
+
+
+class Page:
+    """What a person does with the page."""
+
+    def __init__(self, browser):
+        self.browser = browser
+
+    def all(self, selector):
+        return self.browser.find_elements(By.CSS_SELECTOR, selector)
+
+    def one(self, selector):
+        return self.browser.find_element(By.CSS_SELECTOR, selector)
+
+    def press(self, selector):
+        self.one(selector).send_keys(Keys.ENTER)  # no mouse: whatever is pressed here can be pressed with keys
+        self.settle()
+
+    def settle(self):
+        done = "return document.body.dataset.ready === '1' && !document.body.dataset.busy"
+        WebDriverWait(self.browser, 20, 0.02).until(lambda browser: browser.execute_script(done))
+
+    def texts(self, selector):
+        script = "return [...document.querySelectorAll(arguments[0])].map(node => node.textContent)"
+        return self.browser.execute_script(script, selector)
+
+    def codes(self, panel=1):
+        return set(self.texts(f".panel:nth-child({panel}) .row.chosen .code"))
+
+
+@pytest.fixture
+def page(browser, address):
+    browser.get("about:blank")
+    browser.get(address)
+    page = Page(browser)
+    page.settle()
+    yield page
+    assert complaints(browser) == []
+
+
+def predicted(coder, record):
+    row = coder.predict(record).iloc[0]
+    return {row[MAIN], *row[OTHERS]}
+
+
+def test_it_shows_the_record_and_its_codes(page, coder, first):
+    assert page.codes() == predicted(coder, first)
+    assert page.texts(".field .text") == [first.iloc[0][name] or "empty" for name in CCL25.text_fields]
+    assert "not for clinical use" in page.one(".notice").text
+    (line,) = page.all(".target.single .row.chosen .line")
+    main = coder.predict_proba(first)[MAIN].iloc[0].max()
+    assert f"{round(100 * main)} %" in line.text
+    code = coder.predict(first).iloc[0][MAIN]
+    assert CCL25.code_names[code] in line.text
+
+
+def test_mouse_and_keys_light_the_evidence_up(page, coder, first):
+    code = coder.predict(first).iloc[0][OTHERS][0]
+    evidence = explain(coder, first, [code])
+    others = next(one for one in evidence.codes if one.target == OTHERS)
+    strongest = max(others.evidence, key=lambda item: item.contribution)
+    line = page.one(f".row[data-code='{code}'] button.line")
+    before = page.texts("mark[title]")
+    ActionChains(page.browser).move_to_element(line).perform()
+    hovered = page.texts(f".field[data-field='{strongest.field}'] mark.for")
+    assert page.texts("mark[title]") != before
+    assert any(strongest.text in text or text in strongest.text for text in hovered)
+    ActionChains(page.browser).move_to_element(page.one("h1")).perform()
+    assert page.texts("mark[title]") == before
+    line.send_keys(Keys.ARROW_DOWN)
+    page.browser.switch_to.active_element.send_keys(Keys.ARROW_UP)
+    assert page.browser.switch_to.active_element == line
+    assert page.texts(f".field[data-field='{strongest.field}'] mark.for") == hovered
+    page.press(f".row[data-code='{code}'] button.line")
+    pinned = page.one(f".row[data-code='{code}'] button.line")
+    assert pinned == page.browser.switch_to.active_element
+    assert pinned.get_attribute("aria-pressed") == "true"
+    assert page.all(f".row[data-code='{code}'] .why .snippet")
+    page.press(".why .snippet")
+    assert page.all("mark.flash")
+
+
+def test_denied_findings_are_struck(page, coder, address):
+    number, code, denied = _denied(coder)
+    page.browser.get(f"{address}#{number}")
+    page.browser.refresh()
+    page.settle()
+    if not code.predicted and code.target == OTHERS:
+        page.press("details.nearly > summary")
+    section = ".target.single" if code.target == MAIN else ".target:not(.single)"
+    page.press(f"{section} .row[data-code='{code.code}'] button.line")
+    struck = page.all(".text mark del")
+    assert denied.text in [node.text for node in struck]
+    assert all("line-through" in node.value_of_css_property("text-decoration") for node in struck)
+    colours = {name: page.one(f".legend mark.{name}").value_of_css_property("background-color") for name in ("for", "against")}
+    assert len(set(colours.values())) == 2
+
+
+def _denied(coder):
+    """Find a code that mostly a denied mention speaks for or against, and its record."""
+    for number, (_, row) in enumerate(icdbase.make_records(12, SEED).iterrows()):
+        for code in explain(coder, row, n_near=5).codes:
+            strongest = max(code.evidence, key=lambda item: abs(item.contribution), default=None)
+            if strongest and strongest.negated:
+                return number, code, strongest
+    raise AssertionError("no record of twelve turns on a denied finding")
+
+
+def test_a_field_switched_off_changes_the_codes_at_once(page, coder, first):
+    with_all, without = predicted(coder, first), predicted(coder, first.assign(**{COURSE: ""}))
+    assert with_all != without
+    page.press(f".field[data-field='{COURSE}'] .switch")
+    assert page.codes() == without
+    assert set(page.texts(".row.added .code")) == without - with_all
+    assert set(page.texts(".row.removed .code")) == with_all - without
+    assert not page.all(f".field[data-field='{COURSE}'] mark")
+    switch = page.one(f".field[data-field='{COURSE}'] .switch")
+    assert switch.get_attribute("aria-checked") == "false"
+    assert switch == page.browser.switch_to.active_element
+    page.press("#all-on")
+    assert page.codes() == with_all
+
+
+def test_two_settings_side_by_side(page, coder, first, address):
+    page.press("#compare")
+    assert len(page.all(".panel")) == 2
+    Select(page.one("select[aria-label='Model B']")).select_by_visible_text("default")
+    page.settle()
+    assert page.codes(1) == page.codes(2) == predicted(coder, first)
+    page.press(f".field[data-field='{COURSE}'] .switch.B")
+    assert page.codes(1) == predicted(coder, first)
+    assert page.codes(2) == predicted(coder, first.assign(**{COURSE: ""}))
+    assert serious_findings(page.browser) == []
+
+
+def test_a_record_of_ones_own(page, coder):
+    record = {"主诉": "𠮷氏，反复头晕5年", "现病史": "血压最高190/110mmHg，否认糖尿病史。", "主诊断编码": "I20.000", "其他诊断编码": "E11.900"}
+    page.press("#open-paste")
+    page.one("#json").send_keys('{"主诉')
+    page.one("#read").send_keys(Keys.ENTER)
+    WebDriverWait(page.browser, 5, 0.02).until(lambda _: "no valid JSON" in page.one("#paste-problem").text)
+    (answer,) = complaints(page.browser)
+    assert "400" in answer
+    page.one("#json").clear()
+    page.browser.execute_script("document.getElementById('json').value = arguments[0]", json.dumps(record))
+    page.one("#read").send_keys(Keys.ENTER)
+    WebDriverWait(page.browser, 5, 0.02).until(lambda _: "𠮷" in page.texts(".field .text")[0])
+    page.settle()
+    assert page.codes() == predicted(coder, icdbase.records.records.records.check_frame(_frame(record)))
+    told = explain(coder, {"主诉": record["主诉"], "现病史": record["现病史"]}).codes[0]
+    words = {record[item.field][item.start : item.end] for item in told.evidence}
+    marked = page.texts(".text mark")
+    assert marked
+    assert all(any(text in one for one in words) for text in marked)
+    assert page.browser.execute_script("return document.getElementById('json').value") == ""
+    page.press("#open-paste")
+    page.one("#tab-json").send_keys(Keys.ARROW_RIGHT)
+    page.one("#write-既往史").send_keys("高血压病史10年")
+    page.one("#read").send_keys(Keys.ENTER)
+    WebDriverWait(page.browser, 5, 0.02).until(lambda _: page.texts(".field .text")[2] == "高血压病史10年")
+    page.settle()
+
+
+def _frame(record):
+    import pandas as pd
+
+    return pd.DataFrame([record], index=["1"])
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_it_is_accessible_in_both_languages_light_and_dark(dark, page):
+    if dark:
+        page.press("#theme")
+    assert page.browser.execute_script("return getComputedStyle(document.body).colorScheme") == (
+        "dark" if dark else "light dark"
+    )
+    page.press("#language" if dark else "details.nearly > summary")
+    assert page.browser.execute_script("return document.documentElement.lang") == ("zh-CN" if dark else "en")
+    assert page.one("h1").text == ("读一份病历，看见编码，追问依据。" if dark else "Read a record. See its codes. Ask why.")
+    assert serious_findings(page.browser) == []
+    page.browser.execute_script("localStorage.clear()")
+
+
+def test_it_fits_a_telephone(page):
+    page.browser.set_window_size(500, 844)
+    page.browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {"width": 360, "height": 800, "deviceScaleFactor": 1, "mobile": True})
+    try:
+        page.press("#compare")
+        assert page.browser.execute_script("return document.documentElement.scrollWidth") <= 360
+    finally:
+        page.browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+        page.browser.set_window_size(1280, 900)
+
+
+def test_the_next_random_record_has_an_address(page, address):
+    page.press("#random")
+    number = page.browser.current_url.rpartition("#")[2]
+    shown = page.texts(".field .text")
+    page.browser.get("about:blank")
+    page.browser.get(f"{address}#{number}")
+    page.settle()
+    assert page.texts(".field .text") == shown

@@ -1,0 +1,335 @@
+"""Contributions add up, and stand where they say."""
+
+import json
+import random
+import sys
+from functools import partial
+from pathlib import Path
+from unicodedata import east_asian_width
+
+import numpy as np
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.special import expit, softmax
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+
+import icdbase
+from icdbase.cli.explain import explain as explain_command
+from icdbase.clinical.assertion import load_rules
+from icdbase.clinical.concepts import load_concepts
+from icdbase.clinical.measurements.finder import _matcher, find_measurements
+from icdbase.clinical.measurements.summary import summarise
+from icdbase.core.errors import UsageError
+from icdbase.explain.explanation import explain
+from icdbase.explain.locations import FeatureId, Span, _measured, _smallest_covers, feature_ids, locate_features
+from icdbase.tasks.editions import CCL25
+from icdbase.text.normalization import normalize, normalize_with_offsets
+
+PACKAGE = Path(icdbase.__file__).parent
+MAIN, OTHERS = CCL25.main.name, CCL25.others.name
+SPECIAL = "⑩①½²³⁹㎎Ⅲ级ⅳ型iii度三类ΣςİＡ，。；\t\n\r  xx***××ﬁ㍿℃killipnyha高血压10mmHg　"
+
+
+@pytest.fixture(scope="module")
+def told(coder, held_out):
+    return explain(coder, held_out.iloc[0])
+
+
+@pytest.fixture(scope="module")
+def plain(train):
+    return icdbase.IcdCoder(**icdbase.SETTINGS["plain"], n_folds=2, main_estimators=5).fit(train.iloc[:50])
+
+
+def total(code):
+    return sum(item.contribution for item in (*code.evidence, *code.unplaced))
+
+
+def every_code(coder):
+    listed = {code for codes in coder.codes_.values() for code in codes}
+    return sorted(listed - {code for codes in coder.unseen_codes_.values() for code in codes})
+
+
+@given(st.text() | st.text(alphabet=SPECIAL))
+def test_offsets_agree_with_normalize(text):
+    folded, offsets = normalize_with_offsets(text)
+    assert folded == normalize(text)
+    assert len(offsets) == len(folded) + 1
+    assert offsets == sorted(offsets)
+    assert offsets[-1] == len(text)
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.text(alphabet=SPECIAL))
+def test_spans_lie_in_the_text(text):
+    for spans in locate_features({"主诉": text}, CCL25).spans.values():
+        assert all(0 <= span.start < span.end <= len(text) for span in spans)
+
+
+@pytest.mark.parametrize(
+    ("text", "words", "key"),
+    [
+        ("患者***医院诊断阵发性房颤", "阵发性房颤", FeatureId("concept", "阵发性心房颤动", "present")),
+        ("⑩糖尿病", "糖尿病", FeatureId("concept", "糖尿病", "present")),
+        ("无糖尿病", "糖尿病", FeatureId("concept", "糖尿病", "negated")),
+        ("高血压多年，血压最高达200mmHg。", "血压最高达200", FeatureId("measurement", "bp_grade")),
+        ("ＢＮＰ升高，白细胞；血钾：３．１mmol／Ｌ。", "血钾：３．１mmol／Ｌ", FeatureId("measurement", "potassium_min")),
+    ],
+)
+def test_places_in_the_original(text, words, key):
+    (span,) = locate_features({"诊疗经过": text}, CCL25).spans[key]
+    assert text[span.start : span.end] == words
+
+
+@pytest.mark.parametrize("setting", ["default", "plain"])
+def test_contributions_add_up_to_the_margin(setting, coder, plain, held_out):
+    chosen = coder if setting == "default" else plain
+    for row in range(3):
+        for code in explain(chosen, held_out.iloc[row], every_code(chosen)).codes:
+            assert total(code) == pytest.approx(code.margin, abs=1e-6)
+
+
+def test_margins_give_the_probabilities(coder, held_out):
+    record = held_out.iloc[[1]]
+    told = explain(coder, record, every_code(coder))
+    p = coder.predict_proba(record)
+    main = [code for code in told.codes if code.target == MAIN]
+    margins = {code.code: code.margin for code in main}
+    expected = softmax([margins[code] for code in coder.codes_[MAIN]])
+    np.testing.assert_allclose(p[MAIN].iloc[0], expected, atol=1e-9)
+    groups = [coder.task.exclusive_groups.get(code) for code in coder.codes_[OTHERS]]
+    for code in told.codes:
+        if code.target == OTHERS and groups.count(coder.task.exclusive_groups.get(code.code)) == groups.count(None):
+            assert code.probability == pytest.approx(expit(code.margin), abs=1e-9)
+        assert code.probability == p[code.target].iloc[0][code.code]
+
+
+def test_a_group_is_a_softmax_over_its_margins(coder, held_out):
+    told = explain(coder, held_out.iloc[2], every_code(coder))
+    groups = {}
+    for code in told.codes:
+        group = coder.task.exclusive_groups.get(code.code)
+        if code.target == OTHERS and group:
+            groups.setdefault(group, []).append(code)
+    assert groups
+    for codes in groups.values():
+        expected = softmax([0.0, *(code.margin for code in codes)])[1:]
+        np.testing.assert_allclose([code.probability for code in codes], expected, atol=1e-9)
+
+
+@pytest.mark.parametrize("changed", [
+    {"boosted_features": False}, {"main_informs_others": False}, {"calibrate": False}, {"blocks": ("measurements",)},
+    {"fields": ("入院诊断", "诊疗经过")}, {"main_learner": "linear"}, {"main_learner": "both"},
+])
+def test_every_way_to_build_the_model_adds_up(changed, train, held_out):
+    chosen = icdbase.IcdCoder(n_folds=2, main_estimators=5, n_columns=20).set_params(**changed).fit(train.iloc[:40])
+    told = explain(chosen, held_out.iloc[0], every_code(chosen))
+    for code in told.codes:
+        assert total(code) == pytest.approx(code.margin, abs=1e-6)
+    assert set(told.texts) == set(chosen.features_.fields_)
+    assert {item.field for code in told.codes for item in code.evidence} <= set(told.texts)
+
+
+def test_the_cut_of_the_margin_is_an_item_of_its_own(coder, held_out, monkeypatch):
+    monkeypatch.setattr("icdbase.learning.logistic.MARGIN_LIMIT", 0.5)
+    monkeypatch.setattr("icdbase.explain.contributions.MARGIN_LIMIT", 0.5)
+    told = explain(coder, held_out.iloc[0], every_code(coder))
+    cut = [item for code in told.codes for item in code.unplaced if item.kind == "limit"]
+    assert cut
+    assert cut[0].name == "cut at ±0.5"
+    for code in told.codes:
+        assert total(code) == pytest.approx(code.margin, abs=1e-6)
+
+
+def test_keys_name_the_columns(coder, plain, held_out):
+    for chosen in (coder, plain):
+        features = chosen.features_.transform(chosen.count(held_out.iloc[:2]))
+        sparse, dense = feature_ids(chosen.features_, chosen.task)
+        names = {kind: [str(key) for key in (*sparse, *dense) if key.kind == kind] for kind in
+                 ("word", "concept", "listed diagnosis", "measurement")}
+        for block, kind in (("words", "word"), ("concepts", "concept"), ("diagnosis_list", "listed diagnosis"),
+                            ("measurements", "measurement")):
+            assert names[kind] == list(features.names.get(block, []))
+
+
+def test_what_is_there_has_a_place_and_what_is_absent_has_none(coder, held_out):
+    for row in range(5):
+        record = held_out.iloc[[row]]
+        features = coder.features_.transform(coder.count(record))
+        sparse, dense = feature_ids(coder.features_, coder.task)
+        told = {sparse[column] for column in features.sparse().indices}
+        told |= {key for key, value in zip(dense, features.dense()[0], strict=True) if not np.isnan(value)}
+        texts = record.iloc[0][list(coder.features_.fields_)]
+        assert {key for key in locate_features(texts, coder.task).spans if key in {*sparse, *dense}} == told
+
+
+SPAN = st.builds(lambda field, start, length: Span(field, start, start + length),
+                 st.sampled_from("ab"), st.integers(0, 12), st.integers(1, 8))
+
+
+@given(st.sets(SPAN, max_size=25), st.sets(st.tuples(SPAN, st.integers(0, 2)), max_size=25))
+def test_the_smallest_cover_is_the_smallest_of_all(spans, covers):
+    expected = {}
+    for span in spans:
+        over = [(cover.end - cover.start, value) for cover, value in covers
+                if cover.field == span.field and cover.start <= span.start and span.end <= cover.end]
+        if over:
+            expected[span] = min(over)
+    assert _smallest_covers(spans, covers) == expected
+
+
+def lines_run(run) -> int:
+    """Count the lines of icdbase that a call runs: the same on any machine."""
+    count = 0
+
+    def count_lines(frame, event, _):
+        nonlocal count
+        count += event == "line"
+        return count_lines
+
+    before = sys.gettrace()
+    sys.settrace(lambda frame, *_: count_lines if f"{PACKAGE}" in frame.f_code.co_filename else None)
+    try:
+        run()
+    finally:
+        sys.settrace(before)
+    return count
+
+
+@pytest.mark.parametrize("kind", ["jieba", "ngrams", "characters", "regex"])
+def test_steps_grow_with_the_text_however_often_a_phrase_stands_there(kind, train):
+    """Repeated phrases, a sample of those that rules hang on; benchmarks/linear_time.py takes all of them."""
+    chosen = icdbase.IcdCoder(n_folds=2, main_estimators=2, n_columns=5, boosted_features=False, tokenizer=kind).fit(train.iloc[:40])
+    chance = random.Random(f"{kind} 0")
+    concepts = sorted(form for concept in load_concepts() if concept.kind != "composite" for form in concept.forms)
+    phrases = [chance.choice(sorted(known)) for known in (load_rules(), _matcher().phrases, concepts) for _ in range(2)]
+    for phrase in ("房颤", "高血压、", "血压180/100,", "双侧颈动脉斑块", *phrases):
+        text = phrase * 2000
+        for field in ("现病史", "入院诊断"):
+            explain(chosen, {field: text[:2000]}, ["E11.900"])  # what is cached once is cached
+            steps = [lines_run(partial(explain, chosen, {field: text[:n]}, ["E11.900"])) for n in (400, 800, 1600)]
+            assert steps[2] - steps[1] <= 2.6 * max(steps[1] - steps[0], 100), (kind, phrase, field, steps)
+
+
+def test_places_of_numbers():
+    text = "血压180/100mmhg,复查130/80mmhg;前降支狭窄80%,右冠狭窄30%;血钾3.1mmol/l,血钾4.0mmol/l,血钾3.6mmol/l"
+    found = find_measurements({"诊疗经过": text})
+    places = {name: [text[item.start : item.end] for item in items] for name, items in _measured(found).items()}
+    assert set(places) == set(summarise(found))
+    assert set(places["sbp_highest"]) == set(places["bp_grade"]) == {"180/100mmhg"}
+    assert places["potassium_min"] == ["血钾3.1mmol/l"]
+    assert places["potassium_max"] == ["血钾4.0mmol/l"]
+    assert all("80%" in words for words in places["stenosis_max"])
+    assert len(places["vessels_narrowed"]) == 1
+
+
+def test_both_pressures_stand_at_one_reading():
+    text = "血压150/95mmhg,血压180/95mmhg,当时血压200/100mmhg,住院血压120/100mmhg,血压最高达150mmhg"
+    places = {name: [text[item.start : item.end] for item in items]
+              for name, items in _measured(find_measurements({"诊疗经过": text})).items()}
+    assert places["sbp_highest"] == places["dbp_highest"] == ["200/100mmhg"]
+    assert set(places["bp_grade"]) == {"180/95mmhg", "200/100mmhg"}
+
+
+def test_spans_are_the_words_of_the_record(told, held_out):
+    for code in told.codes:
+        assert code.predicted
+        for item in code.evidence:
+            assert held_out.iloc[0][item.field][item.start : item.end] == item.text != ""
+            assert sum(value for _, _, value in item.features) == pytest.approx(item.contribution)
+        strengths = [item.strength for item in code.evidence]
+        assert strengths == sorted(strengths, reverse=True)
+
+
+def test_the_predicted_codes_are_explained(told, coder, held_out):
+    predicted = coder.predict(held_out.iloc[:1]).iloc[0]
+    assert [code.code for code in told.codes] == [predicted[MAIN], *predicted[OTHERS]]
+
+
+def test_places_share_equally_and_negation_shows(coder):
+    record = {"既往史": "否认糖尿病史，无糖尿病。", "诊疗经过": "房颤，房颤"}
+    (code,) = explain(coder, record, ["E11.900"]).codes
+    assert all(item.negated for item in code.evidence if item.text == "糖尿病")
+    for kind, name in {(kind, name) for item in code.evidence for kind, name, _ in item.features}:
+        parts = [value for item in code.evidence for k, n, value in item.features if (k, n) == (kind, name)]
+        assert parts == pytest.approx([parts[0]] * len(parts))
+    assert json.loads(json.dumps(code.to_dict()))["code"] == "E11.900"
+
+
+def test_words_of_a_record_stay_out_of_repr(told):
+    assert " text=" not in repr(told)
+    assert "features=" not in repr(told)
+
+
+def test_a_record_in_any_form(coder, held_out):
+    row = held_out.iloc[3]
+    as_dict = row.to_dict() | {CCL25.id_field: row.name}
+    expected = explain(coder, held_out.iloc[[3]])
+    for form in (row, as_dict, row.drop([MAIN, OTHERS]), pd.DataFrame([as_dict])):
+        assert explain(coder, form) == expected
+    assert explain(coder, {"主诉": "胸痛"}).record == "1"
+
+
+def test_one_class_only(train):
+    alone = train[train[MAIN] == train[MAIN].mode()[0]]
+    told = explain(icdbase.IcdCoder(n_folds=2, n_columns=10).fit(alone), alone.iloc[0])
+    assert told.codes[0].probability == 1.0
+    assert told.codes[0].margin == total(told.codes[0]) == 0.0
+
+
+@pytest.mark.parametrize(("record", "codes", "message"), [
+    ("frame", None, r"takes one record, got 50; choose one with records.loc"),
+    ("row", ["E11.90"], r"unknown code 'E11.90'; did you mean 'E11.900'"),
+    ("text", None, "must be a mapping, Series or one-row DataFrame, got str"),
+])
+def test_errors_say_what_to_do(record, codes, message, coder, held_out):
+    given = {"frame": held_out, "row": held_out.iloc[0], "text": "胸痛"}[record]
+    with pytest.raises(UsageError, match=message):
+        explain(coder, given, codes)
+
+
+def test_a_code_never_seen_cannot_be_explained(coder, held_out):
+    unseen = [code for codes in coder.unseen_codes_.values() for code in codes if code not in every_code(coder)]
+    if not unseen:
+        pytest.skip("the small corpus carries every code")
+    with pytest.raises(UsageError, match="never predicted: no training record carries it"):
+        explain(coder, held_out.iloc[0], unseen[:1])
+
+
+def test_unfitted(held_out):
+    with pytest.raises(NotFittedError, match="not fitted"):
+        explain(clone(icdbase.IcdCoder()), held_out.iloc[0])
+
+
+@pytest.fixture(scope="module")
+def on_disk(coder, held_out, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("explain")
+    icdbase.save(coder, folder / "model")
+    icdbase.write_records(held_out, folder / "records.json")
+    return ["--model", str(folder / "model"), "--input", str(folder / "records.json")]
+
+
+def test_command_prints_tables(on_disk, held_out):
+    result = CliRunner().invoke(explain_command, [*on_disk, "--record", held_out.index[0]])
+    assert result.exit_code == 0, result.output
+    assert "margin" in result.stdout
+    for line in result.stdout.splitlines():
+        assert sum(2 if east_asian_width(char) in "WF" else 1 for char in line) <= 80
+
+
+def test_command_prints_json(on_disk, held_out):
+    arguments = [*on_disk, "--record", held_out.index[0], "--code", "E11.900", "--code", "i48.X02", "--json"]
+    result = CliRunner().invoke(explain_command, arguments)
+    told = json.loads(result.stdout)
+    assert told["record"] == held_out.index[0]
+    assert [code["code"] for code in told["codes"]] == ["E11.900", "I48.x02"]
+
+
+def test_command_names_near_records(on_disk, held_out):
+    result = CliRunner().invoke(explain_command, [*on_disk, "--record", held_out.index[0][:-1]])
+    assert isinstance(result.exception, UsageError)
+    assert "no record" in str(result.exception)
+    assert "did you mean" in str(result.exception)

@@ -1,0 +1,99 @@
+"""What classifiers are built of: sums by parts are sums of the whole, and nothing of the training is kept."""
+
+import gc
+import tracemalloc
+import weakref
+
+import numpy as np
+import pytest
+from scipy import sparse
+
+from icdbase.features.blocks import Features
+from icdbase.learning import column_selection
+from icdbase.learning.column_selection import ColumnSelector, correlation
+from icdbase.learning.out_of_fold import out_of_fold
+from icdbase.learning.trees import BoostedTrees
+
+DRAW = np.random.default_rng(0)
+
+
+def some_sparse(n_records, n_columns, density, dtype):
+    return sparse.csr_matrix(np.maximum(DRAW.random((n_records, n_columns)) - (1 - density), 0).astype(dtype))
+
+
+def some_features(n_records, n_columns, density=0.2):
+    blocks = {
+        "words": some_sparse(n_records, n_columns, density, np.float32),
+        "numbers": DRAW.normal(size=(n_records, 3)).astype(np.float32),
+        "listed": some_sparse(n_records, 5, 0.3, np.float64),
+    }
+    return Features(blocks, {name: np.array([str(i) for i in range(b.shape[1])]) for name, b in blocks.items()})
+
+
+def test_columns_are_chosen_and_taken_as_from_all_blocks_side_by_side(monkeypatch):
+    features, Y = some_features(60, 20), DRAW.integers(0, 2, (60, 4)).astype(float)
+    context = DRAW.random((60, 2))
+    whole = np.hstack([features.sparse().toarray(), features.dense(), context])
+    in_one_go = ColumnSelector(n_columns=6, min_support=1).fit(features, Y, context)
+    monkeypatch.setattr(column_selection, "_AT_ONCE", 7)
+    in_parts = ColumnSelector(n_columns=6, min_support=1).fit(features, Y, context)
+    assert in_parts.union_.tolist() == in_one_go.union_.tolist()
+    assert (in_parts.n_sparse_, in_parts.n_dense_) == (25, 5)
+    assert (in_parts.transform(features, context) == whole[:, in_parts.union_].astype(np.float32)).all()
+
+
+@pytest.mark.parametrize("at_once", [7, 60, 1000])
+def test_sparse_correlation_by_parts(monkeypatch, at_once):
+    monkeypatch.setattr(column_selection, "_AT_ONCE", at_once)
+    X, Y = some_features(60, 20).blocks["words"], DRAW.integers(0, 2, (60, 4)).astype(float)
+    expected = correlation(X.toarray().astype(float), Y)
+    assert column_selection._sparse_correlation(X, Y) == pytest.approx(expected, abs=1e-6)
+    support = (X.toarray() != 0).sum(axis=0)
+    least = int(np.median(support))
+    chosen = column_selection._sparse_correlation(X, Y, least)
+    assert (chosen[support < least] == 0).all() and chosen[support >= least].any(axis=1).all()
+
+
+def test_choosing_columns_does_not_copy_the_features(monkeypatch):
+    features, Y = some_features(20_000, 200), DRAW.integers(0, 2, (20_000, 4)).astype(float)
+    size = features.blocks["words"].data.nbytes + features.blocks["words"].indices.nbytes
+    monkeypatch.setattr(column_selection, "_AT_ONCE", 1000)
+    chooser = ColumnSelector(n_columns=10)
+    tracemalloc.start()
+    try:
+        chooser.fit(features, Y)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 0.7 * size  # the dense columns among it; with all blocks side by side it is 3.5 times as much
+
+
+def test_all_records_in_order_are_no_copy():
+    features = some_features(10, 5)
+    assert features.take(np.arange(10)) is features
+    assert len(features.take(np.arange(9))) == 9
+    assert (features.take(np.arange(10)[::-1]).blocks["numbers"] == features.blocks["numbers"][::-1]).all()
+
+
+def test_a_fitted_booster_holds_no_training_records():
+    X = DRAW.normal(size=(100, 3)).astype(np.float32)
+    trees = BoostedTrees(n_estimators=3).fit(X, X[:, 0] > 0)
+    assert getattr(trees.booster_, "train_set", None) is None
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_the_model_of_a_fold_is_let_go_when_its_margins_are_known(n_jobs):
+    class Model:
+        pass
+
+    alive = []
+
+    def fit_predict(train, test):
+        model = Model()
+        alive.append(weakref.ref(model))
+        return model, test + 0.5
+
+    model, margins = out_of_fold(fit_predict, np.arange(12) % 4, n_jobs)
+    gc.collect()
+    assert margins.tolist() == (np.arange(12) + 0.5).tolist()
+    assert len(alive) == 5 and [one() for one in alive if one() is not None] == [model]
