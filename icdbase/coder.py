@@ -73,8 +73,6 @@ class IcdCoder(BaseEstimator):
     tokenizer : str, optional
         ``jieba``, ``characters``, ``ngrams`` or ``regex``, with an argument if
         need be; see :class:`icdbase.text.tokenization.Tokenizer`.  The task's by default.
-    engine : {"auto", "rjieba", "jieba"}
-        Who does jieba's cutting; the result is the same.
     main_learner : {"trees", "linear", "both"}
         What decides on the main code: LightGBM, linear models of all words
         (better with many codes and little text), or the mean of both; see
@@ -138,7 +136,6 @@ class IcdCoder(BaseEstimator):
         min_df=2,
         concept_tables=(),
         tokenizer=None,
-        engine="auto",
         main_learner="trees",
         n_columns=60,
         main_estimators=60,
@@ -162,7 +159,6 @@ class IcdCoder(BaseEstimator):
         self.min_df = min_df
         self.concept_tables = concept_tables
         self.tokenizer = tokenizer
-        self.engine = engine
         self.main_learner = main_learner
         self.n_columns = n_columns
         self.main_estimators = main_estimators
@@ -183,7 +179,6 @@ class IcdCoder(BaseEstimator):
         return count_records(
             check_frame(records, self.task),
             self.task,
-            engine=self.engine,
             concept_tables=self.concept_tables,
             n_jobs=self.n_jobs,
             tokenizer=self.tokenizer,

@@ -41,7 +41,7 @@ CELLS = "cells"
 _READ_IN_PREDICT = frozenset({"decoding", "threshold", "top_k"})
 """Parameters that ``fit`` does not look at: one fit serves all their values."""
 
-_READ_IN_COUNT = ("task", "engine", "concept_tables", "tokenizer")
+_READ_IN_COUNT = ("task", "concept_tables", "tokenizer")
 
 
 @dataclass(frozen=True)

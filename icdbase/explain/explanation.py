@@ -206,7 +206,7 @@ def explain(coder: IcdCoder, record, codes: Iterable[str] | None = None, *, n_ne
             wanted = list(dict.fromkeys(wanted + _near(coder, predicted, probabilities, n_near)))
         texts = {name: frame.iloc[0][name] for name in coder.features_.fields_}
         places = locate_features(
-            texts, coder.task, engine=coder.engine, concept_tables=coder.concept_tables, tokenizer=coder.tokenizer
+            texts, coder.task, concept_tables=coder.concept_tables, tokenizer=coder.tokenizer
         )
         parts = Contributions(coder, features)
         told = []

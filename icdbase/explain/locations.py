@@ -173,7 +173,6 @@ def locate_features(
     texts: Mapping[str, str],
     task: Task,
     *,
-    engine: str = "auto",
     concept_tables: Sequence[str] = (),
     tokenizer: str | None = None,
 ) -> LocatedRecord:
@@ -184,7 +183,6 @@ def locate_features(
     texts : mapping of field to original text
         The fields that a model reads.
     task : Task
-    engine : {"auto", "rjieba", "jieba"}
     concept_tables : sequence of paths
     tokenizer : str, optional
         The task's by default.
@@ -204,7 +202,7 @@ def locate_features(
     mentions, folded, maps = {}, {}, {}
     spotter, linker, finder = clinical_extractors(task, concept_tables)
     spoken = spotter.implied_codes(task.code_names)
-    cutter = Tokenizer(user_words(task), kind=tokenizer or task.tokenizer, engine=engine)
+    cutter = Tokenizer(user_words(task), kind=tokenizer or task.tokenizer)
     for field, text in texts.items():
         folded[field], offsets = normalize_with_offsets(text)
         maps[field] = original = _Original(field, offsets)

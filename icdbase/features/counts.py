@@ -117,7 +117,6 @@ def count_records(
     records: pd.DataFrame,
     task: Task,
     *,
-    engine: str = "auto",
     concept_tables: Sequence[str] = (),
     tokenizer: str | None = None,
     n_jobs: int | None = 1,
@@ -129,7 +128,6 @@ def count_records(
     records : pandas.DataFrame
         As :func:`icdbase.records.records.read_records` returns it.
     task : Task
-    engine : {"auto", "rjieba", "jieba"}
     concept_tables : sequence of paths
         The user's own concept tables, added to the package's.
     tokenizer : str, optional
@@ -141,7 +139,7 @@ def count_records(
     -------
     Counts
     """
-    options = {"engine": engine, "concept_tables": tuple(concept_tables), "tokenizer": tokenizer}
+    options = {"concept_tables": tuple(concept_tables), "tokenizer": tokenizer}
     if len(records) < WORTH_PROCESSES or effective_n_jobs(n_jobs) == 1:
         return _count(records, task, **options)
     parts = (records.iloc[begin : begin + _CHUNK] for begin in range(0, len(records), _CHUNK))
@@ -181,8 +179,8 @@ def _joined(parts: Sequence[Counts], labels: pd.DataFrame) -> Counts:
     )
 
 
-def _count(records: pd.DataFrame, task: Task, *, engine: str, concept_tables, tokenizer: str | None) -> Counts:
-    cutter = Tokenizer(user_words(task), kind=tokenizer or task.tokenizer, engine=engine)
+def _count(records: pd.DataFrame, task: Task, *, concept_tables, tokenizer: str | None) -> Counts:
+    cutter = Tokenizer(user_words(task), kind=tokenizer or task.tokenizer)
     spotter, linker, finder = clinical_extractors(task, concept_tables)
     vocabulary: defaultdict[str, int] = defaultdict()
     vocabulary.default_factory = vocabulary.__len__  # a new token gets the next number

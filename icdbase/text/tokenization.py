@@ -18,14 +18,12 @@ from collections.abc import Iterable, Sequence
 from functools import cached_property, lru_cache, partial
 from typing import NamedTuple
 
-from icdbase.core.errors import UsageError, did_you_mean
 from icdbase.tasks.task import Task
 from icdbase.tasks.tokenizer_spec import check_tokenizer
 from icdbase.text.normalization import normalize
 
-__all__ = ["ENGINES", "Token", "Tokenizer", "user_words"]
+__all__ = ["Token", "Tokenizer", "user_words"]
 
-ENGINES = ("auto", "rjieba", "jieba")
 
 USER_WORD_FREQUENCY = 20_000
 """Above any competing split: jieba's dictionary counts some 60 million words."""
@@ -81,15 +79,11 @@ class Tokenizer:
         other; by default words and numbers.  The text is in lower case.
         Several with ``+`` between them, ``ngrams:2-5+pairs`` say: the tokens of
         one after those of the other.
-    engine : {"auto", "rjieba", "jieba"}
-        Who does jieba's cutting; the tokens are the same, except that of cuts
-        of exactly equal probability (高高|高) each takes its own.  ``auto`` takes
-        rjieba when it is installed.
 
     Raises
     ------
     UsageError
-        On an unknown kind or engine, or lengths or a pattern that cannot be.
+        On an unknown kind, or lengths or a pattern that cannot be.
 
     Examples
     --------
@@ -107,12 +101,9 @@ class Tokenizer:
     ['well-known', 'asthma', '38.5', 'c']
     """
 
-    def __init__(self, words: Iterable[str] = (), *, kind: str = "jieba", engine: str = "auto"):
-        if engine not in ENGINES:
-            raise UsageError(f"unknown tokenizer engine {engine!r}{did_you_mean(engine, ENGINES)}")
+    def __init__(self, words: Iterable[str] = (), *, kind: str = "jieba"):
         self.words = tuple(words)
         self.kind = kind
-        self.engine = engine
         self._finders = [_finder(name, argument) for name, argument in check_tokenizer(kind)]
 
     def cut(self, text: str) -> list[str]:
@@ -130,7 +121,7 @@ class Tokenizer:
 
     @cached_property
     def _words(self):
-        return _cutter(self.engine, self.words)
+        return _cutter(self.words)
 
     def __getstate__(self):
         return {name: value for name, value in vars(self).items() if name != "_words"}
@@ -230,11 +221,12 @@ def _subwords(word: str, low: int, high: int) -> tuple[Token, ...]:
 
 
 @lru_cache(maxsize=8)
-def _cutter(engine: str, words: Sequence[str]):
-    """Build a cutting function; its dictionary is nobody else's."""
-    if engine == "rjieba" or (engine == "auto" and importlib.util.find_spec("rjieba")):
-        return _rjieba_cutter(words)
-    return _jieba_cutter(words)
+def _cutter(words: Sequence[str]):
+    """Build jieba's cutting function, in Rust where rjieba is installed; its dictionary is nobody else's.
+
+    The tokens are the same, except where two cuts are exactly equally probable (高高|高).
+    """
+    return _rjieba_cutter(words) if importlib.util.find_spec("rjieba") else _jieba_cutter(words)
 
 
 def _rjieba_cutter(words: Sequence[str]):

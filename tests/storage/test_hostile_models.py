@@ -438,10 +438,6 @@ def unknown_decoding(m):
     m.set("IcdCoder", "decoding", "__import__('os')")
 
 
-def unknown_engine(m):
-    m.set("IcdCoder", "engine", "no such engine")
-
-
 def unknown_kind_of_target(m):
     m.set("Target", "kind", "both")
 
@@ -543,7 +539,7 @@ DAMAGE = {
         array_from_json, other_dict_class, object_inside_itself, one_part_of_a_model, unfitted, not_a_number,
         texts_for_numbers, idf_not_a_number, idf_without_end, idf_very_large, weights_without_end, a_list_for_a_group,
         a_number_for_a_name, nothing_for_candidates, columns_out_of_range, another_number_of_codes, a_text_for_a_model,
-        a_method_hidden_by_a_value, unknown_decoding, unknown_engine, unknown_kind_of_target,
+        a_method_hidden_by_a_value, unknown_decoding, unknown_kind_of_target,
         concept_table_is_a_device, another_task, another_tasks_fields, another_tasks_targets,
     )
 } | SHAPES | {f"tree_{name}": tree_text(change) for name, change in TREES.items()}
