@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 
 import icdbase
+from icdbase.records.checks import known_columns
+from icdbase.tasks.editions import BUILT_IN
+from icdbase.tasks.field_roles import FIELD_ROLES
 
 PACKAGE = Path(icdbase.__file__).parent
 
@@ -71,6 +74,21 @@ def test_no_module_is_in_a_cycle():
         for name in ready:
             del waiting[name]
     assert not waiting, f"these modules import each other: {sorted(waiting)}"
+
+
+def texts_in_code(path: Path) -> set[str]:
+    """Texts that are no docstrings; messages and help, which hold blanks, may show a field as an example."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    docstrings = {node.value for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    constants = {node for node in ast.walk(tree) if isinstance(node, ast.Constant)} - docstrings
+    return {node.value for node in constants if isinstance(node.value, str) and " " not in node.value}
+
+
+@pytest.mark.parametrize("name", sorted(set(ROOMS) - {"tasks", "synthetic"}))
+def test_no_field_is_named_outside_the_tasks(name):
+    known = {*FIELD_ROLES, *(column for task in BUILT_IN.values() for column in known_columns(task))}
+    texts = {text for each, path in modules().items() if room(each) == name for text in texts_in_code(path)}
+    assert not {text for text in texts if any(column in text for column in known)}
 
 
 def test_the_tree_is_seen_at_a_glance():

@@ -22,34 +22,13 @@ from functools import cache
 from importlib import resources
 from types import MappingProxyType
 
-from icdbase.tasks.task import Task
+from icdbase.tasks.field_roles import FIELD_ROLES
 from icdbase.text.normalization import normalize
 from icdbase.text.phrase_matching import PhraseMatcher, expand_phrases
 
-__all__ = ["FIELD_ROLES", "STATUSES", "Rule", "assert_status", "has_role", "load_rules"]
+__all__ = ["STATUSES", "Rule", "assert_status", "load_rules"]
 
 STATUSES = ("present", "negated", "uncertain", "historical", "family", "resolved")
-
-FIELD_ROLES: Mapping[str, str] = MappingProxyType({
-    "家族史": "family",
-    "既往史": "past",
-    "入院情况": "admission",
-    "出院情况": "discharge",
-    "出院医嘱": "orders",
-    "入院诊断": "diagnoses",
-    "术前诊断": "diagnoses",
-    "术中诊断": "diagnoses",
-    "诊疗经过": "course",
-    "手术经过": "operation",
-    "主诉": "complaint",
-})
-"""What a field is for, by name.  A field that is not here has no role; that is no error."""
-
-
-def has_role(field: str, role: str, task: Task) -> bool:
-    """Whether a field of the task is for what ``role`` says, by its own name or by that of the field it reads like."""
-    return FIELD_ROLES.get(task.reads_like.get(field, field)) == role
-
 
 EFFECTS = (*STATUSES[1:], "end", "now", "patient", "none")
 DIRECTIONS = ("forward", "backward", "either", "after")

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 from sklearn.feature_extraction.text import TfidfVectorizer
 
-from icdbase.clinical.assertion import assert_status, has_role
+from icdbase.clinical.assertion import assert_status
 from icdbase.clinical.concepts import DIAGNOSIS_KINDS, STATUSES, Concept, ConceptSpotter
 from icdbase.clinical.measurements.grades import extract_grades
 from icdbase.tasks.task import Task
@@ -127,7 +127,7 @@ def is_diagnosis_list(field: str, task: Task) -> bool:
     >>> is_diagnosis_list("入院诊断", CCL25), is_diagnosis_list("主诉", CCL25)
     (True, False)
     """
-    return has_role(field, "diagnoses", task)
+    return task.roles.get(field) == "diagnoses"
 
 
 def best_scores(links: Iterable[tuple[object, str, float]], position: Mapping[str, int]) -> tuple[list[int], list[float]]:

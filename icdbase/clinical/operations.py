@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator
 from functools import cached_property, lru_cache
 
-from icdbase.clinical.assertion import STATUSES, assert_status, has_role
+from icdbase.clinical.assertion import STATUSES, assert_status
 from icdbase.clinical.diagnosis_lists import Item, NameSimilarity, best_scores, split_diagnoses
 from icdbase.tasks.codes import is_operation_code
 from icdbase.tasks.task import Task
@@ -71,7 +71,7 @@ class OperationFinder:
     def __init__(self, task: Task):
         self.task = task
         self.codes = tuple(code for code, name in task.code_names.items() if name and is_operation_code(code))
-        self.fields = tuple(name for name in task.text_fields if self.codes and has_role(name, "operation", task))
+        self.fields = tuple(name for name in task.text_fields if self.codes and task.roles.get(name) == "operation")
         self._linked = lru_cache(maxsize=20_000)(self._link)
 
     def __getstate__(self):

@@ -16,16 +16,11 @@ from icdbase.core.errors import DataError, Problem, UsageError, did_you_mean
 from icdbase.experiments.cells import check_parameters
 from icdbase.learning.classifiers import LEARNERS
 from icdbase.learning.decoding import RULES
+from icdbase.tasks.field_roles import HISTORY_ROLES, PERSON_ROLES
 
-__all__ = ["HISTORY_FIELDS", "PRESETS", "changed_parameters", "expand_variants", "read_variants"]
+__all__ = ["PRESETS", "changed_parameters", "expand_variants", "read_variants"]
 
 Variants = Mapping[str, Mapping[str, object]]
-
-HISTORY_FIELDS = ("既往史", "个人史", "婚姻史", "家族史")
-"""What the patient was before the present illness, by name, as in the evaluation's published comparisons."""
-
-_PERSON_FIELDS = ("个人史", "婚姻史", "家族史")
-"""Those a team of the evaluation found to help (rank 4)."""
 
 
 def expand_variants(coder: IcdCoder, factors: str | Iterable[str] | Variants) -> dict[str, dict[str, object]]:
@@ -130,11 +125,11 @@ def _fields_cumulative(coder: IcdCoder) -> dict:
 
 
 def _histories(coder: IcdCoder) -> dict:
-    fields = _fields(coder)
+    fields, roles = _fields(coder), coder.task.roles
     sets = {
-        "only histories": tuple(name for name in fields if name in HISTORY_FIELDS),
-        "only main text": tuple(name for name in fields if name not in HISTORY_FIELDS),
-        "without personal, marital, family": tuple(name for name in fields if name not in _PERSON_FIELDS),
+        "only histories": tuple(name for name in fields if roles.get(name) in HISTORY_ROLES),
+        "only main text": tuple(name for name in fields if roles.get(name) not in HISTORY_ROLES),
+        "without personal, marital, family": tuple(name for name in fields if roles.get(name) not in PERSON_ROLES),
     }
     return {name: {"fields": chosen} for name, chosen in sets.items() if 0 < len(chosen) < len(fields)}
 

@@ -19,20 +19,9 @@ from icdbase.evaluation.alignment import Pairs, align
 from icdbase.evaluation.per_code import confusion, per_code_table
 from icdbase.evaluation.scoring import Scores, record_scores, score
 from icdbase.explain.explanation import explain
-from icdbase.tasks.editions import CCL25
+from icdbase.tasks.editions import PUBLISHED_SCORES
 
-__all__ = ["PUBLISHED", "coupled_errors", "reliability", "report_html", "write_report"]
-
-PUBLISHED = (
-    ("best system, fine-tuned LLM up to 7B", "第1名，微调大模型（≤7B）", "test", "Acc", 0.8672),
-    ("second, fine-tuned LLM", "第2名，微调大模型", "test", "Acc", 0.8342),
-    ("third, fine-tuned LLM", "第3名，微调大模型", "test", "Acc", 0.8233),
-    ("seventh, fine-tuned LLM", "第7名，微调大模型", "test", "Acc", 0.8082),
-    ("multi-task BERT", "多任务 BERT", "validation", "recall variant", 0.7125),
-    ("TF-IDF + linear SVM", "TF-IDF + 线性 SVM", "validation", "recall variant", 0.590),
-    ("organiser's first baseline", "主办方首个基线", "validation", "recall variant", 0.4134),
-)
-"""CCL25-Eval Task 8, real records: system, in Chinese, data set, metric, figure."""
+__all__ = ["coupled_errors", "reliability", "report_html", "write_report"]
 
 N_BINS = 10
 N_COUPLED = 20
@@ -129,7 +118,7 @@ def report_html(
         title=title,
         with_text=with_text,
         scores=scores.to_dict(),
-        standings=_standings(scores, baselines or {}, PUBLISHED if task.name == CCL25.name else ()),
+        standings=_standings(scores, baselines or {}, PUBLISHED_SCORES.get(task.name, ())),
         names=task.code_names,
         confusions=[(target.name, _confusion_rows(gold, predictions, task, target.name))
                     for target in task.targets if target.is_single],

@@ -12,7 +12,7 @@ from importlib import resources
 
 from icdbase.tasks.task import MULTI, SINGLE, Target, Task
 
-__all__ = ["BUILT_IN", "CCL25", "CCL26"]
+__all__ = ["BUILT_IN", "CCL25", "CCL26", "PUBLISHED_SCORES"]
 
 
 def _read_code_table(filename: str):
@@ -92,3 +92,16 @@ diagnoses and the names of some codes are not public.
 
 BUILT_IN = {task.name: task for task in (CCL25, CCL26)}
 """Tasks that need no file, by name."""
+
+PUBLISHED_SCORES = {
+    "ccl25": (
+        ("best system, fine-tuned LLM up to 7B", "第1名，微调大模型（≤7B）", "test", "Acc", 0.8672),
+        ("second, fine-tuned LLM", "第2名，微调大模型", "test", "Acc", 0.8342),
+        ("third, fine-tuned LLM", "第3名，微调大模型", "test", "Acc", 0.8233),
+        ("seventh, fine-tuned LLM", "第7名，微调大模型", "test", "Acc", 0.8082),
+        ("multi-task BERT", "多任务 BERT", "validation", "recall variant", 0.7125),
+        ("TF-IDF + linear SVM", "TF-IDF + 线性 SVM", "validation", "recall variant", 0.590),
+        ("organiser's first baseline", "主办方首个基线", "validation", "recall variant", 0.4134),
+    ),
+}
+"""By task, figures of other systems on real records: system, its name in Chinese, data set, metric, figure."""

@@ -16,6 +16,7 @@ from functools import cached_property
 
 from icdbase.core.errors import UsageError, did_you_mean
 from icdbase.tasks.codes import canonical_code
+from icdbase.tasks.field_roles import FIELD_ROLES
 
 __all__ = ["BLOCKS", "CODE_SYSTEMS", "Target", "Task"]
 
@@ -121,6 +122,7 @@ class Task:
 
     Examples
     --------
+    >>> from icdbase.tasks.editions import CCL25
     >>> CCL25.main.name, len(CCL25.others.codes)
     ('主诊断编码', 53)
     >>> CCL25.code_names["I48.x02"]
@@ -170,6 +172,17 @@ class Task:
         """The first multi target, if there is one."""
         return next((target for target in self.targets if not target.is_single), None)
 
+    @property
+    def roles(self) -> dict[str, str]:
+        """Role of each text field that has one, by its own name or by that of the field it reads like.
+
+        >>> from icdbase.tasks.editions import CCL25
+        >>> CCL25.roles["家族史"]
+        'family'
+        """
+        likes = {name: self.reads_like.get(name, name) for name in self.text_fields}
+        return {name: FIELD_ROLES[like] for name, like in likes.items() if like in FIELD_ROLES}
+
     @cached_property
     def spelling_of_code(self) -> Mapping[str, str]:
         """Upper-case code to the candidate tables' own spelling."""
@@ -179,6 +192,7 @@ class Task:
     def canonical_code(self, text: str) -> str:
         """Spell one code as the candidate tables do.
 
+        >>> from icdbase.tasks.editions import CCL25
         >>> CCL25.canonical_code(" i10.X00X032。")
         'I10.x00x032'
         """

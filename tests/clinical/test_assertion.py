@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from icdbase.clinical.assertion import DIRECTIONS, EFFECTS, FIELD_ROLES, REACHES, STATUSES, assert_status, load_rules
+from icdbase.clinical.assertion import DIRECTIONS, EFFECTS, REACHES, STATUSES, assert_status, load_rules
 from icdbase.clinical.concepts import ConceptSpotter, load_concepts
 from icdbase.tasks.editions import CCL25
+from icdbase.tasks.field_roles import FIELD_ROLES
 from icdbase.text.normalization import normalize
 
 CASES = Path(__file__).parents[1] / "data" / "assertion_cases.csv"

@@ -32,7 +32,7 @@ from icdbase.experiments.exports import (
 from icdbase.experiments.learning_curve import learning_curve
 from icdbase.experiments.plots import ablation_figure, curve_figure
 from icdbase.experiments.run_card import RunCard, changed_parameters
-from icdbase.experiments.variants import HISTORY_FIELDS, PRESETS, expand_variants, read_variants
+from icdbase.experiments.variants import PRESETS, expand_variants, read_variants
 from icdbase.learning.decoding import RULES
 from icdbase.synthetic import make_records
 
@@ -127,7 +127,7 @@ def test_presets_of_fields():
 def test_histories_split_all_fields_in_two():
     variants = expand_variants(IcdCoder(), "histories")
     histories, main = variants["only histories"]["fields"], variants["only main text"]["fields"]
-    assert histories == HISTORY_FIELDS and set(histories) | set(main) == set(CCL25.text_fields)
+    assert histories == ("既往史", "个人史", "婚姻史", "家族史") and set(histories) | set(main) == set(CCL25.text_fields)
     assert not set(histories) & set(main)
 
 

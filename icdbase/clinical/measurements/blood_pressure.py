@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from icdbase.clinical.assertion import FIELD_ROLES
+from icdbase.tasks.field_roles import FIELD_ROLES
 
 __all__ = ["find_pressures"]
 
