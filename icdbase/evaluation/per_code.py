@@ -1,17 +1,4 @@
-"""The official score, and what stands behind it: per record, per target, per code.
-
-Pure functions over two tables, ``gold`` and ``pred``: index = record ids, one
-column a target; a single target holds one code (``None`` = no code), a multi
-target a tuple, list or set of codes.  Records are matched by id, never by
-position; codes are compared in the task's own spelling, order and doubles do
-not matter.
-
-Conventions that the organiser leaves open, chosen once and used everywhere:
-
-* F1 of two empty sets is 1, F1 of one empty and one filled set is 0;
-* recall of an empty gold set is 1 if the prediction is empty too, else 0
-  (precision likewise with the roles exchanged).
-"""
+"""Precision, recall and F1 of every code, and the confusion of the codes of a single target."""
 
 from __future__ import annotations
 
@@ -23,12 +10,12 @@ import pandas as pd
 
 from icdbase.core.errors import UsageError, did_you_mean
 from icdbase.evaluation.alignment import Pairs, align
+from icdbase.tasks.codes import NO_CODE_SHOWN
 from icdbase.tasks.editions import CCL25
 from icdbase.tasks.task import Target, Task
 
 __all__ = ["confusion", "per_code_table"]
 
-NO_CODE = "none"
 OTHER_OR_MISSING = "other/missing"
 
 
@@ -111,10 +98,10 @@ def confusion(
     chosen = _single_target(task, target)
     pairs = align(gold, pred, task, missing)
     truth, guess = pairs.codes[chosen.name]
-    if chosen.min_codes == 0:
-        truth = [NO_CODE if code is None else code for code in truth]
+    if chosen.may_be_empty:
+        truth = [NO_CODE_SHOWN if code is None else code for code in truth]
         guess = [
-            NO_CODE if code is None and not absent else code
+            NO_CODE_SHOWN if code is None and not absent else code
             for code, absent in zip(guess, pairs.absent, strict=True)
         ]
     rows = [*chosen.codes, *sorted(set(truth) - set(chosen.codes))]

@@ -27,7 +27,7 @@ __all__ = [
     "standard_error",
 ]
 
-# MeasurementTable held at once while resampling (8 bytes each).
+# Numbers held at once while resampling (8 bytes each).
 _CHUNK = 2**20
 # Differences closer than this are equal: 0.5 - 0.3 and 0.2 differ by rounding only.
 _DECIMALS = 12

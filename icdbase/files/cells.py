@@ -1,8 +1,4 @@
-"""Single values of a record: ids, codes, and whatever stands where text belongs.
-
-Files and frames hold numbers, dates, NaN and lists where text is expected; here
-each becomes text, None, or a problem that names the place but not the content.
-"""
+"""Cells: the text of a single value, whatever its type, and characters that no file can hold."""
 
 from __future__ import annotations
 
@@ -12,10 +8,11 @@ import re
 import numpy as np
 import pandas as pd
 
-__all__ = ["plain", "sanitize"]
+__all__ = ["MISSING_WORDS", "UNSTORABLE", "plain", "sanitize"]
 
-_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
-_MISSING_WORDS = frozenset({"nan", "none", "null", "<na>", "nat"})
+UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+MISSING_WORDS = frozenset({"nan", "none", "null", "<na>", "nat"})
+"""Words that stand for a missing value, in lower case."""
 
 
 def plain(value):
@@ -51,5 +48,5 @@ def sanitize(text: str) -> str:
     try:
         text.encode()  # quicker than a search, and few texts need one
     except UnicodeEncodeError:
-        return _UNSTORABLE.sub("\ufffd", text)
+        return UNSTORABLE.sub("\ufffd", text)
     return text.replace("\0", "\ufffd")

@@ -154,7 +154,7 @@ def _as_object(pairs: list[tuple[str, object]]) -> dict:
 
 
 def _number_text(literal: str) -> str:
-    """MeasurementTable stay as they are written, so that ids and codes survive."""
+    """Return a number as it is written, so that ids and codes stay the same."""
     return literal.removesuffix(".0")
 
 

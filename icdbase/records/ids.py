@@ -1,8 +1,4 @@
-"""Single values of a record: ids, codes, and whatever stands where text belongs.
-
-Files and frames hold numbers, dates, NaN and lists where text is expected; here
-each becomes text, None, or a problem that names the place but not the content.
-"""
+"""Ids of records: missing and repeated ones are noticed, and messages show no note in the place of an id."""
 
 from __future__ import annotations
 
@@ -11,7 +7,7 @@ import re
 import numpy as np
 
 from icdbase.core.errors import Problem
-from icdbase.files.cells import _MISSING_WORDS, _UNSTORABLE, plain
+from icdbase.files.cells import MISSING_WORDS, UNSTORABLE, plain
 from icdbase.files.rows import type_name
 
 __all__ = ["IdRegister", "displayable_id", "shown_id"]
@@ -52,9 +48,9 @@ class IdRegister:
         if isinstance(value, dict | list):
             return self._refuse(f"{type_name(value)} instead of an id", number, "write the id as text")
         name = "" if value is None else value.strip().strip("\ufeff").strip()
-        if not name or name.casefold() in _MISSING_WORDS:
+        if not name or name.casefold() in MISSING_WORDS:
             return self._refuse("the id is missing", number, "give every record its own id")
-        if _UNSTORABLE.search(name):
+        if UNSTORABLE.search(name):
             return self._refuse("the id holds a broken character", number, "copy the id again")
         if is_rounded or _ROUNDED.fullmatch(name):
             return self._refuse(f"the id is a rounded number: {name}", number, _AS_TEXT)

@@ -1,20 +1,18 @@
-"""Single values of a record: ids, codes, and whatever stands where text belongs.
-
-Files and frames hold numbers, dates, NaN and lists where text is expected; here
-each becomes text, None, or a problem that names the place but not the content.
-"""
+"""Labels: the codes of a cell of a file, however they are written, and of a frame of codes."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
 
-from icdbase.files.cells import _MISSING_WORDS, plain
+from icdbase.files.cells import MISSING_WORDS, plain
 from icdbase.files.rows import type_name
 from icdbase.tasks.codes import is_code_shaped
-from icdbase.tasks.task import Task
+from icdbase.tasks.task import Target, Task
 
 __all__ = ["LabelParser", "describe_label"]
+
+_BLANK = frozenset({""})
 _WRAPPING = " \t\u3000\"'[](){}"
 _CODE_LIKE = re.compile(r"(?=.*\d)[A-Za-z0-9.;；|,/+*†]{1,40}")
 
@@ -30,6 +28,20 @@ def describe_label(value) -> str:
     if _CODE_LIKE.fullmatch(value):
         return repr(value)
     return f"a text of {len(value)} characters"
+
+
+class _Spelling(dict):
+    """Canonical spelling of each code met so far: a file repeats few codes many times."""
+
+    def __init__(self, task: Task):
+        super().__init__()
+        self._canonical_code = task.canonical_code
+
+    def __missing__(self, text):
+        if not isinstance(text, str):
+            raise TypeError(f"a code must be text, got {type(text).__name__}")
+        self[text] = code = self._canonical_code(text)
+        return code
 
 
 class LabelParser:
@@ -49,6 +61,7 @@ class LabelParser:
     def __init__(self, task: Task):
         self.task = task
         self._seen: dict[tuple[str, bool], tuple] = {}
+        self._spelling = _Spelling(task)
         self._free = task.code_system == "free"
         separators = re.escape(unicodedata.normalize("NFKC", task.separators) + "†‡" * ("+" in task.separators))
         self._separators = re.compile(rf"[{separators}|\r\n]+")
@@ -84,6 +97,36 @@ class LabelParser:
         codes, bad = self._seen[value, keep_code_like]
         return codes, list(bad)
 
+    def spell(self, value, target: Target) -> str | frozenset[str] | None:
+        """Return what a frame of codes holds for a target in canonical spelling; its shape is not checked.
+
+        Returns
+        -------
+        str, frozenset of str or None
+            A code of a single target, the codes of a multi target, None where they are missing.
+
+        Raises
+        ------
+        TypeError
+            If the value is not one text, or for a multi target a collection of texts.
+
+        >>> from icdbase.tasks.editions import CCL25
+        >>> LabelParser(CCL25).spell("i10.X00x032", CCL25.main)
+        'I10.x00x032'
+        """
+        if target.is_single:
+            if isinstance(value, str):
+                return self._spelling[value] or None
+            expected = "one code as text"
+        else:
+            if isinstance(value, tuple | list | set | frozenset):
+                codes = frozenset(map(self._spelling.__getitem__, value))
+                return codes - _BLANK if "" in codes else codes
+            expected = "a tuple, list or set of codes"
+        if plain(value) is None:
+            return None
+        raise TypeError(f"expected {expected}, got {type(value).__name__}")
+
     def _read_list(self, items: list, keep_code_like: bool) -> tuple:
         codes, bad = {}, []
         for item in map(plain, items):
@@ -97,7 +140,7 @@ class LabelParser:
 
     def _read_text(self, text: str, keep_code_like: bool) -> tuple:
         folded = unicodedata.normalize("NFKC", text).strip()
-        if folded.casefold() in _MISSING_WORDS:
+        if folded.casefold() in MISSING_WORDS:
             return None, []
         if folded == "[]":
             return (), []
@@ -105,8 +148,8 @@ class LabelParser:
         for piece in self._separators.split(folded):
             piece = piece.strip() if self._free else piece.strip(_WRAPPING)
             found = self._codes_of(piece)
-            if found is None and keep_code_like and _CODE_LIKE.fullmatch(self.task.canonical_code(piece)):
-                found = [self.task.canonical_code(piece)]
+            if found is None and keep_code_like and _CODE_LIKE.fullmatch(self._spelling[piece]):
+                found = [self._spelling[piece]]
             if found is None:
                 bad.append(piece)
             else:
@@ -115,12 +158,12 @@ class LabelParser:
 
     def _codes_of(self, piece: str) -> list[str] | None:
         """Return the codes of a piece: none, one, several apart by blanks, or None."""
-        code = self.task.canonical_code(piece)
+        code = self._spelling[piece]
         if not code:
             return []
         if self._free or self._is_code(code):
             return [code]
-        codes = [self.task.canonical_code(part) for part in piece.split()]
+        codes = [self._spelling[part] for part in piece.split()]
         return codes if len(codes) > 1 and all(map(self._is_code, codes)) else None
 
     def _is_code(self, code: str) -> bool:

@@ -19,7 +19,6 @@ from icdbase.records.checks import (
     id_column_problems,
     known_columns,
     main_repeated,
-    missing_label,
     misspelt_fields,
     outside_candidates,
 )
@@ -28,7 +27,8 @@ from icdbase.records.ids import shown_id
 from icdbase.tasks.editions import CCL25
 from icdbase.tasks.task import Target, Task
 
-__all__ = ["check_frame", "labels", "read_records", "write_records"]
+__all__ = ["check_frame", "read_records", "write_records"]
+
 
 def read_records(path, task: Task = CCL25, *, require_labels: bool = False) -> pd.DataFrame:
     """Read records from JSON array, JSON Lines, CSV, TSV or Excel.
@@ -181,37 +181,6 @@ def write_records(frame: pd.DataFrame, path, task: Task = CCL25) -> None:
         row.update(_spell_labels(row, targets, in_cells=in_cells))
         rows.append({task.id_field: record, **row})
     write_rows(rows, path, [task.id_field, *frame.columns])
-
-
-def labels(frame: pd.DataFrame, target: Target) -> pd.Series:
-    """Return the labels of a target, none of them missing.
-
-    Parameters
-    ----------
-    frame : pandas.DataFrame
-        From `read_records` or `check_frame`.
-    target : Target
-
-    Returns
-    -------
-    pandas.Series of shape (n_records,)
-        str for a single target (None for "no code" where it may be empty),
-        tuple of str for a multi target.
-
-    Raises
-    ------
-    DataError
-        If the frame lacks the column or some records lack the label.
-    """
-    if target.name not in frame.columns:
-        remedy = f"add the column {target.name} to train or score"
-        raise DataError(FRAME, [Problem("there is no such label column", field=target.name, remedy=remedy)])
-    series = frame[target.name]
-    absent = series.index[series.isna()] if not (target.is_single and target.may_be_empty) else ()
-    missing = [missing_label(shown_id(record), target.name) for record in absent]
-    if missing:
-        raise DataError(FRAME, missing)
-    return series
 
 
 def _warn(frame: pd.DataFrame, rows: Rows, task: Task) -> None:

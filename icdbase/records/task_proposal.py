@@ -85,7 +85,7 @@ class _Column:
         return 1 < self.n_distinct <= max(2, len(self.cells) // (2 if self.mean_length <= 12 else 10))
 
     def is_number(self) -> bool:
-        """MeasurementTable, dates, times."""
+        """Numbers, dates, times."""
         return all(map(_NO_TEXT.fullmatch, self.cells))
 
 

@@ -1,16 +1,14 @@
-"""What is predicted from what: a task as data.
-
-A :class:`Task` names the text fields of a record and the targets to predict.
-Nothing outside this module knows a field name, a code or a weight, so another
-edition of the evaluation, or somebody's own table, is another ``Task`` object.
-"""
+"""Codes of ICD-10, ICD-9-CM-3 and ICD-O: one spelling for each, and what they look like."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
 
-__all__ = ["canonical_code"]
+__all__ = ["NO_CODE", "NO_CODE_SHOWN", "canonical_code", "is_code_shaped", "is_operation_code"]
+
+NO_CODE, NO_CODE_SHOWN = "", "none"
+"""The class "no code" of a single target that may be empty, and how a table shows it."""
 
 _DIAGNOSIS = r"[A-Z]\d{2}(\.[\dx]{1,4}(x\d{2,3})?)?"
 _MORPHOLOGY = r"M?[89]\d{3,4}/\d{1,2}"

@@ -1,9 +1,4 @@
-"""What is predicted from what: a task as data.
-
-A :class:`Task` names the text fields of a record and the targets to predict.
-Nothing outside this module knows a field name, a code or a weight, so another
-edition of the evaluation, or somebody's own table, is another ``Task`` object.
-"""
+"""The two editions of the evaluation as tasks: their fields, targets, weights and tables of codes."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """What is predicted from what: a task as data.
 
 A :class:`Task` names the text fields of a record and the targets to predict.
-Nothing outside this module knows a field name, a code or a weight, so another
-edition of the evaluation, or somebody's own table, is another ``Task`` object.
+No code outside this folder names a field, a code or a weight, so another edition
+of the evaluation, or a table of your own, is another ``Task`` object.
 """
 
 from __future__ import annotations

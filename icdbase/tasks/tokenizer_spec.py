@@ -1,11 +1,6 @@
-"""Normalise clinical text and cut it into tokens.
+"""Specification of a tokenizer: a name, an argument, several joined with ``+``.
 
-For Chinese the tokens are jieba's, with its hidden Markov model off and the
-words of the code names in its dictionary.  When rjieba (the same algorithm in
-Rust) is installed it does the cutting, some twenty times faster and token for
-token the same; a test holds the two together.  Other tasks may name another
-tokenizer: characters, character n-grams within words, pairs of words, layout,
-a regular expression.
+What each of them does: :class:`icdbase.text.tokenization.Tokenizer`.
 """
 
 from __future__ import annotations
@@ -19,7 +14,7 @@ TOKENIZERS = ("jieba", "characters", "ngrams", "pairs", "layout", "regex")
 _JOIN = re.compile(rf"\+(?=(?:{'|'.join(TOKENIZERS)})(?:[:+]|$))")
 
 WORDS = r"[^\W\d_]+(?:[-'’][^\W\d_]+)*|\d+(?:[.,/]\d+)*"
-"""What ``regex`` takes for a word unless told otherwise: letters, inner hyphens, or a number."""
+"""Default pattern of ``regex``: letters with inner hyphens, or a number."""
 
 
 def check_tokenizer(kind: str) -> list[tuple[str, str]]:

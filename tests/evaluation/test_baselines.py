@@ -94,5 +94,5 @@ def test_the_training_score_is_the_best_of_all_sizes(rows):
 
 
 def test_unlabelled_training_records_are_refused():
-    with pytest.raises(DataError, match="gold: record 病例1, field 主诊断编码: no label"):
+    with pytest.raises(DataError, match="gold: record 病例1, field 主诊断编码: the label is missing"):
         majority_predictions(table((None, ())), table())

@@ -228,7 +228,7 @@ def test_an_optional_single_target_may_be_none_but_not_forgotten():
 def test_an_optional_set_is_empty_not_missing():
     task = Task("ops", "id", ("text",), (Target("ops", "multi", 1.0, min_codes=0),))
     assert score(table(((),), columns=("ops",)), table((None,), columns=("ops",)), task).acc == 1
-    with pytest.raises(DataError, match="gold: record 病例1, field ops: no label"):
+    with pytest.raises(DataError, match="gold: record 病例1, field ops: the label is missing"):
         score(table((None,), columns=("ops",)), table(((),), columns=("ops",)), task)
 
 
@@ -507,14 +507,14 @@ MANY = table(*[("I20.000", ())] * 8)
         (MANY, MANY.set_axis(range(8)), r"no id matches \(gold has e.g. '病例1', predictions 0\)"),
         (MANY, MANY.iloc[:0], "predictions: no prediction for 8 of 8 gold records"),
         (MANY.iloc[:0], MANY, "gold: no records; give at least one labelled record"),
-        (MANY.drop(columns=MAIN), MANY, "gold: field 主诊断编码: no such column.*file without labels"),
-        (MANY[[]], MANY, "gold: 2 problems\n.*主诊断编码: no such column.*\n.*其他诊断编码: no such column"),
-        (MANY, MANY.drop(columns=OTHERS), "predictions: field 其他诊断编码: no such column"),
+        (MANY.drop(columns=MAIN), MANY, "gold: field 主诊断编码: the label column is missing.*file without labels"),
+        (MANY[[]], MANY, "gold: 2 problems\n.*主诊断编码: the label column is missing.*\n.*其他诊断编码: the label column is missing"),
+        (MANY, MANY.drop(columns=OTHERS), "predictions: field 其他诊断编码: the column is missing"),
         (pd.concat([MANY, MANY]), MANY, r"gold: 8 record ids come more than once: 病例1, .*; keep one row"),
         (MANY, pd.concat([MANY, MANY[:1]]), "predictions: 1 record ids come more than once: 病例1;"),
-        (table((None, ())), MANY, "gold: record 病例1, field 主诊断编码: no label"),
-        (table(("", ())), MANY, "gold: record 病例1, field 主诊断编码: no label"),
-        (table(("I20.000", None)), MANY, "gold: record 病例1, field 其他诊断编码: no label"),
+        (table((None, ())), MANY, "gold: record 病例1, field 主诊断编码: the label is missing"),
+        (table(("", ())), MANY, "gold: record 病例1, field 主诊断编码: the label is missing"),
+        (table(("I20.000", None)), MANY, "gold: record 病例1, field 其他诊断编码: the label is missing"),
         (table(("I20.000", "E78.500")), MANY, "其他诊断编码: expected a tuple, list or set .* got str"),
         (MANY, table(*[("I20.000", "E78.500")] * 8), "predictions: 8 problems"),
         (MANY[:1], table((("I20.000",), ())), "主诊断编码: expected one code as text, got tuple"),

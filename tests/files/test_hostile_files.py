@@ -190,5 +190,5 @@ def test_no_repetition_stands_in_a_repetition():
     found = dict(patterns())
     assert len(found) > 30
     nested = {name for name, value in found.items() if max(repetitions(parser.parse(value.pattern)), default=0) > 1}
-    assert nested == {"text._MASK"}
-    assert found["text._MASK"].pattern.endswith(")+")
+    assert nested == {"text.normalization._MASK"}
+    assert found["text.normalization._MASK"].pattern.endswith(")+")

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from icdbase.core.errors import DataError, DataWarning, UsageError
 from icdbase.evaluation.scoring import score
 from icdbase.records.labels import LabelParser
-from icdbase.records.records import check_frame, labels, read_records, write_records
+from icdbase.records.records import check_frame, read_records, write_records
 from icdbase.records.submissions import read_submission, write_submission
 from icdbase.tasks.editions import CCL25
 from icdbase.tasks.task import SINGLE, Target
@@ -390,14 +390,6 @@ def test_check_frame_takes_any_collection_of_codes(others):
 def test_check_frame_says_what_is_wrong(own, message):
     with pytest.raises(DataError, match=message):
         check_frame(own)
-
-
-def test_labels_come_complete_or_not_at_all(frame):
-    assert labels(frame.iloc[:2], CCL25.main).tolist() == ["I20.000", "I21.401"]
-    with pytest.raises(DataError, match="record 1e5, field 主诊断编码: the label is missing"):
-        labels(frame, CCL25.main)
-    with pytest.raises(DataError, match="field 其他诊断编码: there is no such label column; add the column"):
-        labels(frame.drop(columns=OTHERS), CCL25.others)
 
 
 def test_a_task_of_ones_own(tmp_path):
