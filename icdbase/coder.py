@@ -25,17 +25,14 @@ from icdbase.learning.classifiers import LEARNERS, CodeSetClassifier, SingleCode
 from icdbase.learning.codes_by_name import CodesByName
 from icdbase.learning.decoding import RULES, decode
 from icdbase.learning.folds import inner_folds
-from icdbase.records.checks import OPEN_TARGETS, codes_outside, not_learned
+from icdbase.records.checks import OPEN_TARGETS, codes_outside, missing_label, not_learned
 from icdbase.records.ids import shown_id
 from icdbase.records.records import check_frame
-from icdbase.tasks.codes import is_operation_code
+from icdbase.tasks.codes import NO_CODE, is_operation_code
 from icdbase.tasks.editions import CCL25
 from icdbase.tasks.task import Target
 
 __all__ = ["SETTINGS", "IcdCoder"]
-
-NO_CODE = ""
-"""The class "no code" of a single target that may be empty."""
 
 SETTINGS = {
     "default": {},
@@ -487,7 +484,7 @@ def _checked_labels(counts: Counts, task) -> pd.DataFrame:
     problems = []
     for target in task.targets:
         if target.name not in counts.labels:
-            problems.append(Problem("label column missing", field=target.name, remedy="train on labelled records"))
+            problems.append(Problem("the label column is missing", field=target.name, remedy="train on labelled records"))
             continue
         given = counts.labels[target.name]
         if target.is_single and target.codes and not given.isin((*target.codes, None)).any():
@@ -496,7 +493,7 @@ def _checked_labels(counts: Counts, task) -> pd.DataFrame:
         if target.is_single and target.may_be_empty:
             continue
         for record in counts.labels.index[given.isna()]:
-            problems.append(Problem("label missing", shown_id(record), target.name, "add it or leave the record out"))
+            problems.append(missing_label(shown_id(record), target.name))
     if not problems and len(counts) < 2:
         problems.append(Problem(f"training needs two labelled records at least, got {len(counts)}", remedy="add records"))
     if problems:

@@ -260,11 +260,11 @@ def test_groups_keep_the_slope_of_calibration_honest(train):
 
 
 def test_training_needs_labels(train):
-    with pytest.raises(DataError, match="field 主诊断编码: label column missing"):
+    with pytest.raises(DataError, match="field 主诊断编码: the label column is missing"):
         IcdCoder().fit(train.drop(columns=[MAIN]))
     broken = train.copy()
     broken.iat[3, broken.columns.get_loc(OTHERS)] = None
-    with pytest.raises(DataError, match=f"record {train.index[3]}, field {OTHERS}: label missing"):
+    with pytest.raises(DataError, match=f"record {train.index[3]}, field {OTHERS}: the label is missing"):
         IcdCoder().fit(broken)
     with pytest.raises(DataError, match="training needs two"):
         IcdCoder().fit(train[:1])
