@@ -2,25 +2,28 @@
 
 After NegEx (Chapman et al., J Biomed Inform 2001;34:301) and ConText (Harkema
 et al., J Biomed Inform 2009;42:839), for Chinese clinical notes.  Triggers are
-data (``assertion.csv``): what a trigger says, in which direction, and how
-far it reaches.  Phrases that only look like a trigger (无明显诱因, 无复流) stand
-in the same table with the effect ``none``; the longest phrase wins.
+data (``assertion.csv``): the effect of a trigger, its direction, and its reach.
+Phrases that only look like a trigger (无明显诱因, 无复流) stand in the same table
+with the effect ``none``; the longest phrase wins.  Delimiters are found in the
+same search, so that one inside a trigger (:否,) ends nothing.
 
-One pass over triggers and mentions; every mention is touched a bounded number
-of times, so the time is linear in the text however often a trigger is repeated.
+Each case of ``tests/data/assertion_cases.csv`` names the rule that decides it,
+by the name of the method of :class:`_Scan` that applies the rule.
 """
 
 from __future__ import annotations
 
 import csv
+import enum
 import re
 import sys
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from types import MappingProxyType
+from typing import NamedTuple
 
 from icdbase.tasks.field_roles import FIELD_ROLES
 from icdbase.text.normalization import normalize
@@ -37,12 +40,22 @@ REACHES = ("near", "clause", "list", "sentence")
 NEAR = 3
 """Characters that may stand between a mention and a trigger that reaches ``near``."""
 
-_BITS = {"negated": 1, "uncertain": 2, "resolved": 4, "historical": 8, "family": 16}
-_END, _NOW, _PATIENT, _NONE = -1, -2, -3, 0
-_BLANK, _HEADING, _COMMA, _SEMICOLON, _STOP = 1, 2, 3, 4, 5
-# When several statuses hold, the first of these is told: a denied disease of the father is denied.
-_PRIORITY = ("negated", "family", "uncertain", "resolved", "historical")
-_ROLE_BITS = {"family": 16, "past": 8}
+
+
+class Modifier(enum.IntFlag):
+    """What the words around a mention may say of it; of several the first counts: a denied disease of the father is denied."""
+
+    NEGATED = 1
+    FAMILY = 2
+    UNCERTAIN = 4
+    RESOLVED = 8
+    HISTORICAL = 16
+
+
+_ROLE_MODIFIERS = {"family": Modifier.FAMILY, "past": Modifier.HISTORICAL}
+_IN_CLAUSE, _IN_SENTENCE, _OUTSIDE = 0, 1, 2
+"""Where a trigger stands that follows a mention: in its clause, only in its sentence, or behind the full stop."""
+
 # What may follow a bare item of an enumeration: 否认肝炎,结核,疟疾等病史.
 _ITEM_ENDS = frozenset(",、。;及和或等史病与")
 _ITEM_JOINTS = frozenset(" 及和或与、")
@@ -62,11 +75,6 @@ _OWN = re.compile(
     rf"病?(?:病?史)?{_YEARS}|病?病?史[\s:(约近]{{0,2}}\d{{1,3}}\s?余?[天日周]"
     rf"|{_DISEASE},(?:{_YEARS}[余多]?(?:[,。;]|$|(?:体检)?发现|确诊|诊断)|(?:最高|高达|高时)[^,。;\d]{{0,4}}\d{{2}}|{_TREATED})"
     r"|(?<=压)病?(?:病?史)?,(?:血压|收缩压)[^,。;\d]{0,8}\d|(?<=糖尿病)(?:病?史)?,(?:空腹|餐后)?血糖[^,。;\d]{0,8}\d"
-)
-_DELIMITERS = {" ": _BLANK, ":": _HEADING, ",": _COMMA, ";": _SEMICOLON, "。": _STOP, "!": _STOP, "\n": _STOP}
-_DELIMITER, _CLAUSE_END, _SENTENCE_END = (
-    re.compile("[" + "".join(char for char, rank in _DELIMITERS.items() if rank >= least) + "]")
-    for least in (_BLANK, _COMMA, _STOP)
 )
 # What stands before and behind an answer: 高血压史:无。
 _ANSWER_STARTS, _ANSWER_ENDS = frozenset(":([ 史"), frozenset(["", *",;。 \n)]"])
@@ -115,22 +123,18 @@ def load_rules() -> Mapping[str, Rule]:
 
 @cache
 def _matcher() -> PhraseMatcher:
-    """Triggers as (bit or marker, direction, reach, whether a delimiter is part of it)."""
-    marks = _BITS | {"end": _END, "now": _NOW, "patient": _PATIENT, "none": _NONE}
-    return PhraseMatcher({
-        trigger: (marks[rule.effect], rule.direction, rule.reach, bool(_DELIMITER.search(trigger)))
-        for trigger, rule in load_rules().items()
-    })
+    """Triggers and delimiters, each with its trigger."""
+    events = {trigger: _event(rule) for trigger, rule in load_rules().items()}
+    return PhraseMatcher(events | {mark: (apply, None) for mark, apply in _DELIMITERS.items()})
 
 
 @cache
-def _statuses(role_bits: int) -> tuple[int, ...]:
-    """Status index by bit mask, for a field with a default."""
-    table = []
-    for bits in range(32):
-        held = (STATUSES.index(name) for name in _PRIORITY if (bits | role_bits) & _BITS[name])
-        table.append(next(held, 0))
-    return tuple(table)
+def _statuses(role: int) -> tuple[int, ...]:
+    """Return the status by modifiers, for a field whose role adds one."""
+    return tuple(
+        next((STATUSES.index(each.name.lower()) for each in Modifier if (modifiers | role) & each), 0)
+        for modifiers in range(2 * max(Modifier))
+    )
 
 
 def assert_status(text: str, mentions: Sequence[tuple], field: str = "", marked: str = "") -> list[int]:
@@ -166,122 +170,80 @@ def assert_status(text: str, mentions: Sequence[tuple], field: str = "", marked:
     if not mentions:
         return []
     matcher = _matcher()
-    bits = _Scan(text, mentions).run(matcher.search(text, marked), matcher.values)
-    table = _statuses(_ROLE_BITS.get(FIELD_ROLES.get(field, ""), 0))
-    return [table[held] for held in bits]
+    modifiers = _Scan(text, mentions).run(matcher.search(text, marked), matcher.values)
+    statuses = _statuses(_ROLE_MODIFIERS.get(FIELD_ROLES.get(field, ""), 0))
+    return [statuses[held] for held in modifiers]
 
 
 class _Scan:
-    """One pass over mentions and triggers.
+    """Read the events of a text in order: mentions, triggers, delimiters.
 
-    Delimiters are looked for only where something holds that one may end, and
-    between a trigger and the mention that it may reach back to.  What holds
-    forward is local to :meth:`run`; where we are, and what may reach back from
-    there, is on the object.
+    The state is small: the scope of a denial or a doubt that is open, the past,
+    the family; the last mention, its clause, and where we stand from there.
+    Every event is read once, so the time is linear in the text.
     """
 
-    __slots__ = ("applied", "bits", "count", "gap", "gap_end", "inner", "last_end", "mentions", "text", "waiting")
+    __slots__ = ("clause", "comma", "count", "family", "last_end", "mentions", "modifiers", "past", "past_end", "pending",
+                 "place", "reach", "reached", "scope", "scope_used", "starts", "text")
 
     def __init__(self, text: str, mentions: Sequence[tuple]):
         self.text, self.mentions = text, mentions
-        self.bits = [0] * len(mentions)
-        self.count, self.last_end = 0, -1  # mentions seen, and where the last of them ends
-        self.waiting = 0  # a claim that found no mention behind it yet
-        self.inner: set[int] = set()  # delimiters that are part of a trigger
-        self.gap, self.gap_end = 0, -1  # what parts the last mention from there; see _parting
-        self.applied = dict.fromkeys(_BITS.values(), 0)  # per effect, mentions that it reached back to
+        self.starts = [mention[0] for mention in mentions]
+        self.starts.append(sys.maxsize)
+        self.modifiers = [0] * len(mentions)
+        self.count, self.last_end = 0, -1  # mentions read, and where the last of them ends
+        self.clause, self.place = 0, _IN_CLAUSE  # first mention of the last one's clause; where we stand from there
+        self.reached = [0] * 17  # by modifier: mentions that it was carried back to
+        self.scope, self.reach = 0, ""  # denial or doubt in force, and how far
+        self.scope_used, self.comma = False, -1  # whether a mention is in the scope; end of the comma that it passed
+        self.pending = 0  # a scope that no mention has followed yet, and that may mean the one before
+        self.past, self.past_end, self.family = 0, sys.maxsize, 0
 
-    def run(self, triggers: Iterable[tuple[int, int, int]], rules: Sequence[tuple]) -> list[int]:
-        """Return the bits that hold for each mention; triggers are (number of the rule, start, end)."""
-        text, mentions, bits = self.text, self.mentions, self.bits
-        starts = [mention[0] for mention in mentions]
-        starts.append(sys.maxsize)
-        claim, claim_reach, comma = 0, "", -1  # denial or doubt that holds; comma passed
-        hit = False  # whether the claim fell on a mention
-        past, past_near, family = 0, -1, 0
-        done = count = 0
-        for number, start, end in (*triggers, (-1, len(text), len(text))):
-            while claim or past or family:
-                delimiter = (_DELIMITER if claim else _SENTENCE_END).search(text, done, start)
-                here = delimiter.start() if delimiter else start
-                if starts[count] <= here:
-                    # Mentions: what holds falls on them.
-                    while starts[count] <= here:
-                        begin, last_end = mentions[count][:2]
-                        if past and 0 <= past_near < begin - NEAR:
-                            past = 0
-                        if claim and (hit or comma >= 0) and not (count and starts[count - 1] == begin):
-                            claim, comma = (claim, -1) if hit and self._is_item(begin, last_end, comma) else (0, comma)
-                        bits[count] = claim | past | family
-                        hit = True
-                        count += 1
-                    self.count, self.last_end, self.gap_end, self.waiting = count, last_end, -1, 0
-                if not delimiter:
-                    break
-                done = here + 1
-                if done <= self.last_end:
-                    continue
-                rank = _DELIMITERS[text[here]]
-                if rank < _COMMA:
-                    if claim and hit:
-                        claim, comma = self._pause(rank, done, claim, claim_reach, comma)
-                    continue
-                if self.waiting:
-                    self._settle()
-                if rank == _COMMA and claim_reach == "list":
-                    comma = done
-                else:
-                    claim = 0
-                if rank == _STOP:
-                    past = family = 0
-            if number < 0:
-                break
-            bit, direction, reach, has_delimiter = rules[number]
-            done = end
-            if has_delimiter:
-                self.inner.update(match.start() for match in _DELIMITER.finditer(text, start, end))
-            if bit > 0 and starts[count] <= start:
-                self.count = count = bisect_right(starts, start, count)
-                self.last_end, self.gap_end = mentions[count - 1][1], -1
-            if bit == _NONE or end <= self.last_end:
-                continue  # words of a mention are no triggers: 无复流, 陈旧性心肌梗死
-            if bit == _END:
-                if self.waiting:
-                    self._settle()
-                claim = 0
-            elif bit == _NOW:
-                past = 0
-            elif bit == _PATIENT:
-                family = 0
-            elif self._reaches_back(bit, direction, reach, start, end):
-                continue
-            elif bit == 16:
-                family = bit
-            elif bit == 8:
-                past, past_near = bit, end if reach == "near" else -1
-            else:
-                if self.waiting:
-                    self._settle()
-                claim, claim_reach, comma, hit = bit, reach, -1, False
-                # 病理征未引出: no mention may follow in this clause, then the one before is meant.
-                self.waiting = bit if direction == "after" and self._touches(start, NEAR) else 0
+    def run(self, found: Sequence[tuple[int, int, int]], events: Sequence[tuple[Callable, _Trigger | None]]) -> list[int]:
+        """Return the modifiers of each mention; ``found`` holds (number of the event, start, end)."""
+        following = self.starts[0]  # where the next mention begins
+        for number, start, end in found:
+            if following <= start:
+                following = self._read_mentions(start)
+            if end > self.last_end:  # words of a mention are no events: 无复流, 陈旧性心肌梗死
+                apply, event = events[number]
+                apply(self, event, start, end)
+        if following <= len(self.text):
+            self._read_mentions(len(self.text))
         self._settle()
-        return bits
+        return self.modifiers
 
-    def _pause(self, rank: int, end: int, claim: int, reach: str, comma: int) -> tuple[int, int]:
-        """A claim that fell on a mention ends at the next heading; at a blank only an enumeration goes on.
+    # ---- mentions ----
 
-        未见斑块 甲状腺彩超:结节, but 无咳嗽 咳痰 发热.  A blank beside Latin or a number parts nothing.
-        """
-        if rank == _HEADING:
-            return 0, comma
-        if reach == "list":
-            return claim, end
-        return (0 if self.text[end - 2] > "\u4dff" else claim), comma
+    def _read_mentions(self, position: int) -> int:
+        """Mentions that begin up to a position take on what is in force; return where the next one begins."""
+        starts, count = self.starts, self.count
+        if self.place:
+            self.clause, self.place = count, _IN_CLAUSE
+        self.pending = 0
+        if not (self.scope or self.past or self.family):
+            count = bisect_right(starts, position, count)
+        while (start := starts[count]) <= position:
+            if start > self.past_end:
+                self.past = 0
+            if self.scope and (self.scope_used or self.comma >= 0) and start != starts[count - 1]:
+                self._continue_list(start, self.mentions[count][1])
+            self.modifiers[count] = self.scope | self.past | self.family
+            self.scope_used = True
+            count += 1
+        self.count, self.last_end = count, self.mentions[count - 1][1]
+        return start
 
-    def _is_item(self, start: int, end: int, comma: int) -> bool:
+    def _continue_list(self, start: int, end: int):
+        """A second item stays in scope if it goes on with the list."""
+        if self.scope_used and self._is_item(start, end):
+            self.comma = -1
+        else:
+            self.scope = 0
+
+    def _is_item(self, start: int, end: int) -> bool:
         """Whether a mention goes on with a denied list: behind a comma as a bare item, ",咳痰,", ",及疟疾等"."""
-        text = self.text
+        text, comma = self.text, self.comma
         if comma < 0:
             return text[start - 1] not in _ITEM_JOINTS or not _YEARS_OF_DISEASE.match(text, end)
         joined = start == comma or (start == comma + 1 and text[start - 1] in _ITEM_JOINTS)
@@ -289,17 +251,77 @@ class _Scan:
         ends = end >= len(text) or text[end] in _ITEM_ENDS or text[end] == text[comma - 1] == " "
         return joined and ends and not _OWN.match(text, end)
 
-    def _reaches_back(self, bit: int, direction: str, reach: str, start: int, end: int) -> bool:
-        """Let a trigger fall on what stands before it, if that is meant."""
-        if direction == "backward":
-            self._backward(bit, reach, start)
-        elif direction == "either" and self._touches(start, 1):
-            self._backward(bit, "near", start)
-        elif bit == 1 and (answer := self._answer(start, end)):
-            self._backward(bit, answer, start)
+    # ---- delimiters ----
+
+    def _pass_blank(self, _, start: int, end: int):
+        """A scope with a mention ends at a blank behind Chinese, unless it is a list: 未见斑块 甲状腺结节, but 无咳嗽 咳痰 发热."""
+        if self.scope and self.scope_used:
+            if self.reach == "list":
+                self.comma = end
+            elif self.text[start - 1] > "\u4dff":
+                self.scope = 0
+
+    def _pass_heading(self, _, start: int, end: int):
+        """A scope with a mention ends at the next heading: 未见斑块 甲状腺彩超:结节."""
+        if self.scope_used:
+            self.scope = 0
+
+    def _pass_comma(self, _, start: int, end: int):
+        """A scope ends at a comma; one that reaches over lists may go on behind it."""
+        if not self.place:
+            self.place = _IN_SENTENCE
+        if self.scope:
+            self._settle()
+            if self.reach == "list":
+                self.comma = end
+            else:
+                self.scope = 0
+
+    def _pass_semicolon(self, _, start: int, end: int):
+        """A scope ends at a semicolon."""
+        if not self.place:
+            self.place = _IN_SENTENCE
+        self._end_scope()
+
+    def _pass_stop(self, _, start: int, end: int):
+        """At a full stop ends whatever is in force."""
+        self.place = _OUTSIDE
+        self._end_scope()
+        self.past = self.family = 0
+
+    # ---- triggers ----
+
+    def _ignore(self, _, start: int, end: int):
+        """Words that only look like a trigger: 无明显诱因."""
+
+    def _end_scope(self, _=None, start: int = 0, end: int = 0):
+        """Where something is affirmed, denial and doubt end: 无胸痛,但有胸闷."""
+        self._settle()
+        self.scope = 0
+
+    def _end_past(self, _, start: int, end: int):
+        """The present begins: 10年前患肺炎,3天前咳嗽."""
+        self.past = 0
+
+    def _end_family(self, _, start: int, end: int):
+        """The patient's own history begins: 其母有房颤,本人有高血压."""
+        self.family = 0
+
+    def _begin(self, trigger: _Trigger, start: int, end: int):
+        """A trigger in front: it reaches back if it stands where one does, else it holds for what follows."""
+        if trigger.direction == "either" and self._touches(start, 1):
+            self._mark_last(trigger.modifier)
+        elif trigger.modifier == Modifier.NEGATED and (reach := self._answer(start, end)):
+            self._reach_back(trigger.modifier, reach, start)
+        elif trigger.modifier == Modifier.FAMILY:
+            self.family = trigger.modifier
+        elif trigger.modifier == Modifier.HISTORICAL:
+            self.past, self.past_end = trigger.modifier, end + NEAR if trigger.reach == "near" else sys.maxsize
         else:
-            return False
-        return True
+            self._settle()
+            self.scope, self.reach, self.scope_used, self.comma = trigger.modifier, trigger.reach, False, -1
+            # 病理征未引出: where no mention follows in this clause, the one before is meant.
+            self.pending = trigger.modifier if trigger.direction == "after" and self._touches(start, NEAR) else 0
 
     def _answer(self, start: int, end: int) -> str:
         """How far back a denial reaches that ends its clause: 高血压史:无。, 肝炎[否认], 肝炎、结核史均否认。"""
@@ -309,63 +331,65 @@ class _Scan:
 
     def _touches(self, start: int, gap: int) -> bool:
         """Whether a mention of this clause ends within ``gap`` characters before."""
-        return self.count > 0 and start - self.last_end <= gap and not self._strongest(self.last_end, start)
-
-    def _parting(self, start: int) -> int:
-        """What parts the last mention from a trigger: the strongest delimiter between them that ends a clause, or 0."""
-        if self.gap_end < 0:
-            self.gap, self.gap_end = 0, self.last_end
-        if self.gap < _STOP:
-            self.gap = max(self.gap, self._strongest(self.gap_end, start))
-            self.gap_end = start  # not looked at again: many triggers may follow one mention
-        return self.gap
-
-    def _strongest(self, start: int, end: int) -> int:
-        strongest = 0
-        for match in _CLAUSE_END.finditer(self.text, start, end):
-            if match.start() not in self.inner:
-                strongest = max(strongest, _DELIMITERS[match[0]])
-                if strongest == _STOP:
-                    break
-        return strongest
+        return self.count > 0 and start - self.last_end <= gap and self.place == _IN_CLAUSE
 
     def _settle(self):
-        """A claim that found no mention behind it falls on the one before."""
-        if self.waiting:
-            self._mark_last(self.waiting)
-            self.waiting = 0
+        """A scope that no mention has followed means the one before."""
+        if self.pending:
+            self._mark_last(self.pending)
+            self.pending = 0
 
-    def _backward(self, bit: int, reach: str, start: int):
+    def _follow(self, trigger: _Trigger, start: int, end: int):
+        """A trigger behind what it means: 肺炎?, 高血压病史."""
+        self._reach_back(trigger.modifier, trigger.reach, start)
+
+    def _reach_back(self, modifier: int, reach: str, start: int):
         if reach == "near":
             if self._touches(start, NEAR):
-                self._mark_last(bit)
-            return
-        if not self.count:
-            return
-        parting = self._parting(start)
-        if reach == "sentence" and _COMMA <= parting < _STOP:
-            # A clause of its own: 曾患肺炎,已治愈.
-            self._mark_last(bit)
-        elif self.applied[bit] < self.count:
-            if not parting:
-                self._mark_clause(bit)
-            self.applied[bit] = self.count
+                self._mark_last(modifier)
+        elif reach == "sentence" and self.place == _IN_SENTENCE and self.count:
+            self._mark_last(modifier)  # a clause of its own: 曾患肺炎,已治愈
+        elif self.reached[modifier] < self.count:
+            if self.place == _IN_CLAUSE:
+                self._mark_clause(modifier)
+            self.reached[modifier] = self.count
 
-    def _mark_clause(self, bit: int):
-        """Mark the mentions of this clause that the effect has not reached yet."""
-        for index in range(self.count - 1, self.applied[bit] - 1, -1):
-            self.bits[index] |= bit
-            if index and self._strongest(self.mentions[index - 1][1], self.mentions[index][0]):
-                break
+    def _mark_clause(self, modifier: int):
+        """Mark the mentions of this clause, except those that the modifier has reached before."""
+        for index in range(max(self.clause, self.reached[modifier]), self.count):
+            self.modifiers[index] |= modifier
 
-    def _mark_last(self, bit: int):
+    def _mark_last(self, modifier: int):
         """Mark the last mention, its twins of the same span, and those joined to it by 或."""
         index = self.count - 1
-        self.bits[index] |= bit
-        while index > self.applied[bit]:
+        self.modifiers[index] |= modifier
+        while index > self.reached[modifier]:
             start, (before, stop) = self.mentions[index][0], self.mentions[index - 1][:2]
             if before != start and not (start - stop == 1 and self.text[stop] == "或"):
                 break
             index -= 1
-            self.bits[index] |= bit
-        self.applied[bit] = self.count
+            self.modifiers[index] |= modifier
+        self.reached[modifier] = self.count
+
+
+class _Trigger(NamedTuple):
+    """A rule as :class:`_Scan` reads it."""
+
+    modifier: int
+    direction: str
+    reach: str
+
+
+_DELIMITERS = {
+    " ": _Scan._pass_blank, ":": _Scan._pass_heading, ",": _Scan._pass_comma, ";": _Scan._pass_semicolon,
+    "。": _Scan._pass_stop, "!": _Scan._pass_stop, "\n": _Scan._pass_stop,
+}
+_CLOSING = {"none": _Scan._ignore, "end": _Scan._end_scope, "now": _Scan._end_past, "patient": _Scan._end_family}
+
+
+def _event(rule: Rule) -> tuple[Callable, _Trigger | None]:
+    """Return the method that applies a rule, and what it applies."""
+    if rule.effect in _CLOSING:
+        return _CLOSING[rule.effect], None
+    apply = _Scan._follow if rule.direction == "backward" else _Scan._begin
+    return apply, _Trigger(int(Modifier[rule.effect.upper()]), rule.direction, rule.reach)

@@ -112,7 +112,7 @@ def test_a_trigger_has_one_meaning():
 
     from icdbase.text.phrase_matching import expand_phrases
 
-    table = (resources.files("icdbase") / "data" / "assertion.csv").read_text(encoding="utf-8").splitlines()
+    table = (resources.files("icdbase.clinical") / "assertion.csv").read_text(encoding="utf-8").splitlines()
     meaning = {}
     for row in csv.DictReader(line for line in table if not line.startswith("#")):
         for trigger in (normalize(text) for form in row["trigger"].split("|") for text in expand_phrases(form)):

@@ -338,7 +338,7 @@ def test_summaries_by_hand():
     numbers, columns = rows.numbers(), [measurement.name for measurement in MEASUREMENTS]
 
     def told(*fields):
-        matrix = summary_matrix(numbers.names, *numbers.told(fields), 3)
+        matrix = summary_matrix(numbers.names, *numbers.in_fields(fields), 3)
         return [{name: value for name, value in zip(columns, row, strict=True) if not np.isnan(value)} for row in matrix]
 
     assert told("现病史", "诊疗经过") == [
@@ -364,7 +364,7 @@ def test_a_summary_does_not_depend_on_other_records(texts):
     for numbers in found:
         rows.add([("现病史", [(item.name, item.value, item.start, item.end) for item in numbers])])
     numbers = rows.numbers()
-    together = summary_matrix(numbers.names, *numbers.told(["现病史"]), len(texts))
+    together = summary_matrix(numbers.names, *numbers.in_fields(["现病史"]), len(texts))
     alone = [list(summarise(numbers).values()) for numbers in found]
     assert [row[~np.isnan(row)].tolist() for row in together] == alone
 
