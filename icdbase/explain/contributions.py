@@ -8,8 +8,8 @@ from collections.abc import Iterable
 import numpy as np
 
 from icdbase.coder import IcdCoder
-from icdbase.explain.locations import FeatureId, feature_ids
 from icdbase.features.blocks import Features
+from icdbase.features.feature_id import FeatureId
 from icdbase.learning.classifiers import CodeSetClassifier, SingleCodeClassifier
 from icdbase.learning.logistic import MARGIN_LIMIT
 from icdbase.learning.multiclass_linear import MulticlassLogistic, MulticlassRidge
@@ -34,7 +34,7 @@ class Contributions:
     def __init__(self, coder: IcdCoder, features: Features):
         self.coder, self.features = coder, features
         self._of_model: dict[int, tuple[np.ndarray, np.ndarray]] = {}
-        sparse, dense = feature_ids(coder.features_, coder.task)
+        sparse, dense = coder.features_.feature_ids()
         singles = [target.name for target in coder.task.targets if target.is_single]
         # As the models say it: codes known by name only are no part of it.
         self.context = coder._context([coder.models_[name].predict_proba(features) for name in singles])

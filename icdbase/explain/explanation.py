@@ -24,7 +24,8 @@ from threadpoolctl import threadpool_limits
 from icdbase.coder import NO_CODE, IcdCoder
 from icdbase.core.errors import UsageError, did_you_mean
 from icdbase.explain.contributions import Contributions
-from icdbase.explain.locations import FeatureId, LocatedRecord, locate_features
+from icdbase.explain.locations import LocatedRecord, locate_features
+from icdbase.features.feature_id import FeatureId
 from icdbase.records.records import check_frame
 
 __all__ = ["CodeExplanation", "Evidence", "Explanation", "Unplaced", "explain"]
