@@ -8,9 +8,9 @@ from collections.abc import Iterable
 import numpy as np
 
 from icdbase.coder import IcdCoder
-from icdbase.features.blocks import Features
 from icdbase.features.feature_id import FeatureId
 from icdbase.learning.classifiers import CodeSetClassifier, SingleCodeClassifier
+from icdbase.learning.details import PredictionDetails
 from icdbase.learning.logistic import MARGIN_LIMIT
 from icdbase.learning.multiclass_linear import MulticlassLogistic, MulticlassRidge
 from icdbase.learning.trees import BoostedTrees, MulticlassTrees, PerCodeTrees
@@ -27,17 +27,15 @@ class Contributions:
     ----------
     coder : IcdCoder
         Fitted.
-    features : Features
-        Of one record.
+    details : PredictionDetails
+        Of one record, as ``coder.details`` returns them.
     """
 
-    def __init__(self, coder: IcdCoder, features: Features):
-        self.coder, self.features = coder, features
+    def __init__(self, coder: IcdCoder, details: PredictionDetails):
+        self.coder, self.features, self.context = coder, details.features, details.context
         self._of_model: dict[int, tuple[np.ndarray, np.ndarray]] = {}
         sparse, dense = coder.features_.feature_ids()
         singles = [target.name for target in coder.task.targets if target.is_single]
-        # As the models say it: codes known by name only are no part of it.
-        self.context = coder._context([coder.models_[name].predict_proba(features) for name in singles])
         self.context_keys = [] if self.context is None else [
             FeatureId("context", f"{name}={code}") for name in singles for code in coder.codes_[name]
         ]

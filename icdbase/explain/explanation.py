@@ -15,7 +15,6 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-import numpy as np
 import pandas as pd
 from scipy.special import logit
 from sklearn.utils.validation import check_is_fitted
@@ -26,6 +25,7 @@ from icdbase.core.errors import UsageError, did_you_mean
 from icdbase.explain.contributions import Contributions
 from icdbase.explain.locations import LocatedRecord, locate_features
 from icdbase.features.feature_id import FeatureId
+from icdbase.learning.details import PredictionDetails
 from icdbase.records.records import check_frame
 
 __all__ = ["CodeExplanation", "Evidence", "Explanation", "Unplaced", "explain"]
@@ -197,19 +197,18 @@ def explain(coder: IcdCoder, record, codes: Iterable[str] | None = None, *, n_ne
     """
     check_is_fitted(coder)
     frame = _one_row(record, coder.task)
-    counts = coder.count(frame)
+    details = coder.details(frame)
+    probabilities = details.probabilities
     with threadpool_limits(1):
-        features = coder.features_.transform(counts)
-        probabilities = coder._probabilities(features, counts)
         predicted = coder.decode(probabilities).iloc[0]
         wanted = _wanted(coder, predicted, codes, probabilities)
         if n_near > 0:
-            wanted = list(dict.fromkeys(wanted + _near(coder, predicted, probabilities, n_near)))
+            wanted = list(dict.fromkeys(wanted + _near(coder, predicted, details, n_near)))
         texts = {name: frame.iloc[0][name] for name in coder.features_.fields_}
         places = locate_features(
             texts, coder.task, concept_tables=coder.concept_tables, tokenizer=coder.tokenizer
         )
-        parts = Contributions(coder, features)
+        parts = Contributions(coder, details)
         told = []
         for target, code in wanted:
             if code in coder.codes_[target]:
@@ -268,14 +267,13 @@ def _wanted(
     return wanted
 
 
-def _near(coder: IcdCoder, predicted: pd.Series, probabilities, n: int) -> list[tuple[str, str]]:
+def _near(coder: IcdCoder, predicted: pd.Series, details: PredictionDetails, n: int) -> list[tuple[str, str]]:
     near = []
     for target in coder.task.targets:
-        p = probabilities[target.name].iloc[0]
+        p = details.probabilities[target.name].iloc[0]
         out = set(_as_set(predicted[target.name])) | set(coder.unseen_codes_[target.name])
         if not target.is_single:
-            main = [np.array([predicted[single.name] or NO_CODE]) for single in coder.task.targets if single.is_single]
-            out |= set(p.index[coder._forbidden(p.index, main, 1)[0]])
+            out |= set(p.index[details.excluded[target.name].iloc[0]])
         near += [(target.name, code) for code in p.sort_values(ascending=False, kind="stable").index if code not in out][:n]
     return near
 

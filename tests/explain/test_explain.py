@@ -137,7 +137,7 @@ def test_every_way_to_build_the_model_adds_up(changed, train, held_out):
 
 
 def test_the_cut_of_the_margin_is_an_item_of_its_own(coder, held_out, monkeypatch):
-    monkeypatch.setattr("icdbase.learning.trees.MARGIN_LIMIT", 0.5)
+    monkeypatch.setattr("icdbase.learning.logistic.MARGIN_LIMIT", 0.5)
     monkeypatch.setattr("icdbase.explain.contributions.MARGIN_LIMIT", 0.5)
     told = explain(coder, held_out.iloc[0], every_code(coder))
     cut = [item for code in told.codes for item in code.unplaced if item.kind == "limit"]
