@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from icdbase.coder import IcdCoder
-from icdbase.explain.locations import FeatureId, feature_ids
+from icdbase.features.feature_id import FeatureId
 from icdbase.learning.classifiers import CodeSetClassifier, SingleCodeClassifier
 from icdbase.learning.details import PredictionDetails
 from icdbase.learning.logistic import MARGIN_LIMIT
@@ -34,7 +34,7 @@ class Contributions:
     def __init__(self, coder: IcdCoder, details: PredictionDetails):
         self.coder, self.features, self.context = coder, details.features, details.context
         self._of_model: dict[int, tuple[np.ndarray, np.ndarray]] = {}
-        sparse, dense = feature_ids(coder.features_, coder.task)
+        sparse, dense = coder.features_.feature_ids()
         singles = [target.name for target in coder.task.targets if target.is_single]
         self.context_keys = [] if self.context is None else [
             FeatureId("context", f"{name}={code}") for name in singles for code in coder.codes_[name]

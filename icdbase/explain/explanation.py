@@ -23,7 +23,8 @@ from threadpoolctl import threadpool_limits
 from icdbase.coder import IcdCoder
 from icdbase.core.errors import UsageError, did_you_mean
 from icdbase.explain.contributions import Contributions
-from icdbase.explain.locations import FeatureId, LocatedRecord, locate_features
+from icdbase.explain.locations import LocatedRecord, locate_features
+from icdbase.features.feature_id import FeatureId
 from icdbase.learning.details import PredictionDetails
 from icdbase.records.records import check_frame
 from icdbase.tasks.codes import NO_CODE

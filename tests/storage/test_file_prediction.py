@@ -85,10 +85,10 @@ def test_counting_does_not_depend_on_processes(coder, held_out, monkeypatch):
     monkeypatch.setattr(counting, "WORTH_PROCESSES", 10)
     monkeypatch.setattr(counting, "_CHUNK", 7)
     together = sklearn.base.clone(coder).set_params(n_jobs=2).count(held_out)
-    assert together.terms.tolist() == alone.terms.tolist()
+    assert together.words.names.tolist() == alone.words.names.tolist()
     assert together.labels.equals(alone.labels)
     assert together.labels.index.dtype == alone.labels.index.dtype == object
-    for block in ("words", "mentions", "listed"):
+    for block in ("words", "concepts", "listed"):
         for field, counts in getattr(alone, block).items():
             other = getattr(together, block)[field]
             assert (other.shape, other.indptr.tolist()) == (counts.shape, counts.indptr.tolist())
@@ -103,7 +103,7 @@ def test_counting_does_not_depend_on_processes(coder, held_out, monkeypatch):
 
 
 def numbers_of(counts, rows):
-    found = counts.found
+    found = counts.measurements
     numbers = [
         (found.names[name], found.fields[field], value)
         for name, field, value in zip(found.name_of, found.field_of, found.values.tolist(), strict=True)

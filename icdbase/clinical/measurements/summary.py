@@ -16,7 +16,7 @@ from icdbase.clinical.measurements.finder import MEASUREMENTS, SIZES, FoundValue
 from icdbase.clinical.measurements.grades import DIASTOLIC_LIMITS, SYSTOLIC_LIMITS
 from icdbase.clinical.measurements.laboratory import ANALYTES
 
-__all__ = ["measure", "summarise", "summary_matrix"]
+__all__ = ["measure", "summarise", "summary_matrix", "summary_sources"]
 
 _KINDS = ("highest", "admission", "discharge", "other")
 """Of pressures that are told in pairs; see :func:`icdbase.clinical.measurements.blood_pressure.find_pressures`."""
@@ -42,6 +42,19 @@ def _kept() -> dict[str, list[tuple[str, str]]]:
         alone = len(analyte.keep) == 1
         kept[analyte.name] = [(analyte.name if alone else f"{analyte.name}_{how}", how) for how in analyte.keep]
     return kept
+
+
+@cache
+def summary_sources() -> dict[str, tuple[str, ...]]:
+    """Return for each measurement the names of the found values that enter it.
+
+    >>> summary_sources()["potassium_min"], summary_sources()["dbp_admission"]
+    (('potassium',), ('dbp_admission',))
+    """
+    sources = {summary: (name,) for name, kept in _kept().items() for summary, _ in kept}
+    systolic, diastolic = (tuple(f"{side}_{kind}" for kind in (*_KINDS, "alone")) for side in ("sbp", "dbp"))
+    sources |= {"sbp_highest": systolic, "dbp_highest": diastolic, "bp_grade": systolic + diastolic}
+    return sources | dict.fromkeys(("stenosis_max", "vessels_narrowed"), tuple(f"stenosis_{name}" for name in VESSELS))
 
 
 def summary_matrix(
