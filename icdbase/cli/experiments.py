@@ -199,8 +199,8 @@ def _refuse_beside_rerun(*names: str) -> None:
 
 
 def _check_rerun(card, records, train_file: Sequence[Path]) -> None:
-    from icdbase.core.backends import code_version
     from icdbase.core.errors import VersionWarning
+    from icdbase.core.versions import code_version
 
     card.check_records(records, shown_paths(train_file))
     if card.code != code_version():

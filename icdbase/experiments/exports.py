@@ -13,7 +13,7 @@ import pandas as pd
 
 from icdbase.coder import IcdCoder
 from icdbase.core.atomic_files import atomic_write
-from icdbase.core.errors import printable
+from icdbase.core.terminal import printable
 from icdbase.core.text_tables import table
 from icdbase.evaluation.score_tables import score_table, target_table
 from icdbase.experiments.ablation import SMALLEST_P, AblationResult

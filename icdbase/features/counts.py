@@ -28,6 +28,7 @@ from icdbase.clinical.measurements.finder import find_in_field
 from icdbase.clinical.operations import OperationFinder
 from icdbase.core import progress
 from icdbase.core.errors import UsageError
+from icdbase.core.workload import MIN_RECORDS_FOR_PROCESSES
 from icdbase.features.accumulators import (
     CsrBuilder,
     MeasurementBuilder,
@@ -43,9 +44,6 @@ from icdbase.text.tokenization import Tokenizer, user_words
 
 __all__ = ["Counts", "count_records"]
 
-
-WORTH_PROCESSES = 4000
-"""Fewer records are counted before a second process has read its dictionaries."""
 
 _CHUNK = 500
 
@@ -140,7 +138,7 @@ def count_records(
     Counts
     """
     options = {"concept_tables": tuple(concept_tables), "tokenizer": tokenizer}
-    if len(records) < WORTH_PROCESSES or effective_n_jobs(n_jobs) == 1:
+    if len(records) < MIN_RECORDS_FOR_PROCESSES or effective_n_jobs(n_jobs) == 1:
         return _count(records, task, **options)
     parts = (records.iloc[begin : begin + _CHUNK] for begin in range(0, len(records), _CHUNK))
     run = Parallel(n_jobs=n_jobs, return_as="generator", batch_size=1)

@@ -34,7 +34,7 @@ def test_the_package_draws_all_its_own_names(no_other_fonts):
 def test_the_font_is_small_and_its_licence_lies_beside_it():
     from importlib import resources
 
-    data = resources.files("icdbase") / "data"
+    data = resources.files("icdbase") / "experiments"
     assert len((data / "plot_font.ttf").read_bytes()) < 200_000
     assert "Apache License" in (data / "plot_font_license.txt").read_text("utf-8")
 
