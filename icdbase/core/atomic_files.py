@@ -169,17 +169,12 @@ def only_writer(path, *, wait: bool = False) -> Iterator[None]:
     """
     target = Path(os.path.realpath(path))
     lock = target.with_name(f".icdbase-{crc32(os.fsencode(target.name)):08x}.lock")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    while True:
-        handle = os.open(lock, os.O_RDWR | os.O_CREAT, 0o666)
-        if not _locks(handle, wait):
-            os.close(handle)
-            remedy = "wait until it has ended, or name another output"
-            raise DataError(path, [Problem("another run is writing here", remedy=remedy)])
-        with suppress(FileNotFoundError):
-            if os.path.samestat(os.fstat(handle), lock.stat()):
-                break
-        os.close(handle)  # the other writer has ended and removed the file
+    with cannot_write(path):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        handle = _open_locked(lock, wait)
+    if handle is None:
+        remedy = "wait until it has ended, or name another output"
+        raise DataError(path, [Problem("another run is writing here", remedy=remedy)])
     try:
         yield
     finally:
@@ -189,6 +184,19 @@ def only_writer(path, *, wait: bool = False) -> Iterator[None]:
         if not fcntl:
             with suppress(OSError):  # another process has opened it
                 lock.unlink()
+
+
+def _open_locked(lock: Path, wait: bool) -> int | None:
+    """Open and lock a file; return None if another process has locked it."""
+    while True:
+        handle = os.open(lock, os.O_RDWR | os.O_CREAT, 0o666)
+        if not _locks(handle, wait):
+            os.close(handle)
+            return None
+        with suppress(FileNotFoundError):
+            if os.path.samestat(os.fstat(handle), lock.stat()):
+                return handle
+        os.close(handle)  # the other writer has ended and removed the file
 
 
 def _locks(handle: int, wait: bool) -> bool:
