@@ -19,7 +19,7 @@ from icdbase.experiments.exports import write_json
 from icdbase.experiments.variants import changed_parameters
 from icdbase.storage.model_folder import fingerprint
 
-__all__ = ["RunCard", "changed_parameters"]
+__all__ = ["RunCard"]
 
 RUN = "run.json"
 FORMAT = "icdbase-run"

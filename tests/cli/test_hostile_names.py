@@ -16,7 +16,7 @@ import icdbase
 from icdbase.cli.main import main
 from icdbase.core.terminal import printable
 from icdbase.core.text_tables import table
-from icdbase.experiments.exports import to_latex, to_markdown
+from icdbase.experiments.markup import to_latex, to_markdown
 from icdbase.report.terminal import next_lines, quoted
 
 BELL, RTL = "\x1b]0;gone\x07", "\u202e"
