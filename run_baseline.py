@@ -8,7 +8,7 @@ from pathlib import Path
 from icdbase import IcdCoder, get_task, majority_predictions, read_records, save, score, write_submission
 from icdbase.core import progress
 from icdbase.core.atomic_files import atomic_write, check_output
-from icdbase.core.errors import explained
+from icdbase.core.terminal import exit_on_error
 from icdbase.evaluation.score_tables import score_table, target_table
 from icdbase.report.html import write_report
 from icdbase.report.terminal import corpus_line, next_lines, quoted, where_it_lies
@@ -60,5 +60,5 @@ def main():
 
 
 if __name__ == "__main__":
-    with explained():
+    with exit_on_error():
         main()

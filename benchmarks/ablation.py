@@ -49,7 +49,7 @@ def measure_cost(n_records, seed, n_jobs, n_sampled):
     from icdbase.core.text_tables import table
     from icdbase.experiments.ablation import ablate
     from icdbase.experiments.cross_validation import cross_validate, prepare
-    from icdbase.experiments.exports import ablation_text
+    from icdbase.experiments.result_text import ablation_text
     from icdbase.experiments.variants import expand
 
     records = make_records(n_records, random_state=seed)

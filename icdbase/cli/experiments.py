@@ -58,7 +58,8 @@ def cv(train_file, out_folder, task_name, folds, repeats, seed, group, setting, 
     from icdbase.core import progress
     from icdbase.core.backends import use_backend
     from icdbase.experiments.cross_validation import cross_validate
-    from icdbase.experiments.exports import cv_text, write_cv
+    from icdbase.experiments.exports import write_cv
+    from icdbase.experiments.result_text import cv_text
 
     coder, options = _coder(setting, seed, task_name, concepts), _options(folds, repeats, seed, group, task_name)
     records = _read(train_file, coder.task)
@@ -94,7 +95,8 @@ def ablate(train_file, out_folder, factors, inner_folds, rerun_file, task_name, 
     from icdbase.core import progress
     from icdbase.core.backends import use_backend
     from icdbase.experiments.ablation import ablate as run_ablation
-    from icdbase.experiments.exports import ablation_text, write_ablation
+    from icdbase.experiments.exports import write_ablation
+    from icdbase.experiments.result_text import ablation_text
     from icdbase.experiments.run_card import RunCard
     from icdbase.experiments.variants import PRESETS, expand_variants, read_variants
 
@@ -141,8 +143,9 @@ def curve(train_file, out_folder, sizes, task_name, folds, repeats, seed, group,
     """Score against the number of training records."""
     from icdbase.core import progress
     from icdbase.core.backends import use_backend
-    from icdbase.experiments.exports import curve_text, write_curve
+    from icdbase.experiments.exports import write_curve
     from icdbase.experiments.learning_curve import learning_curve
+    from icdbase.experiments.result_text import curve_text
 
     coder, options = _coder(setting, seed, task_name, concepts), _options(folds, repeats, seed, group, task_name)
     options["sizes"] = _whole_numbers(sizes)
@@ -199,8 +202,8 @@ def _refuse_beside_rerun(*names: str) -> None:
 
 
 def _check_rerun(card, records, train_file: Sequence[Path]) -> None:
-    from icdbase.core.backends import code_version
     from icdbase.core.errors import VersionWarning
+    from icdbase.core.versions import code_version
 
     card.check_records(records, shown_paths(train_file))
     if card.code != code_version():

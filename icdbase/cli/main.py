@@ -29,7 +29,7 @@ from icdbase.cli.options import (
     shown_paths,
     task_option,
 )
-from icdbase.core.errors import explained
+from icdbase.core.terminal import exit_on_error
 
 # Everything heavier than click is imported where it is used: --help must not wait for scikit-learn.
 
@@ -43,7 +43,7 @@ class _Group(click.Group):
         return name, command, words
 
     def invoke(self, ctx):
-        with explained():
+        with exit_on_error():
             return super().invoke(ctx)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from icdbase.core.errors import printable
+from icdbase.core.terminal import printable
 
 __all__ = [
     "FILE", "FOLDER", "backend_options", "concepts_option", "echo", "examples", "group_option", "new_coder", "read_groups",

@@ -28,8 +28,9 @@ from sklearn.base import clone
 from icdbase.coder import IcdCoder
 from icdbase.core import progress
 from icdbase.core.atomic_files import atomic_write
-from icdbase.core.backends import code_version, library_versions, spread
+from icdbase.core.backends import scatter
 from icdbase.core.errors import DataWarning, UsageError, did_you_mean
+from icdbase.core.versions import code_version, library_versions
 from icdbase.features.counts import Counts
 from icdbase.storage.model_folder import fingerprint
 
@@ -182,7 +183,7 @@ def _compute(
         member = next(iter(next(job[1] for job in jobs if job[0] == counting).values()))
         counts = clone(coder).set_params(**member.parameters).count(records)
         counted[counting] = _Shared(counts) if n_jobs > 1 else counts
-    with spread(counted.values()):
+    with scatter(counted.values()):
         run = Parallel(n_jobs=n_jobs, return_as="generator_unordered", batch_size=1)
     yield from run(delayed(_run_job)(coder, counted[counting], members, groups) for counting, members in jobs)
 

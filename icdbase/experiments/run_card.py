@@ -13,13 +13,13 @@ import pandas as pd
 
 from icdbase.coder import IcdCoder
 from icdbase.core.atomic_files import only_writer
-from icdbase.core.backends import code_version, library_versions
 from icdbase.core.errors import DataError, DataWarning, Problem
+from icdbase.core.versions import code_version, library_versions
 from icdbase.experiments.exports import write_json
 from icdbase.experiments.variants import changed_parameters
 from icdbase.storage.model_folder import fingerprint
 
-__all__ = ["RunCard", "changed_parameters"]
+__all__ = ["RunCard"]
 
 RUN = "run.json"
 FORMAT = "icdbase-run"

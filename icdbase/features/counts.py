@@ -22,6 +22,7 @@ from icdbase.clinical.diagnosis_lists import DiagnosisLinker
 from icdbase.clinical.operations import OperationFinder
 from icdbase.core import progress
 from icdbase.core.errors import UsageError
+from icdbase.core.workload import MIN_RECORDS_FOR_PROCESSES
 from icdbase.features.concepts import ConceptCounts, ConceptExtractor
 from icdbase.features.diagnosis_list import DiagnosisListExtractor
 from icdbase.features.field_counts import FieldCounts
@@ -33,9 +34,6 @@ from icdbase.features.words import WordCounts, WordExtractor
 from icdbase.tasks.task import Task
 
 __all__ = ["Counts", "build_extractors", "clinical_extractors", "count_records"]
-
-WORTH_PROCESSES = 4000
-"""Fewer records are counted before a second process has read its dictionaries."""
 
 _CHUNK = 500
 
@@ -114,7 +112,7 @@ def count_records(
     Counts
     """
     options = {"concept_tables": tuple(concept_tables), "tokenizer": tokenizer}
-    if len(records) < WORTH_PROCESSES or effective_n_jobs(n_jobs) == 1:
+    if len(records) < MIN_RECORDS_FOR_PROCESSES or effective_n_jobs(n_jobs) == 1:
         return _count(records, task, **options)
     parts = (records.iloc[begin : begin + _CHUNK] for begin in range(0, len(records), _CHUNK))
     run = Parallel(n_jobs=n_jobs, return_as="generator", batch_size=1)

@@ -14,7 +14,8 @@ import pandas as pd
 from icdbase import __version__
 from icdbase.coder import IcdCoder
 from icdbase.core.atomic_files import atomic_write
-from icdbase.core.errors import UsageError, printable
+from icdbase.core.errors import UsageError
+from icdbase.core.terminal import printable
 from icdbase.evaluation.alignment import Pairs, align
 from icdbase.evaluation.per_code import confusion, per_code_table
 from icdbase.evaluation.scoring import Scores, record_scores, score

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from icdbase.core.errors import printable
+from icdbase.core.terminal import printable
 from icdbase.core.text_tables import table
 from icdbase.tasks.task import Task
 

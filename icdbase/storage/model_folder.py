@@ -27,8 +27,8 @@ import pandas as pd
 from icdbase import __version__
 from icdbase.coder import IcdCoder
 from icdbase.core.atomic_files import atomic_write, check_output, only_writer
-from icdbase.core.backends import library_versions
 from icdbase.core.errors import DataError, ModelError, PrivacyWarning, UsageError, VersionWarning
+from icdbase.core.versions import library_versions
 from icdbase.features.words import WordBlock
 from icdbase.learning.classifiers import SingleCodeClassifier
 from icdbase.learning.codes_by_name import N_SHARES

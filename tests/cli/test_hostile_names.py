@@ -14,9 +14,9 @@ from click.testing import CliRunner
 
 import icdbase
 from icdbase.cli.main import main
-from icdbase.core.errors import printable
+from icdbase.core.terminal import printable
 from icdbase.core.text_tables import table
-from icdbase.experiments.exports import to_latex, to_markdown
+from icdbase.experiments.markup import to_latex, to_markdown
 from icdbase.report.terminal import next_lines, quoted
 
 BELL, RTL = "\x1b]0;gone\x07", "\u202e"
@@ -159,8 +159,8 @@ def test_printable_json_is_the_same_json():
 
 
 def test_nothing_is_printed_past_the_guard():
-    """Verbs print with `cli_common.echo`; errors and warnings with `errors.explained`."""
+    """Verbs print with `options.echo`; errors and warnings with `terminal.exit_on_error`."""
     package = Path(icdbase.__file__).parent
     found = {path.name for path in package.rglob("*.py") for line in path.read_text("utf-8").splitlines()
              if re.search(r"click\.echo\(|(?<![\w.])print\(", line) and not line.lstrip().startswith((">>>", "..."))}
-    assert found == {"cli_common.py", "errors.py"}
+    assert found == {"options.py", "terminal.py"}

@@ -20,19 +20,13 @@ from icdbase.core.errors import DataError, DataWarning, IcdbaseError, UsageError
 from icdbase.evaluation.resampling import approximate_randomisation, holm, paired_bootstrap
 from icdbase.experiments.ablation import REFERENCE, SMALLEST_P, ablate
 from icdbase.experiments.cross_validation import cross_validate
-from icdbase.experiments.exports import (
-    ablation_text,
-    curve_text,
-    cv_text,
-    to_latex,
-    to_markdown,
-    write_ablation,
-    write_curve,
-)
+from icdbase.experiments.exports import write_ablation, write_curve
 from icdbase.experiments.learning_curve import learning_curve
+from icdbase.experiments.markup import to_latex, to_markdown
 from icdbase.experiments.plots import ablation_figure, curve_figure
-from icdbase.experiments.run_card import RunCard, changed_parameters
-from icdbase.experiments.variants import PRESETS, expand_variants, read_variants
+from icdbase.experiments.result_text import ablation_text, curve_text, cv_text
+from icdbase.experiments.run_card import RunCard
+from icdbase.experiments.variants import PRESETS, changed_parameters, expand_variants, read_variants
 from icdbase.learning.decoding import RULES
 from icdbase.synthetic import make_records
 

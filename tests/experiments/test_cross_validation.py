@@ -11,8 +11,8 @@ import pandas as pd
 import pytest
 
 from icdbase import CCL25, IcdCoder, Target, Task, score
-from icdbase.core.backends import library_versions
 from icdbase.core.errors import DataError, UsageError
+from icdbase.core.versions import library_versions
 from icdbase.evaluation.resampling import paired_bootstrap
 from icdbase.experiments import cells
 from icdbase.experiments.ablation import ablate
@@ -303,8 +303,8 @@ INTERRUPTED = """
 import sys
 sys.path.insert(0, {tests!r})
 from test_cross_validation import lean, small_records
-from icdbase import runs
-from icdbase.ablation import ablate
+from icdbase.experiments import cells
+from icdbase.experiments.ablation import ablate
 cells.code_version = lambda: "0.0.0+test"
 ablate(lean(), small_records(60, 5), "fields,techniques", n_folds=2, n_jobs=1, folder={folder!r})
 """

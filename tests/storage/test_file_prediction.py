@@ -57,7 +57,7 @@ def test_the_output_does_not_depend_on_the_batch_size(job, tmp_path, long_files,
 
 
 def test_nor_on_processes(job, tmp_path, monkeypatch):
-    monkeypatch.setattr(file_prediction, "WORTH_PROCESSES", 10)
+    monkeypatch.setattr(file_prediction, "MIN_RECORDS_FOR_PROCESSES", 10)
     run(job, tmp_path / "pred.json", 20, n_jobs=2)
     assert (tmp_path / "pred.json").read_bytes() == (job / "expected.json").read_bytes()
 
@@ -82,7 +82,7 @@ def test_probabilities_do_not_depend_on_order_or_company(coder, held_out):
 
 def test_counting_does_not_depend_on_processes(coder, held_out, monkeypatch):
     alone = coder.count(held_out)
-    monkeypatch.setattr(counting, "WORTH_PROCESSES", 10)
+    monkeypatch.setattr(counting, "MIN_RECORDS_FOR_PROCESSES", 10)
     monkeypatch.setattr(counting, "_CHUNK", 7)
     together = sklearn.base.clone(coder).set_params(n_jobs=2).count(held_out)
     assert together.words.names.tolist() == alone.words.names.tolist()
