@@ -13,7 +13,6 @@ by the name of the method of :class:`_Scan` that applies the rule.
 
 from __future__ import annotations
 
-import csv
 import enum
 import re
 import sys
@@ -21,13 +20,12 @@ from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from importlib import resources
 from types import MappingProxyType
 from typing import NamedTuple
 
+from icdbase.clinical.tables import phrases, read_table
 from icdbase.tasks.task import Task
-from icdbase.text.normalization import normalize
-from icdbase.text.phrase_matching import PhraseMatcher, expand_phrases
+from icdbase.text.phrase_matching import PhraseMatcher
 
 __all__ = ["FIELD_ROLES", "STATUSES", "Rule", "assert_status", "has_role", "load_rules"]
 
@@ -131,14 +129,10 @@ def load_rules() -> Mapping[str, Rule]:
     Rule(effect='negated', direction='forward', reach='list')
     """
     rules = {}
-    with (resources.files("icdbase.clinical") / "assertion.csv").open(encoding="utf-8", newline="") as file:
-        rows = csv.DictReader(line for line in file if not line.startswith("#"))
-        for row in rows:
-            rule = Rule(row["effect"], row["direction"], row["reach"])
-            for form in row["trigger"].split("|"):
-                for trigger in expand_phrases(form):
-                    if trigger:
-                        rules.setdefault(normalize(trigger), rule)
+    for row in read_table("assertion.csv"):
+        rule = Rule(row["effect"], row["direction"], row["reach"])
+        for trigger in phrases(row["trigger"]):
+            rules.setdefault(trigger, rule)
     return MappingProxyType(rules)
 
 

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 __all__ = [
-    "DIASTOLIC_LIMITS", "GRADE_WORDS", "STRATA", "SYSTOLIC_LIMITS", "Grade", "blood_pressure_grade", "extract_grade",
+    "DIASTOLIC_LIMITS", "STRATA", "SYSTOLIC_LIMITS", "Grade", "blood_pressure_grade", "extract_grade",
     "extract_grades",
 ]
 
@@ -58,24 +58,15 @@ class Grade(NamedTuple):
     end: int
 
 
-GRADE_WORDS = {
-    "高血压": "高血压{/病/症}",
-    "心功能": "心功能",
-    "nyha": "nyha{/i/ii/iii/iv}",
-    "killip": "{kil/kill}ip{/s/'s}{/i/ii/iii/iv}|killp|kiliip|泵功能",
-}
-"""Word that a class may stand beside to its forms; whoever scans for words looks for these."""
-
-
 def extract_grade(word: str, text: str, start: int, end: int) -> Iterator[Grade]:
-    """Read the class that stands beside one of :data:`GRADE_WORDS`.
+    """Read the class that stands beside 高血压, 心功能, nyha or killip.
 
     Of a range (2-3级) the higher class counts, as coders do.
 
     Parameters
     ----------
     word : str
-        A key of :data:`GRADE_WORDS`.
+        One of these, whatever the form of it in the text.
     text : str
         Normalised text.
     start, end : int
