@@ -1,16 +1,7 @@
 """Which rule of assertion decides a mention: a scan that writes down what each event changes."""
 
-from icdbase.clinical.assertion import (
-    _ROLE_MODIFIERS,
-    FIELD_ROLES,
-    NEAR,
-    STATUSES,
-    Modifier,
-    _matcher,
-    _Scan,
-    _statuses,
-    assert_status,
-)
+from icdbase.clinical.assertion import _ROLE_MODIFIERS, FIELD_ROLES, STATUSES, _matcher, _statuses, assert_status
+from icdbase.clinical.assertion_scan import NEAR, AssertionScan, Modifier
 
 RULES = {
     "forward": "the first mention behind a trigger",
@@ -39,7 +30,7 @@ _ENDS = {
 }
 
 
-class TracedScan(_Scan):
+class TracedScan(AssertionScan):
     """A scan that knows which rule set each modifier of a mention, and which ended the last scope."""
 
     def __init__(self, text, mentions):

@@ -11,6 +11,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from icdbase.text.numerals import CHINESE, parse_number
+
 __all__ = ["extract_stenoses", "extract_stents", "extract_timi"]
 
 _WINDOW = 60
@@ -31,9 +33,7 @@ _FLOW_CLASS = "([0-3]|iii|ii|i)"
 _TIMI = re.compile(
     rf"\s?(?:前向)?(?:血流)?(?:分级)?[\s:为约达(]{{0,3}}{_FLOW_CLASS}(?:\s?[-~]\s?{_FLOW_CLASS})?\s?[级度)]?"
 )
-_FLOW = {"0": 0, "1": 1, "2": 2, "3": 3, "i": 1, "ii": 2, "iii": 3}
 _COUNT = re.compile(r"([1-9]|10|[一二两三四五六])\s?$")
-_NUMERALS = {"一": 1, "二": 2, "两": 2, "三": 3, "四": 4, "五": 5, "六": 6}
 
 
 def extract_stenoses(text: str, vessels: list[tuple[int, int, str]]) -> Iterator[tuple[str, float, int, int]]:
@@ -84,11 +84,11 @@ def extract_timi(text: str, start: int, end: int) -> tuple[int, int] | None:
     ((2, 12), (3, 7))
     """
     if end - start > 4:
-        return _FLOW[text[start + 4 : end]], end
+        return int(parse_number(text[start + 4 : end])), end
     match = _TIMI.match(text, end, end + 20)
     if not match:
         return None
-    return min(_FLOW[group] for group in match.groups() if group), match.end()
+    return min(int(parse_number(group)) for group in match.groups() if group), match.end()
 
 
 def extract_stents(text: str, start: int, end: int) -> tuple[int, int] | None:
@@ -98,10 +98,10 @@ def extract_stents(text: str, start: int, end: int) -> tuple[int, int] | None:
     ((2, 8), (2, 0))
     """
     if text[start] != "枚":
-        number = next(char for char in text[start:end] if char.isdigit() or char in _NUMERALS)
-        return _NUMERALS.get(number) or int(number), start
+        number = next(char for char in text[start:end] if char.isdigit() or char in CHINESE)
+        return int(parse_number(number)), start
     window = max(start - 30, 0)
     match = _COUNT.search(text, max(start - 4, 0), start)
     if not match or "支架" not in text[window : start + 12]:
         return None
-    return _NUMERALS.get(match[1]) or int(match[1]), match.start()
+    return int(parse_number(match[1])), match.start()

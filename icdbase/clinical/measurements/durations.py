@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from icdbase.text.numerals import parse_number
+
 __all__ = [
     "DURATION_REACH",
     "extract_age",
@@ -19,7 +21,6 @@ __all__ = [
 DURATION_REACH = 20
 """Characters from the name of a disease within which its years stand."""
 
-_NUMERAL = dict(zip("一二两三四五六七八九十半", (1, 2, 2, 3, 4, 5, 6, 7, 8, 9, 10, 0.5), strict=True))
 # What looks like a number of years or months and is a date: 2015年前, 98年确诊, 19年戒烟, 12月5日, 二〇一五年.
 _DATE = (
     r"\d{4}|0\d年|[89]\d年(?![余多来])|\d\d年(?:[代初底末春夏秋冬]|起(?![病初])|戒(?!烟?[已约近]?\d)|\d{1,2}月|开始|(?:体检)?(?:发现|确诊|诊断))"
@@ -57,20 +58,6 @@ _EVENT = re.compile("(?:初潮|绝经|停经|[初再结]婚|发病)(?:年龄)?[:
 _THEN = re.compile("时|起|(?:初|再|结|适龄|登记)婚|绝经|停经|初潮|月经|生育|因|患|去世|病故|死|开始|余?前")
 
 
-def _count(text: str) -> float:
-    """Read a small number, Arabic or Chinese (十余 counts as ten).
-
-    >>> _count("12"), _count("二十"), _count("十五"), _count("半")
-    (12.0, 20.0, 15.0, 0.5)
-    """
-    if text[0].isdigit():
-        return float(text)
-    if "十" in text:
-        tens, _, ones = text.partition("十")
-        return 10.0 * _NUMERAL.get(tens, 1) + _NUMERAL.get(ones, 0)
-    return float(_NUMERAL[text])
-
-
 def extract_years(text: str, end: int) -> Iterator[tuple[float, int]]:
     """Yield (years, end) told right behind the name of a disease, in the same clause; a calendar year is none.
 
@@ -98,7 +85,7 @@ def extract_years_before(text: str, start: int) -> Iterator[tuple[float, int]]:
 
 
 def _years(match: re.Match) -> float:
-    return round(_count(match["count"]) / (1 if match["unit"] == "年" else 12), 2)
+    return round(parse_number(match["count"]) / (1 if match["unit"] == "年" else 12), 2)
 
 
 def extract_smoking(text: str, end: int) -> Iterator[tuple[float, int]]:
@@ -109,7 +96,7 @@ def extract_smoking(text: str, end: int) -> Iterator[tuple[float, int]]:
     """
     match = _SMOKING.match(text, end, end + 20 + _LOOK_AHEAD) or _SMOKING_AFTER_AMOUNT.match(text, end, end + 32 + _LOOK_AHEAD)
     if match:
-        yield _count(match["count"]), match.end()
+        yield parse_number(match["count"]), match.end()
 
 
 def extract_size(text: str, end: int) -> Iterator[tuple[float, int]]:
@@ -157,7 +144,7 @@ def extract_minutes(text: str, end: int) -> Iterator[tuple[float, int]]:
 def _minutes(text: str) -> float:
     if text in "数几":
         return 3.0
-    return 0.7 if text == "大半" else _count(text.rstrip("几余"))
+    return 0.7 if text == "大半" else parse_number(text.rstrip("几余"))
 
 
 def extract_age(text: str, start: int) -> Iterator[tuple[float, int]]:

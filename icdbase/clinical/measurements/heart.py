@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 
-from icdbase.clinical.measurements.laboratory import parse_number
+from icdbase.text.numerals import parse_number
 
 __all__ = ["extract_beats", "extract_lesion"]
 

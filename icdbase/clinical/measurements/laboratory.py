@@ -18,8 +18,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from icdbase.clinical.tables import read_table
+from icdbase.text.numerals import parse_number
 
-__all__ = ["ANALYTES", "Analyte", "extract_analyte", "parse_number"]
+__all__ = ["ANALYTES", "Analyte", "extract_analyte"]
 
 
 @dataclass(frozen=True)
@@ -102,11 +103,6 @@ _NEXT = re.compile(
     r"\s?(?:→|-{1,5}>|~|升至|降至|升高至|降低至|上升至|下降至|,?复查(?:为|:)?)\s?(?P<number>\d+(?:\.\d+)?)"
     r"\s?(?P<unit>[a-zμ%/]{1,20})?"
 )
-
-
-def parse_number(text: str) -> float:
-    """Read a number with or without thousand separators."""
-    return float(text.replace(",", ""))
 
 
 def extract_analyte(analyte: Analyte, text: str, start: int, end: int) -> list[tuple[str, float, int, int]]:
