@@ -9,21 +9,12 @@ from pathlib import Path
 import pandas as pd
 
 from icdbase.core.atomic_files import atomic_write
+from icdbase.experiments import result_text
 from icdbase.experiments.ablation import AblationResult
 from icdbase.experiments.cross_validation import CvResult
 from icdbase.experiments.learning_curve import CurveResult
 from icdbase.experiments.markup import to_latex, to_markdown
 from icdbase.experiments.plots import ablation_figure, curve_figure, save_figure
-from icdbase.experiments.result_text import (
-    ablation_columns,
-    ablation_notes,
-    basis,
-    cells,
-    curve_columns,
-    curve_notes,
-    inner_folds_note,
-    sensitivity_notes,
-)
 from icdbase.files.tables import guarded
 
 __all__ = ["write_ablation", "write_curve", "write_cv", "write_json"]
@@ -31,15 +22,15 @@ __all__ = ["write_ablation", "write_curve", "write_cv", "write_json"]
 
 def write_ablation(result: AblationResult, folder) -> dict[str, Path]:
     """Write tables and plots to a folder; return the files by kind."""
-    written = _write_tables(Path(folder), "ablation", result, ablation_columns(result), ablation_notes(result))
-    notes = [f"{basis(result)}. {inner_folds_note(result)}", *sensitivity_notes(result)]
+    written = _write_tables(Path(folder), "ablation", result, result_text.ablation_columns(result), result_text.ablation_notes(result))
+    notes = [f"{result_text.basis(result)}. {result_text.inner_folds_note(result)}", *result_text.sensitivity_notes(result)]
     return written | _plot(ablation_figure(result.table, notes), Path(folder) / "ablation")
 
 
 def write_curve(result: CurveResult, folder) -> dict[str, Path]:
     """Write tables and plots to a folder; return the files by kind."""
-    written = _write_tables(Path(folder), "curve", result, curve_columns(result), curve_notes(result))
-    return written | _plot(curve_figure(result.table, curve_notes(result)[:1]), Path(folder) / "curve")
+    written = _write_tables(Path(folder), "curve", result, result_text.curve_columns(result), result_text.curve_notes(result))
+    return written | _plot(curve_figure(result.table, result_text.curve_notes(result)[:1]), Path(folder) / "curve")
 
 
 def write_cv(result: CvResult, folder) -> dict[str, Path]:
@@ -55,7 +46,7 @@ def write_cv(result: CvResult, folder) -> dict[str, Path]:
 
 
 def _write_tables(folder: Path, name: str, result, columns: Sequence, notes: Sequence[str]) -> dict[str, Path]:
-    headings, rows = cells(result.table, [column for part in columns for column in part])
+    headings, rows = result_text.formatted_cells(result.table, [column for part in columns for column in part])
     return {
         "table": _write_csv(result.table, folder / f"{name}.csv"),
         "JSON": write_json(result.to_dict(), folder / f"{name}.json"),

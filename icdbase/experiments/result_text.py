@@ -14,19 +14,7 @@ from icdbase.experiments.ablation import SMALLEST_P, AblationResult
 from icdbase.experiments.cross_validation import CvResult
 from icdbase.experiments.learning_curve import CurveResult
 
-__all__ = [
-    "ablation_columns",
-    "ablation_notes",
-    "ablation_text",
-    "basis",
-    "cells",
-    "curve_columns",
-    "curve_notes",
-    "curve_text",
-    "cv_text",
-    "inner_folds_note",
-    "sensitivity_notes",
-]
+__all__ = ["ablation_text", "curve_text", "cv_text"]
 
 
 def _holm_text(p_holm: float, p: float) -> str:
@@ -145,12 +133,12 @@ def cv_text(result: CvResult, name: str = "icdbase") -> str:
 def _text(values: pd.DataFrame, columns: Sequence, of_targets: Sequence, further: Sequence, n_keys: int = 1) -> str:
     """Return a table for a terminal; with more than two targets, their columns become a second table."""
     if len(of_targets) <= 2:
-        return table(*cells(values, [*columns, *of_targets, *further]))
+        return table(*formatted_cells(values, [*columns, *of_targets, *further]))
     parts = [*columns, *further], [*columns[:n_keys], *of_targets]
-    return "\n\n".join(table(*cells(values, part)) for part in parts)
+    return "\n\n".join(table(*formatted_cells(values, part)) for part in parts)
 
 
-def cells(values: pd.DataFrame, columns: Sequence[tuple]) -> tuple[list[str], list[list[str]]]:
+def formatted_cells(values: pd.DataFrame, columns: Sequence[tuple]) -> tuple[list[str], list[list[str]]]:
     """Format the columns that hold values; return headings and rows."""
     used = [column for column in columns if values[_names(column)].notna().any(axis=None)]
     rows = [[figure(*(row[name] for name in _names(column)), form=column[2]) for column in used]

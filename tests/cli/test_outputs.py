@@ -145,7 +145,7 @@ def test_another_drive_of_windows_has_no_relative_path(tmp_path, monkeypatch):
 
     monkeypatch.setattr("os.path.relpath", other_drive)
     monkeypatch.setattr("shutil.which", lambda name: None)
-    lines = terminal.next_lines({"predictions": "p", "model": "m"}, "test.json", "ccl25", "ZY1")
+    lines = terminal.next_commands({"predictions": "p", "model": "m"}, "test.json", "ccl25", "ZY1")
     assert lines[0].startswith(f"{Path(sys.executable).parent / 'icdbase'} check")
 
 

@@ -220,7 +220,7 @@ def test_the_smallest_p_is_a_bound(found, tmp_path):
     (row,) = (line for line in ablation_text(found).splitlines() if "without 乙栏 " in line)
     assert "<= 0.0003" in row
     written = write_ablation(found, tmp_path)
-    assert "| without 乙栏 |" in written["Markdown"].read_text("utf-8") and "| <= 0.0003 |" in written["Markdown"].read_text("utf-8")
+    assert "| without 乙栏 |" in written["Markdown"].read_text("utf-8") and r"| \<= 0.0003 |" in written["Markdown"].read_text("utf-8")
     assert r"& $\leq$ 0.0003 &" in written["LaTeX"].read_text("utf-8")
     assert written["LaTeX"].read_text("utf-8").count(r"\leq") == 1
 
@@ -477,7 +477,7 @@ def test_group_column(few, tmp_path):
 
 
 def test_train_keeps_the_records_of_a_group_together(few, tmp_path, monkeypatch):
-    from icdbase.cli.main import train as train_command
+    from icdbase.cli.train import train as train_command
 
     path = tmp_path / "train.csv"
     grouped = few.assign(**{OTHERS: few[OTHERS].map(";".join), "患者编号": [f"P{n // 2}" for n in range(len(few))]})
