@@ -58,7 +58,7 @@ class _Column:
     def labels(self, separators: str, code_system: str = "free") -> list[tuple[str, ...]] | None:
         """The labels of each cell, as records are read; None if one is no code of the system."""
         target = Target(self.name, "multi", 1.0)
-        parser = LabelParser(Task("", "", (), (target,), separators=separators or "\n", code_system=code_system))
+        parser = LabelParser(Task("", "", ("text",), (target,), separators=separators or "\n", code_system=code_system))
         found = []
         for cell in self.cells:
             codes, bad = parser.read(cell)
