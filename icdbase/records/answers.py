@@ -13,7 +13,8 @@ import pandas as pd
 from icdbase.core.errors import DataError, Problem, UsageError
 from icdbase.files.cells import plain
 from icdbase.files.encoding import without_fence
-from icdbase.files.rows import Rows, read_rows, try_parse
+from icdbase.files.json_rows import try_parse
+from icdbase.files.rows import Rows, read_rows
 from icdbase.records.checks import known_columns
 from icdbase.records.labels import LabelParser
 from icdbase.records.predictions import official_form, parse_parts, split_prediction, without_brackets

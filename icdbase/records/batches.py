@@ -13,11 +13,11 @@ from collections.abc import Iterator
 import pandas as pd
 
 from icdbase.core.errors import DataError, DataWarning, Problem
+from icdbase.files.json_streams import is_stream, stream_rows
 from icdbase.records.checks import column_problems, id_column_problems, known_columns, misspelt_fields
 from icdbase.records.frames import build_frame
 from icdbase.records.ids import IdRegister
 from icdbase.records.records import read_records
-from icdbase.records.streams import is_stream, stream_rows
 from icdbase.tasks.editions import CCL25
 from icdbase.tasks.task import Task
 

@@ -7,8 +7,8 @@ from collections.abc import Collection, Mapping
 import pandas as pd
 
 from icdbase.core.errors import DataError, Problem
-from icdbase.files.cells import plain, sanitize
-from icdbase.files.rows import Rows, type_name
+from icdbase.files.cells import plain, sanitize, type_name
+from icdbase.files.rows import Rows
 from icdbase.records.checks import absent_labels, known_columns, missing_label
 from icdbase.records.ids import IdRegister
 from icdbase.records.labels import LabelParser, describe_label

@@ -7,8 +7,7 @@ import re
 import numpy as np
 
 from icdbase.core.errors import Problem
-from icdbase.files.cells import MISSING_WORDS, UNSTORABLE, plain
-from icdbase.files.rows import type_name
+from icdbase.files.cells import MISSING_WORDS, UNSTORABLE, plain, type_name
 
 __all__ = ["IdRegister", "displayable_id", "shown_id"]
 _LONGEST_ID_SHOWN = 40

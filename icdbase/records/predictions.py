@@ -10,8 +10,8 @@ from itertools import chain
 import pandas as pd
 
 from icdbase.core.errors import DataError, Problem
-from icdbase.files.cells import plain
-from icdbase.files.rows import Rows, type_name
+from icdbase.files.cells import plain, type_name
+from icdbase.files.rows import Rows
 from icdbase.records.frames import FRAME, rows_of_frame
 from icdbase.records.ids import IdRegister
 from icdbase.records.labels import LabelParser, describe_label
