@@ -8,7 +8,7 @@ import re
 import numpy as np
 import pandas as pd
 
-__all__ = ["MISSING_WORDS", "UNSTORABLE", "plain", "sanitize"]
+__all__ = ["MISSING_WORDS", "UNSTORABLE", "plain", "sanitize", "type_name"]
 
 UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 MISSING_WORDS = frozenset({"nan", "none", "null", "<na>", "nat"})
@@ -50,3 +50,15 @@ def sanitize(text: str) -> str:
     except UnicodeEncodeError:
         return UNSTORABLE.sub("\ufffd", text)
     return text.replace("\0", "\ufffd")
+
+
+_TYPE_NAMES = {list: "a list", dict: "an object", str: "a text", type(None): "null"}
+
+
+def type_name(value) -> str:
+    """Name the type of a JSON value for a message.
+
+    >>> type_name([1]), type_name({}), type_name("胸闷"), type_name(True)
+    ('a list', 'an object', 'a text', 'a bool')
+    """
+    return _TYPE_NAMES.get(type(value), f"a {type(value).__name__}")

@@ -13,7 +13,8 @@ import pandas as pd
 from icdbase.core.errors import DataError, Problem, UsageError
 from icdbase.files.cells import plain
 from icdbase.files.encoding import without_fence
-from icdbase.files.rows import Rows, read_rows, try_parse
+from icdbase.files.json_rows import try_parse
+from icdbase.files.rows import Rows, read_rows
 from icdbase.records.checks import known_columns
 from icdbase.records.labels import LabelParser
 from icdbase.records.predictions import official_form, parse_parts, split_prediction, without_brackets
@@ -58,7 +59,7 @@ class AnswerReader:
         if invalid not in ("raise", "zero"):
             raise UsageError(f"invalid must be 'raise' or 'zero', got {invalid!r}")
         self.task, self.invalid, self.n_first_only = task, invalid, 0
-        self._reader = LabelParser(task)
+        self._parser = LabelParser(task)
 
     def read(self, value) -> tuple[dict, list[Problem]]:
         """Return the codes of an answer by target, and what is wrong with it."""
@@ -66,7 +67,7 @@ class AnswerReader:
         if isinstance(value, dict):
             value = value.get(field, value)
         parts, rule = self._parts(value)
-        codes, problems = ({}, [Problem(rule, field=field)]) if rule else parse_parts(parts, self.task, self._reader)
+        codes, problems = ({}, [Problem(rule, field=field)]) if rule else parse_parts(parts, self.task, self._parser)
         if problems and self.invalid == "zero":
             codes |= self._wrong(codes, {problem.field for problem in problems})
         if not isinstance(value, dict):
@@ -90,7 +91,7 @@ class AnswerReader:
         if not first.is_single or not isinstance(value, str) or "|" in (text := without_brackets(value, self.task)):
             return None
         parts = [text, *[""] * len(others)]
-        codes, problems = parse_parts(parts, self.task, self._reader)
+        codes, problems = parse_parts(parts, self.task, self._parser)
         if problems or not codes[first.name]:
             return None
         self.n_first_only += 1

@@ -1,4 +1,4 @@
-"""Records of a file, some at a time, after all of it was checked.
+"""Records of a file in batches, after the whole file was checked.
 
 Long files of JSON (an array, or JSON Lines, in UTF-8) are read in parts and
 never held as a whole; others are read in one go and handed out in parts.
@@ -13,11 +13,11 @@ from collections.abc import Iterator
 import pandas as pd
 
 from icdbase.core.errors import DataError, DataWarning, Problem
+from icdbase.files.json_streams import is_stream, stream_rows
 from icdbase.records.checks import column_problems, id_column_problems, known_columns, misspelt_fields
 from icdbase.records.frames import build_frame
 from icdbase.records.ids import IdRegister
 from icdbase.records.records import read_records
-from icdbase.records.streams import is_stream, stream_rows
 from icdbase.tasks.editions import CCL25
 from icdbase.tasks.task import Task
 
@@ -25,7 +25,7 @@ __all__ = ["InputChangedError", "RecordBatches"]
 
 CHECKED_AT_ONCE = 1000
 MOST_PROBLEMS = 1000
-"""Where so much is wrong, the rest of a long file is not looked at."""
+"""With more problems than that, the rest of a long file is not checked."""
 
 
 class InputChangedError(DataError):
@@ -53,7 +53,7 @@ class RecordBatches:
     Raises
     ------
     DataError
-        With the problems of the file, as `read_records` tells them; of a long
+        With the problems of the file, as `read_records` reports them; of a long
         file with the first thousand.
 
     Examples
@@ -77,10 +77,9 @@ class RecordBatches:
     def _check(self):
         """Read the file once: its problems, its length, its digest."""
         problems, columns, layout, digest = [], {}, "", hashlib.sha256()
-        ids, self.n_records = IdRegister(self.task.id_field, problems), 0
+        ids, self.n_records = IdRegister(self.task.id_field), 0
         for rows in stream_rows(self.path, known_columns(self.task), CHECKED_AT_ONCE, digest):
-            problems += rows.problems
-            build_frame(rows, self.task, problems, ids=ids)
+            problems += rows.problems + build_frame(rows, self.task, ids=ids)[1]
             ids.names.clear()
             columns.update(dict.fromkeys(rows.columns))
             self.n_records += len(rows.records)
@@ -116,7 +115,7 @@ class RecordBatches:
                 to_skip -= skipped
                 rows.records = rows.records[skipped:]
                 if rows.records:
-                    yield build_frame(rows, self.task, [])
+                    yield build_frame(rows, self.task)[0]
         except DataError:  # it was in order before
             digest = hashlib.sha256()
         if digest.hexdigest() != self.digest:

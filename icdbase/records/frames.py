@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 import pandas as pd
 
 from icdbase.core.errors import DataError, Problem
-from icdbase.files.cells import plain, sanitize
-from icdbase.files.rows import Rows, type_name
+from icdbase.files.cells import plain, sanitize, type_name
+from icdbase.files.rows import Rows
 from icdbase.records.checks import absent_labels, known_columns, missing_label
 from icdbase.records.ids import IdRegister
 from icdbase.records.labels import LabelParser, describe_label
@@ -53,34 +53,31 @@ def rows_of_frame(frame: pd.DataFrame, task: Task) -> Rows:
 
 
 def build_frame(
-    rows: Rows, task: Task, problems: list[Problem], *, require_labels: bool = False, ids: IdRegister | None = None
-) -> pd.DataFrame:
-    """Check every row; problems are added to the list, the good rows returned.
+    rows: Rows, task: Task, *, require_labels: bool = False, ids: IdRegister | None = None
+) -> tuple[pd.DataFrame, list[Problem]]:
+    """Check every row; return the records and what is wrong with them.
 
     A register of ids that is handed in notices repetitions across several calls.
     """
     targets = columns_of_targets(rows.columns, task)
-    if require_labels:
-        problems += absent_labels(rows.columns, task, rows.layout)
-    ids, codes = ids or IdRegister(task.id_field, problems), LabelParser(task)
-    before = len(ids.names)
+    problems = absent_labels(rows.columns, task, rows.layout) if require_labels else []
+    ids, parser = ids or IdRegister(task.id_field), LabelParser(task)
+    n_before = len(ids.names)
     data = {name: [] for name in (*task.text_fields, *(target.name for target in targets))}
     for number, row in rows.records:
-        record = ids.read(row.get(task.id_field), number)
+        record, found = ids.read(row.get(task.id_field), number)
+        problems += found
         for name in task.text_fields:
-            data[name].append(_read_text(row.get(name), record, name, problems))
-        n_before = len(problems)
-        found = {target: _read_label(row, target, codes, record, problems) for target in targets}
-        settled = _settle_blanks(found)
-        coded = is_coded(settled)
-        for target, label in settled.items():
-            no_code = coded and target.is_single and target.may_be_empty
-            told = any(problem.field in target.spellings for problem in problems[n_before:])
-            if label is None and require_labels and not no_code and not told:
-                problems.append(missing_label(record, targets[target]))
+            text, rule = _read_text(row.get(name))
+            data[name].append(text)
+            if rule:
+                problems.append(Problem(rule, record, name, "join its items into one text"))
+        labels, found = _read_labels(row, targets, parser, record, require=require_labels)
+        problems += found
+        for target, label in labels.items():
             data[target.name].append(label)
-    index = pd.Index(ids.names[before:], dtype=object, name=task.id_field)
-    return pd.DataFrame({name: pd.Series(values, index, dtype=object) for name, values in data.items()})
+    index = pd.Index(ids.names[n_before:], dtype=object, name=task.id_field)
+    return pd.DataFrame({name: pd.Series(values, index, dtype=object) for name, values in data.items()}), problems
 
 
 def columns_of_targets(columns: Collection[str], task: Task) -> dict[Target, str]:
@@ -89,25 +86,42 @@ def columns_of_targets(columns: Collection[str], task: Task) -> dict[Target, str
     return {target: names[0] for target, names in found.items() if names}
 
 
-def _read_text(value, record: str, field: str, problems: list[Problem]) -> str:
+def _read_text(value) -> tuple[str, str]:
+    """Return the text of a cell, and the rule that it breaks."""
     value = value if value.__class__ is str else plain(value)
-    if value is None:
-        return ""
     if isinstance(value, str):
-        return sanitize(value)
-    rule = f"{type_name(value)} instead of text"
-    problems.append(Problem(rule, record, field, "join its items into one text"))
-    return ""
+        return sanitize(value), ""
+    return "", "" if value is None else f"{type_name(value)} instead of text"
 
 
 _BLANK = ""
 
 
-def _read_label(row: dict, target: Target, codes: LabelParser, record: str, problems: list[Problem]):
-    """Return a label, `_BLANK` for an empty text, or None where it is missing."""
-    labels = {}
+def _read_labels(
+    row: dict, targets: Mapping[Target, str], parser: LabelParser, record: str, *, require: bool
+) -> tuple[dict, list[Problem]]:
+    """Return the label of each target, None where it is missing, and what is wrong with them."""
+    found, problems = {}, []
+    for target in targets:
+        found[target], wrong = _read_label(row, target, parser, record)
+        problems += wrong
+    settled = _settle_blanks(found)
+    if require:
+        coded, broken = is_coded(settled), {problem.field for problem in problems}
+        problems += [
+            missing_label(record, column)
+            for target, column in targets.items()
+            if settled[target] is None and not (coded and target.is_single and target.may_be_empty)
+            and broken.isdisjoint(target.spellings)
+        ]
+    return settled, problems
+
+
+def _read_label(row: dict, target: Target, parser: LabelParser, record: str) -> tuple:
+    """Return a label, `_BLANK` for an empty text or None where it is missing, and what is wrong with it."""
+    labels, problems = {}, []
     for name in target.spellings:
-        label, bad = codes.read(row.get(name))
+        label, bad = parser.read(row.get(name))
         for piece in bad:
             several = "" if target.is_single else ", separated by ;"
             remedy = f"write ICD codes such as I10.x00x032, M81400/3 or E11.301+H36.0*{several}"
@@ -121,10 +135,8 @@ def _read_label(row: dict, target: Target, codes: LabelParser, record: str, prob
     if len({frozenset(label) for label in filled.values()}) > 1:
         rule = f"{' and '.join(filled)} hold different codes"
         problems.append(Problem(rule, record, target.name, "keep the right one"))
-    if not filled:
-        return None
-    label = next(iter(filled.values()))
-    return label[0] if label and target.is_single else label
+    label = next(iter(filled.values()), None)
+    return label[0] if label and target.is_single else label, problems
 
 
 def _settle_blanks(found: dict) -> dict:

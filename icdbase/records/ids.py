@@ -7,8 +7,7 @@ import re
 import numpy as np
 
 from icdbase.core.errors import Problem
-from icdbase.files.cells import MISSING_WORDS, UNSTORABLE, plain
-from icdbase.files.rows import type_name
+from icdbase.files.cells import MISSING_WORDS, UNSTORABLE, plain, type_name
 
 __all__ = ["IdRegister", "displayable_id", "shown_id"]
 _LONGEST_ID_SHOWN = 40
@@ -26,53 +25,52 @@ class IdRegister:
     ----------
     field : str
         Name of the id column, for messages.
-    problems : list of Problem
-        Grows with every problem found.
 
     Attributes
     ----------
     names : list of str
-        An entry per record in file order: its id, or a stand-in.
+        An entry per record in file order: its id, or ``number 3`` where it has none that can be used.
     """
 
-    def __init__(self, field: str, problems: list[Problem]):
+    def __init__(self, field: str):
         self.field = field
-        self.problems = problems
         self.names: list[str] = []
         self._first: dict[str, int] = {}
 
-    def read(self, value, number: int) -> str:
-        """Take the id of record ``number``; return what messages call the record."""
-        is_rounded = isinstance(value, float | np.floating) and abs(value) >= _EXACT
-        value = plain(value)
-        if isinstance(value, dict | list):
-            return self._refuse(f"{type_name(value)} instead of an id", number, "write the id as text")
-        name = "" if value is None else value.strip().strip("\ufeff").strip()
-        if not name or name.casefold() in MISSING_WORDS:
-            return self._refuse("the id is missing", number, "give every record its own id")
-        if UNSTORABLE.search(name):
-            return self._refuse("the id holds a broken character", number, "copy the id again")
-        if is_rounded or _ROUNDED.fullmatch(name):
-            return self._refuse(f"the id is a rounded number: {name}", number, _AS_TEXT)
-        shown = shown_id(name, number)
-        if name in self._first:
-            rule = f"the id occurs again, first in record number {self._first[name]}"
-            place = f"{shown} (number {number})" if shown == name else shown
-            self.problems.append(Problem(rule, place, self.field, _KEEP_ONE))
-        self._first.setdefault(name, number)
+    def read(self, value, number: int) -> tuple[str, list[Problem]]:
+        """Take the id of record ``number``; return what messages call the record, and what is wrong with the id."""
+        name, (rule, remedy) = _id_of(value)
+        if rule:
+            place = f"number {number}"
+            self.names.append(place)
+            return place, [Problem(rule, place, self.field, remedy)]
         self.names.append(name)
-        return shown
+        shown, first = shown_id(name, number), self._first.setdefault(name, number)
+        if first == number:
+            return shown, []
+        place = f"{shown} (number {number})" if shown == name else shown
+        return shown, [Problem(f"the id occurs again, first in record number {first}", place, self.field, _KEEP_ONE)]
 
     @property
     def good(self) -> list[str]:
         """The ids that could be read, without repetitions."""
         return list(self._first)
 
-    def _refuse(self, rule: str, number: int, remedy: str) -> str:
-        place = f"number {number}"
-        self.problems.append(Problem(rule, place, self.field, remedy))
-        self.names.append(place)
-        return place
+
+def _id_of(value) -> tuple[str, tuple[str, str]]:
+    """Return the id that a cell holds, and the rule that it breaks with the remedy; both are empty for a good id."""
+    is_rounded = isinstance(value, float | np.floating) and abs(value) >= _EXACT
+    value = plain(value)
+    if isinstance(value, dict | list):
+        return "", (f"{type_name(value)} instead of an id", "write the id as text")
+    name = "" if value is None else value.strip().strip("\ufeff").strip()
+    if not name or name.casefold() in MISSING_WORDS:
+        return "", ("the id is missing", "give every record its own id")
+    if UNSTORABLE.search(name):
+        return "", ("the id holds a broken character", "copy the id again")
+    if is_rounded or _ROUNDED.fullmatch(name):
+        return "", (f"the id is a rounded number: {name}", _AS_TEXT)
+    return name, ("", "")
 
 
 def displayable_id(name: str) -> str:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from icdbase.files.cells import MISSING_WORDS, plain
-from icdbase.files.rows import type_name
+from icdbase.files.cells import MISSING_WORDS, plain, type_name
 from icdbase.tasks.codes import is_code_shaped
 from icdbase.tasks.task import Target, Task
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from itertools import chain
 
 import pandas as pd
 
 from icdbase.core.errors import DataError, Problem
-from icdbase.files.cells import plain
-from icdbase.files.rows import type_name
+from icdbase.files.cells import plain, type_name
+from icdbase.files.rows import Rows
 from icdbase.records.frames import FRAME, rows_of_frame
 from icdbase.records.ids import IdRegister
 from icdbase.records.labels import LabelParser, describe_label
@@ -24,7 +25,7 @@ __all__ = [
     "parse_parts",
     "parse_prediction",
     "parse_with_problems",
-    "predictions_frame",
+    "read_codes",
     "split_prediction",
     "without_brackets",
 ]
@@ -94,12 +95,12 @@ def parse_prediction(text: str, task: Task = CCL25) -> dict:
     return codes
 
 
-def parse_with_problems(value, task: Task, reader: LabelParser) -> tuple[dict, list[Problem]]:
+def parse_with_problems(value, task: Task, parser: LabelParser) -> tuple[dict, list[Problem]]:
     """Return the codes and the problems of one prediction."""
     parts, rule = split_prediction(plain(value), task)
     if rule:
         return {}, [Problem(rule, field=task.prediction_field, remedy=f"write {official_form(task)}")]
-    codes, problems = parse_parts(parts, task, reader)
+    codes, problems = parse_parts(parts, task, parser)
     return codes, [replace(problem, field=task.prediction_field) for problem in problems]
 
 
@@ -116,11 +117,11 @@ def split_prediction(value, task: Task) -> tuple[list[str], str]:
     return parts, ""
 
 
-def parse_parts(parts: list, task: Task, reader: LabelParser) -> tuple[dict, list[Problem]]:
+def parse_parts(parts: Iterable, task: Task, parser: LabelParser) -> tuple[dict, list[Problem]]:
     """Return the codes of each target, from what is said of it, and the problems, by target."""
     codes, problems = {}, []
     for target, part in zip(task.targets, parts, strict=True):
-        codes[target.name], found = _parse_part(plain(part), target, reader)
+        codes[target.name], found = _parse_part(plain(part), target, parser)
         problems += [replace(problem, field=target.name) for problem in found]
     return codes, problems
 
@@ -133,8 +134,8 @@ def without_brackets(value: str, task: Task) -> str:
     return folded[1:-1].strip() if task.submission_brackets and folded[:1] + folded[-1:] == "[]" else folded
 
 
-def _parse_part(part: str, target: Target, reader: LabelParser) -> tuple:
-    found, bad = reader.read(part, keep_code_like=True)
+def _parse_part(part: str, target: Target, parser: LabelParser) -> tuple:
+    found, bad = parser.read(part, keep_code_like=True)
     codes = tuple(found or ())
     problems = [
         Problem(f"{describe_label(piece)} is no code for {target.name}", remedy="write ICD codes separated by ;")
@@ -181,24 +182,33 @@ def check_predictions(predictions: pd.DataFrame, task: Task = CCL25) -> pd.DataF
     """
     rows = rows_of_frame(predictions, task)
     problems = list(rows.problems)
-    for target in task.targets:
-        if target.name not in rows.columns:
-            problems.append(Problem("the column is missing", field=target.name, remedy="a column per target"))
-    ids, reader = IdRegister(task.id_field, problems), LabelParser(task)
-    data = {target.name: [] for target in task.targets}
-    for number, row in rows.records:
-        record = ids.read(row.get(task.id_field), number)
-        for target in task.targets:
-            value = row.get(target.name)
-            codes, found = _parse_part(plain(value), target, reader)
-            problems += [replace(problem, record=record, field=target.name) for problem in found]
-            data[target.name].append(codes)
+    names = [target.name for target in task.targets]
+    problems += [
+        Problem("the column is missing", field=name, remedy="a column per target") for name in names if name not in rows.columns
+    ]
+    parser = LabelParser(task)
+    checked, *found = read_codes(rows, task, IdRegister(task.id_field), lambda row: parse_parts(map(row.get, names), task, parser))
+    problems += chain(*found)
     if problems:
         raise DataError(FRAME, problems)
-    return predictions_frame(ids.names, data, task)
+    return checked
 
 
-def predictions_frame(ids: list[str], data: Mapping[str, list], task: Task) -> pd.DataFrame:
-    """Return a frame of predictions: ids as index, a column of dtype object per target."""
-    index = pd.Index(ids, dtype=object, name=task.id_field)
-    return pd.DataFrame({name: pd.Series(values, index, dtype=object) for name, values in data.items()})
+def read_codes(
+    rows: Rows, task: Task, ids: IdRegister, read: Callable[[dict], tuple[dict, list[Problem]]]
+) -> tuple[pd.DataFrame, list[Problem], list[Problem]]:
+    """Return the codes that ``read`` finds in each row, what is wrong with the ids, and what is wrong with the codes.
+
+    The frame has the ids as index and a column of dtype object per target; what cannot be read is None.
+    """
+    data, id_problems, problems = {target.name: [] for target in task.targets}, [], []
+    for number, row in rows.records:
+        record, found = ids.read(row.get(task.id_field), number)
+        id_problems += found
+        codes, found = read(row)
+        problems += [replace(problem, record=record) for problem in found]
+        for name, values in data.items():
+            values.append(codes.get(name))
+    index = pd.Index(ids.names, dtype=object, name=task.id_field)
+    frame = pd.DataFrame({name: pd.Series(values, index, dtype=object) for name, values in data.items()})
+    return frame, id_problems, problems

@@ -89,7 +89,8 @@ def _read_file(path, task: Task, require_labels: bool) -> pd.DataFrame:
     problems = list(rows.problems)
     if rows.records:
         problems += column_problems(rows.columns, task, rows.layout)
-    frame = build_frame(rows, task, problems, require_labels=require_labels)
+    frame, found = build_frame(rows, task, require_labels=require_labels)
+    problems += found
     if problems:
         raise DataError(path, id_column_problems(problems, rows.columns, task, rows.layout))
     _warn(frame, rows, task)
@@ -150,7 +151,8 @@ def check_frame(frame: pd.DataFrame, task: Task = CCL25, *, require_labels: bool
     """
     rows = rows_of_frame(frame, task)
     problems = list(rows.problems) + column_problems(rows.columns, task, rows.layout)
-    checked = build_frame(rows, task, problems, require_labels=require_labels)
+    checked, found = build_frame(rows, task, require_labels=require_labels)
+    problems += found
     if problems:
         raise DataError(FRAME, problems)
     return checked

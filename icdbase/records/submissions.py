@@ -10,6 +10,7 @@ import warnings
 from collections import Counter
 from collections.abc import Collection
 from dataclasses import replace
+from itertools import chain
 
 import pandas as pd
 
@@ -25,7 +26,7 @@ from icdbase.records.predictions import (
     format_prediction,
     parse_prediction,
     parse_with_problems,
-    predictions_frame,
+    read_codes,
 )
 from icdbase.records.records import check_frame
 from icdbase.tasks.editions import CCL25
@@ -109,20 +110,14 @@ def read_submission(path, task: Task = CCL25, *, invalid: str = "raise") -> pd.D
         the code of the first target alone.
     """
     rows, answers = read_answers(path, task), AnswerReader(task, invalid)
-    problems, unreadable = list(rows.problems), []
-    ids = IdRegister(task.id_field, problems)
-    data = {target.name: [] for target in task.targets}
-    for number, row in rows.records:
-        record = ids.read(row.get(task.id_field), number)
-        codes, found = answers.read(row.get(task.prediction_field))
-        unreadable += [replace(problem, record=record, remedy=f"{problem.remedy}, {_COUNT_AS_WRONG}") for problem in found]
-        for name, values in data.items():
-            values.append(codes.get(name))
+    predictions, problems, unreadable = read_codes(
+        rows, task, IdRegister(task.id_field), lambda row: answers.read(row.get(task.prediction_field))
+    )
+    problems = rows.problems + problems
     if invalid == "raise":
-        problems += unreadable
+        problems += [replace(problem, remedy=f"{problem.remedy}, {_COUNT_AS_WRONG}") for problem in unreadable]
     if problems:
         raise DataError(path, id_column_problems(problems, rows.columns, task, rows.layout))
-    predictions = predictions_frame(ids.names, data, task)
     for finding in _notes(predictions, unreadable, answers.n_first_only, task):
         warnings.warn(f"{path}: {finding}", DataWarning, stacklevel=2)
     return predictions
@@ -172,17 +167,11 @@ def check_submission(path, records: pd.DataFrame, task: Task = CCL25) -> list[Pr
     problems, absent = _form_problems(rows, task) + list(rows.problems), no_predictions(rows, task)
     if absent:
         return problems + absent
-    ids, reader = IdRegister(task.id_field, problems), LabelParser(task)
-    data = {target.name: [] for target in task.targets}
-    for number, row in rows.records:
-        record = ids.read(row.get(task.id_field), number)
-        codes, found = _strict_parse(row.get(task.prediction_field), task, reader)
-        problems += [replace(problem, record=record) for problem in found]
-        for name, values in data.items():
-            values.append(codes.get(name))
-    problems = id_column_problems(problems, rows.columns, task, rows.layout)
+    ids, parser = IdRegister(task.id_field), LabelParser(task)
+    predictions, *found = read_codes(rows, task, ids, lambda row: _strict_parse(row.get(task.prediction_field), task, parser))
+    problems = id_column_problems([*problems, *chain(*found)], rows.columns, task, rows.layout)
     problems += _id_problems(ids.good, check_frame(records, task).index, task)
-    for finding in main_repeated(predictions_frame(ids.names, data, task), task):
+    for finding in main_repeated(predictions, task):
         warnings.warn(f"{path}: {finding}", DataWarning, stacklevel=2)
     return problems
 
@@ -197,8 +186,8 @@ def _form_problems(rows: Rows, task: Task) -> list[Problem]:
     return problems
 
 
-def _strict_parse(value, task: Task, reader: LabelParser) -> tuple[dict, list[Problem]]:
-    codes, problems = parse_with_problems(value, task, reader)
+def _strict_parse(value, task: Task, parser: LabelParser) -> tuple[dict, list[Problem]]:
+    codes, problems = parse_with_problems(value, task, parser)
     if problems:
         return codes, problems
     written, official = str(plain(value)), format_prediction(codes, task)

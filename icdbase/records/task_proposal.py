@@ -59,10 +59,10 @@ class _Column:
     def labels(self, separators: str, code_system: str = "free") -> list[tuple[str, ...]] | None:
         """The labels of each cell, as records are read; None if one is no code of the system."""
         target = Target(self.name, "multi", 1.0)
-        reader = LabelParser(Task("", "", (), (target,), separators=separators or "\n", code_system=code_system))
+        parser = LabelParser(Task("", "", ("text",), (target,), separators=separators or "\n", code_system=code_system))
         found = []
         for cell in self.cells:
-            codes, bad = reader.read(cell)
+            codes, bad = parser.read(cell)
             if bad:
                 return None
             found.append(tuple(codes or ()))
@@ -115,7 +115,7 @@ def propose_task(path) -> str:
         if len(set(task.text_fields) & set(rows.columns)) > len(task.text_fields) // 2 and (
             task.name == "ccl25" or task.targets[2].name in rows.columns or task.text_fields[-3] in rows.columns
         ):
-            if outside := [target.name for target in task.targets if codes_outside(build_frame(rows, task, []), target)]:
+            if outside := [target.name for target in task.targets if codes_outside(build_frame(rows, task)[0], target)]:
                 return _opened(task, outside)
             found = "labelled" if known & set(rows.columns) else "without labels"
             return f'# records of a built-in task, {found}: --task {task.name} will do\nbase = "{task.name}"\n'

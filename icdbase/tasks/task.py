@@ -10,15 +10,16 @@ from __future__ import annotations
 import math
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
 from icdbase.core.errors import UsageError, did_you_mean
 from icdbase.tasks.codes import canonical_code
 from icdbase.tasks.field_roles import FIELD_ROLES
+from icdbase.tasks.tokenizer_spec import TOKENIZERS, check_tokenizer
 
-__all__ = ["BLOCKS", "CODE_SYSTEMS", "Target", "Task"]
+__all__ = ["BLOCKS", "CODE_SYSTEMS", "MULTI", "SINGLE", "Target", "Task", "target_faults", "task_faults"]
 
 SINGLE, MULTI = "single", "multi"
 BLOCKS = ("words", "concepts", "measurements", "diagnosis_list")
@@ -57,13 +58,8 @@ class Target:
     min_codes: int = 1
 
     def __post_init__(self):
-        if self.kind not in (SINGLE, MULTI):
-            raise UsageError(f"target {self.name}: kind must be 'single' or 'multi', got {self.kind!r}")
-        if not 0 <= self.weight < math.inf:
-            raise UsageError(f"target {self.name}: weight must not be negative or infinite, got {self.weight}")
-        if self.min_codes < 0 or (self.is_single and self.min_codes > 1):
-            most = "0 or 1" if self.is_single else "0 or more"
-            raise UsageError(f"target {self.name}: min_codes must be {most}, got {self.min_codes}")
+        for rule, _ in target_faults(vars(self)):
+            raise UsageError(rule)
 
     @property
     def is_single(self) -> bool:
@@ -147,20 +143,8 @@ class Task:
     reads_like: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     def __post_init__(self):
-        columns = [self.id_field, *self.text_fields]
-        columns += [spelling for target in self.targets for spelling in target.spellings]
-        doubled = sorted(column for column, count in Counter(columns).items() if count > 1)
-        if doubled:
-            raise UsageError(f"task {self.name}: column {doubled[0]} is used twice; give each its own name")
-        if not self.targets:
-            raise UsageError(f"task {self.name}: no target; name at least one")
-        if self.code_system not in CODE_SYSTEMS:
-            raise UsageError(
-                f"task {self.name}: unknown code system {self.code_system!r}"
-                f"{did_you_mean(str(self.code_system), CODE_SYSTEMS)}"
-            )
-        if not self.separators or "|" in self.separators:
-            raise UsageError(f"task {self.name}: separators must be a text such as ';,' without |, got {self.separators!r}")
+        for rule, _, _, remedy in task_faults(vars(self)):
+            raise UsageError(f"task {self.name}: {rule}" + (f"; {remedy}" if remedy else ""))
 
     @property
     def main(self) -> Target | None:
@@ -212,3 +196,41 @@ class Task:
         if not chosen:
             raise UsageError(f"no text field chosen{did_you_mean('', self.text_fields)}")
         return tuple(name for name in self.text_fields if name in chosen)
+
+
+# --- rules ----------------------------------------------------------------------------
+
+
+def target_faults(values: Mapping) -> Iterator[tuple[str, str]]:
+    """Yield each rule that parameters of a target break, and the parameter."""
+    name, kind, weight, fewest = (values.get(key, "") for key in ("name", "kind", "weight", "min_codes"))
+    most = 1 if kind == SINGLE else math.inf
+    if kind not in (SINGLE, MULTI, ""):
+        yield f"unknown kind {kind!r}{did_you_mean(str(kind), (SINGLE, MULTI))}", "kind"
+    if weight != "" and not 0 <= weight < math.inf:
+        yield f"target {name}: weight must not be negative or infinite, got {weight}", "weight"
+    if fewest != "" and not 0 <= fewest <= most:
+        yield f"target {name}: min_codes must be {'0 or 1' if most == 1 else '0 or more'}, got {fewest}", "min_codes"
+
+
+def task_faults(values: Mapping) -> Iterator[tuple[str, str, str, str]]:
+    """Yield each rule that parameters of a task break, the parameter or "", the value in it or "", and the remedy."""
+    for key, known in (("code_system", CODE_SYSTEMS), ("blocks", BLOCKS)):
+        given = values.get(key, ())
+        for value in given if isinstance(given, list | tuple) else (given,):
+            if value not in known:
+                yield f"unknown {key} {value!r}{did_you_mean(str(value), known)}", key, value, ""
+    for key in ("text_fields", "blocks", "targets"):
+        if key in values and not values[key]:
+            yield f"{key} is empty", key, "", "name one at least"
+    separators = values.get("separators", ";")
+    if not separators or "|" in separators:
+        yield "separators must hold one character at least, and no |", "separators", "", "write a text such as ;,"
+    try:
+        check_tokenizer(values.get("tokenizer", TOKENIZERS[0]))
+    except UsageError as error:
+        yield str(error), "tokenizer", "", ""
+    spellings = (spelling for target in values.get("targets", ()) for spelling in target.spellings)
+    columns = Counter([values.get("id_field", "id"), *values.get("text_fields", ()), *spellings])
+    for name in (name for name, count in columns.items() if count > 1):
+        yield f"column {name!r} is used twice", "", name, "give each its own name"

@@ -11,25 +11,23 @@
     kind = "single"
 
 The keys are the parameters of :class:`icdbase.tasks.task.Task` and
-:class:`icdbase.tasks.task.Target`; ``base`` takes a built-in task for all that is
-not said, and ``code_table`` names a table of codes beside the file.  Whatever
-is wrong is said with the line of the file.
+:class:`icdbase.tasks.task.Target`; ``base`` names the built-in task from which all
+other parameters are taken, and ``code_table`` a table of codes beside the file.
+Each problem is reported with its line.
 """
 
 from __future__ import annotations
 
 import re
 import sys
-from collections import Counter
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 from icdbase.core.errors import DataError, Problem, UsageError, did_you_mean
 from icdbase.files.encoding import decode, read_bytes
 from icdbase.files.rows import read_rows
 from icdbase.tasks.editions import BUILT_IN
-from icdbase.tasks.task import BLOCKS, CODE_SYSTEMS, MULTI, SINGLE, Target, Task
-from icdbase.tasks.tokenizer_spec import check_tokenizer
+from icdbase.tasks.task import Target, Task, target_faults, task_faults
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -141,20 +139,18 @@ class _TaskFile:
             raise DataError(path, [Problem("nested too deeply, or a number of thousands of digits", remedy=_EXAMPLE)]) from None
 
     def task(self) -> Task:
-        said = self._well_typed(self.content, _TASK_KEYS)
-        base = self._base(said.pop("base", None))
-        targets, open_sets = self._targets(said.pop("targets", None), base)
-        table = said.pop("code_table", None)
-        self._check_values(said)
-        self._check_columns(said, targets, base)
+        given = self._well_typed(self.content, _TASK_KEYS)
+        base = self._base(given.pop("base", None))
+        targets, open_sets = self._targets(given.pop("targets", None), base)
+        table = given.pop("code_table", None)
+        inherited = {key.name: getattr(base, key.name) for key in fields(Task)} if base else {"id_field": "id"}
+        own = {name: tuple(value) if isinstance(value, list) else value for name, value in given.items()}
+        values = inherited | {"name": self.path.stem, "targets": tuple(targets)} | own
+        self._check(values)
         if self.problems:
             raise DataError(self.path, self.problems)
-        values = {name: tuple(value) if isinstance(value, list) else value for name, value in said.items()}
-        inherited = {key.name: getattr(base, key.name) for key in fields(Task)} if base else {"id_field": "id"}
-        values = inherited | {"name": self.path.stem, "targets": tuple(targets)} | values
-        if table is not None:
-            values |= self._codes(table, targets, open_sets)
-        return Task(**values)
+        task = Task(**values)
+        return task if table is None else replace(task, **self._codes(table, task, open_sets))
 
     # --- what stands in the file ------------------------------------------------------
 
@@ -192,51 +188,30 @@ class _TaskFile:
         targets, open_sets = [], set()
         for number, target in enumerate(given):
             values = self._well_typed(target, _TARGET_KEYS, number)
-            for key in ("name", "kind"):
-                if key not in target:
-                    self._note(f"{key} is missing", target=number, remedy=f'add {key} = "..."')
-            if values.get("kind", SINGLE) not in (SINGLE, MULTI):
-                known = did_you_mean(values.pop("kind"), (SINGLE, MULTI))
-                self._note(f"unknown kind {target['kind']!r}{known}", "kind", target=number)
-            if not {"name", "kind"} <= values.keys():
+            absent = [key for key in ("name", "kind") if key not in target]
+            for key in absent:
+                self._note(f"{key} is missing", target=number, remedy=f'add {key} = "..."')
+            faults = list(target_faults(values))
+            for rule, key in faults:
+                self._note(rule, key, target=number)
+            if absent or faults or not {"name", "kind"} <= values.keys():
                 continue
             if values.pop("open", False):
                 open_sets.add(values["name"])
             values["aliases"] = tuple(values.get("aliases", ()))
             values["weight"] = float(values.get("weight", 1 / len(given)))
-            try:
-                targets.append(Target(**values))
-            except UsageError as error:
-                key = "weight" if "weight must" in str(error) else "min_codes"
-                self._note(str(error), key, target=number)
+            targets.append(Target(**values))
         return targets, open_sets
 
-    def _check_values(self, said: dict) -> None:
-        """Note values of the right type that are none of the possible ones."""
-        for key, known in (("code_system", CODE_SYSTEMS), ("blocks", BLOCKS)):
-            listed = said.get(key, [])
-            for value in listed if isinstance(listed, list) else [listed]:
-                if value not in known:
-                    self._note(f"unknown {key} {value!r}{did_you_mean(value, known)}", key, value)
-        for key in ("text_fields", "blocks", "targets"):
-            if self.content.get(key, True) == []:
-                self._note(f"{key} is empty", key, remedy="name one at least")
-        if "|" in said.get("separators", ";") or not said.get("separators", ";"):
-            self._note("separators must hold one character at least, and no |", "separators")
-        try:
-            check_tokenizer(said.get("tokenizer", "jieba"))
-        except UsageError as error:
-            self._note(str(error), "tokenizer")
-
-    def _check_columns(self, said: dict, targets: list[Target], base: Task | None) -> None:
-        """Note columns named twice, and roles that are none."""
-        text_fields = said.get("text_fields", list(base.text_fields) if base else [])
-        columns = [said.get("id_field", base.id_field if base else "id"), *text_fields]
-        columns += [spelling for target in targets for spelling in target.spellings]
-        for name in [name for name, count in Counter(columns).items() if count > 1]:
-            self._note(f"column {name!r} is used twice", "", name, remedy="give each its own name", last=True)
+    def _check(self, values: dict) -> None:
+        """Note each rule that the task as a whole breaks."""
+        if self.problems and not values["targets"]:
+            values = {key: value for key, value in values.items() if key != "targets"}  # all of them have problems
+        for rule, key, value, remedy in task_faults(values):
+            self._note(rule, key, value, remedy=remedy, last=not key)
+        text_fields = values.get("text_fields", ())
         roles = sorted({field for task in BUILT_IN.values() for field in task.text_fields})
-        for name, role in said.get("reads_like", {}).items():
+        for name, role in values.get("reads_like", {}).items():
             if name not in text_fields:
                 self._note(f"reads_like: {name!r} is no text field{did_you_mean(name, text_fields)}", name)
             if role not in roles:
@@ -244,50 +219,30 @@ class _TaskFile:
 
     # --- the table of codes -----------------------------------------------------------
 
-    def _codes(self, name: str, targets: list[Target], open_sets: set[str]) -> dict:
+    def _codes(self, name: str, task: Task, open_sets: set[str]) -> dict:
         """Read the table of codes: candidates, or names for an open set."""
         path = self.path.parent / name
         if not path.is_file():
             self._note(f"no such file: {path}", "code_table", remedy="the path is relative to the folder of this file")
             raise DataError(self.path, self.problems)
-        rows = read_rows(path, _CODE_COLUMNS)
-        problems = list(rows.problems)
-        if "code" not in rows.columns:
-            problems.append(Problem("the column is missing", field="code", remedy=f"columns: {', '.join(_CODE_COLUMNS)}"))
-        spell = Task("", "id", ("text",), (Target("code", SINGLE, 1.0),), code_system=self._code_system()).canonical_code
-        codes: dict[str, dict[str, None]] = {target.name: {} for target in targets}
-        spellings = {spelling: target.name for target in targets for spelling in target.spellings}
+        codes: dict[str, dict[str, None]] = {target.name: {} for target in task.targets}
         names, groups = {}, {}
-        for number, row in [] if problems else rows.records:
-            cells = {key: str(row.get(key) or "").strip() for key in _CODE_COLUMNS}
-            code, target = spell(cells["code"]), cells["target"]
-            if not code:
-                problems.append(Problem("the code is missing", f"number {number}", "code", "fill the cell"))
-                continue
-            if target and target not in spellings:
-                rule = f"no such target{did_you_mean(target, spellings)}"
-                problems.append(Problem(rule, f"number {number}", "target"))
-                continue
-            for each in [spellings[target]] if target else codes:
+        for target, code, code_name, group in _read_codes(path, task):
+            for each in [target] if target else codes:
                 codes[each][code] = None
-            if cells["name"]:
-                names[code] = cells["name"]
-            if cells["exclusive_group"]:
-                groups[code] = cells["exclusive_group"]
-        if problems:
-            raise DataError(path, problems)
-        closed = {name: tuple(listed) for name, listed in codes.items() if listed and name not in open_sets}
+            if code_name:
+                names[code] = code_name
+            if group:
+                groups[code] = group
+        listed = {name: tuple(found) for name, found in codes.items()}
+        closed = {name: found for name, found in listed.items() if found and name not in open_sets}
         return {
-            "targets": tuple(_with_candidates(target, closed.get(target.name, target.codes)) for target in targets),
+            "targets": tuple(replace(target, codes=closed.get(target.name, target.codes)) for target in task.targets),
             "code_names": names,
             "exclusive_groups": groups,
-            "known_codes": {name: tuple(listed) for name, listed in codes.items() if name in open_sets},
+            "known_codes": {name: found for name, found in listed.items() if name in open_sets},
             "train_counts": {},
         }
-
-    def _code_system(self) -> str:
-        base = BUILT_IN.get(self.content.get("base"))
-        return self.content.get("code_system", base.code_system if base else CODE_SYSTEMS[0])
 
     # --- where it stands --------------------------------------------------------------
 
@@ -327,5 +282,22 @@ def _is(value, wanted: str) -> bool:
     }[wanted]
 
 
-def _with_candidates(target: Target, codes: tuple[str, ...]) -> Target:
-    return Target(target.name, target.kind, target.weight, codes, target.aliases, target.min_codes)
+def _read_codes(path: Path, task: Task) -> list[tuple[str, str, str, str]]:
+    """Return target or "" for all targets, code, name and exclusive group of each row of a table of codes."""
+    rows = read_rows(path, _CODE_COLUMNS)
+    problems, codes = list(rows.problems), []
+    if "code" not in rows.columns:
+        problems.append(Problem("the column is missing", field="code", remedy=f"columns: {', '.join(_CODE_COLUMNS)}"))
+    spellings = {spelling: target.name for target in task.targets for spelling in target.spellings}
+    for number, row in [] if problems else rows.records:
+        target, code, name, group = (str(row.get(key) or "").strip() for key in _CODE_COLUMNS)
+        code = task.canonical_code(code)
+        if not code:
+            problems.append(Problem("the code is missing", f"number {number}", "code", "fill the cell"))
+        elif target and target not in spellings:
+            problems.append(Problem(f"no such target{did_you_mean(target, spellings)}", f"number {number}", "target"))
+        else:
+            codes.append((spellings.get(target, ""), code, name, group))
+    if problems:
+        raise DataError(path, problems)
+    return codes

@@ -16,7 +16,7 @@ from joblib.externals.loky.process_executor import TerminatedWorkerError
 import icdbase
 from icdbase.core.errors import DataError
 from icdbase.core.terminal import exit_on_error
-from icdbase.files import tables
+from icdbase.files import workbooks
 from icdbase.files.rows import read_rows
 from icdbase.records.records import read_records
 from icdbase.tasks.editions import CCL25
@@ -56,9 +56,9 @@ ENTITIES = "".join(f"<!ENTITY a{n} '{f'&a{n - 1};' * 10}'>" for n in range(1, 10
     ids=["far row", "wide row", "many cells", "bomb", "entities of entities", "entity of a file"],
 )  # fmt: skip
 def test_a_workbook_that_unpacks_to_too_much(tmp_path, monkeypatch, rows, before, message):
-    monkeypatch.setattr(tables, "MAX_ROWS", 500)
-    monkeypatch.setattr(tables, "MAX_CELLS", 5_000)
-    monkeypatch.setattr(tables, "MAX_UNPACKED", 2_000_000)
+    monkeypatch.setattr(workbooks, "MAX_ROWS", 500)
+    monkeypatch.setattr(workbooks, "MAX_CELLS", 5_000)
+    monkeypatch.setattr(workbooks, "MAX_UNPACKED", 2_000_000)
     path = workbook(tmp_path / "a.xlsx", rows, before)
     assert path.stat().st_size < 20_000
     with pytest.raises(DataError, match=f"the workbook .*{message}"):
@@ -66,7 +66,7 @@ def test_a_workbook_that_unpacks_to_too_much(tmp_path, monkeypatch, rows, before
 
 
 def test_a_small_workbook_that_unpacks_to_a_large_one(tmp_path, monkeypatch):
-    monkeypatch.setattr(tables, "FREE_RATIO", 100_000)
+    monkeypatch.setattr(workbooks, "FREE_RATIO", 100_000)
     path = workbook(tmp_path / "a.xlsx", "<row/>" * 200_000)
     with pytest.raises(DataError, match=f"the workbook unpacks to more than {100 * path.stat().st_size:,} bytes; save its"):
         read_records(path)
@@ -141,11 +141,11 @@ class Counted(str):
 
 
 def test_repeated_names_are_found_in_one_pass(monkeypatch):
-    from icdbase.files import rows
+    from icdbase.files import json_rows
 
-    monkeypatch.setattr(rows, "clean_name", Counted)
+    monkeypatch.setattr(json_rows, "clean_name", Counted)
     pairs = [(f"name{number}", 1) for number in range(300)] * 2
-    assert len(rows._as_object(pairs).twice) == 300
+    assert len(json_rows._as_object(pairs).twice) == 300
     assert Counted.comparisons < 10 * len(pairs)
 
 

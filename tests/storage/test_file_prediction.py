@@ -19,10 +19,10 @@ import icdbase
 from icdbase.clinical.measurements.finder import find_measurements
 from icdbase.core.errors import DataError, DataWarning, UsageError
 from icdbase.features import counts as counting
-from icdbase.records import streams
+from icdbase.files import json_streams
+from icdbase.files.json_streams import is_stream
 from icdbase.records.batches import RecordBatches
 from icdbase.records.frames import FRAME
-from icdbase.records.streams import is_stream
 from icdbase.storage import file_prediction
 from icdbase.tasks.editions import CCL25
 from icdbase.text.normalization import normalize
@@ -31,8 +31,8 @@ from icdbase.text.normalization import normalize
 @pytest.fixture
 def long_files(monkeypatch):
     """Every file is long, and read in blocks of some characters."""
-    monkeypatch.setattr(streams, "SHORT", 0)
-    monkeypatch.setattr(streams, "_BLOCK", 37)
+    monkeypatch.setattr(json_streams, "SHORT", 0)
+    monkeypatch.setattr(json_streams, "_BLOCK", 37)
 
 
 @pytest.fixture(scope="module")
@@ -368,8 +368,8 @@ def test_long_files_are_read_as_short_ones(tmp_path, long_files, content):
 @given(at=st.integers(0, len(THREE) - 1), sign=st.sampled_from(['"', "{", "}", "[", "]", ",", ":", "\\", "\n", "x", ""]))
 def test_a_slip_of_the_pen_anywhere_is_told_the_same(tmp_path_factory, at, sign):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(streams, "SHORT", 0)
-        patch.setattr(streams, "_BLOCK", 37)
+        patch.setattr(json_streams, "SHORT", 0)
+        patch.setattr(json_streams, "_BLOCK", 37)
         assert_reads_the_same(tmp_path_factory.mktemp("slip") / "a.json", THREE[:at] + sign + THREE[at + 1 :])
 
 
@@ -394,8 +394,8 @@ class _Watched(str):
 
 
 def test_a_block_of_many_small_records_is_searched_once(tmp_path):
-    window = streams._Window(iter([]))
+    window = json_streams._Window(iter([]))
     text = _Watched("[" + ",\n".join(['{"a": "1"}'] * 2000) + "]")
     window.text, window.ended = text, True
-    assert len(list(streams._array_items(window, tmp_path / "a.json"))) == 2000
+    assert len(list(json_streams._array_items(window, tmp_path / "a.json"))) == 2000
     assert 0 < _Watched.searched <= 2 * len(text)

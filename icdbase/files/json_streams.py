@@ -16,7 +16,8 @@ from pathlib import Path
 
 from icdbase.core.errors import DataError, Problem
 from icdbase.files.encoding import STDIN
-from icdbase.files.rows import Rows, fill_from_objects, json_decoder, json_problem, try_parse
+from icdbase.files.json_rows import is_object, json_decoder, json_problem, parsed_lines, rows_of_objects
+from icdbase.files.rows import Rows
 
 __all__ = ["is_stream", "stream_rows"]
 
@@ -43,12 +44,7 @@ def is_stream(path) -> bool:
     if "\ufffd" in text[:-1] or "\0" in text:
         return False
     start = text.lstrip()
-    return start.startswith("[") or (start.startswith("{") and _is_object(start.split("\n", 1)[0]))
-
-
-def _is_object(line: str) -> bool:
-    value, problem = try_parse(line, lambda error: Problem(error.msg))
-    return problem is None and isinstance(value, dict)
+    return start.startswith("[") or (start.startswith("{") and is_object(start.split("\n", 1)[0]))
 
 
 def stream_rows(path, known: Collection[str], size: int, digest=None) -> Iterator[Rows]:
@@ -80,12 +76,9 @@ def stream_rows(path, known: Collection[str], size: int, digest=None) -> Iterato
     blocks = chain([first], blocks)
     is_array = first.lstrip().startswith("[")
     layout = "JSON array" if is_array else "JSON Lines"
-    items = _array_items(_Window(blocks), path) if is_array else _line_items(blocks)
+    items = _array_items(_Window(blocks), path) if is_array else parsed_lines(enumerate(_lines(blocks), 1))
     while taken := list(islice(items, size)):
-        rows = Rows(str(path), layout, "utf-8")
-        rows.problems += [item for _, item in taken if isinstance(item, Problem)]
-        fill_from_objects(rows, [(number, item) for number, item in taken if not isinstance(item, Problem)], known)
-        yield rows
+        yield Rows(str(path), layout, "utf-8", *rows_of_objects(taken, known))
 
 
 def _texts(path, digest) -> Iterator[str]:
@@ -114,17 +107,6 @@ def _texts(path, digest) -> Iterator[str]:
                 yield text
             if not block:
                 return
-
-
-def _line_items(blocks: Iterator[str]) -> Iterator[tuple[int, object]]:
-    """Yield number and value, or problem, of each line that is not blank."""
-    number = 0
-    for line_number, line in enumerate(_lines(blocks), 1):
-        if line.strip():
-            number += 1
-            where = f"number {number}"
-            value, problem = try_parse(line, lambda error, at=line_number, name=where: json_problem(error, at, name))
-            yield number, problem or value
 
 
 def _lines(blocks: Iterator[str]) -> Iterator[str]:
