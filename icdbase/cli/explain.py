@@ -152,7 +152,7 @@ def _train_command(coder, card, train_files, model_folder) -> str:
     if fields := changed.pop("fields", None):
         command.append(f"--fields {','.join(fields)}")
     command += [f"--concepts {quoted(path)}" for path in changed.pop("concept_tables", ())]
-    command += [f"{option} {changed.pop(name)}" for name, option in _OPTION_OF.items() if name in changed]
+    command += [f"{option} {changed.pop(name)}" for name, option in _OPTION_OF.items() if name in changed and ":" not in str(changed[name])]
     options = card.get("options") or {}
     task = options.get("task") or (coder.task.name if coder.task.name in BUILT_IN else "TASK.toml")
     command += [f"--task {quoted(task)}"] if task != "ccl25" else []

@@ -38,7 +38,7 @@ __all__ = ["Cell", "check_parameters", "run_cells"]
 CELLS = "cells"
 """Folder of the kept predictions inside a run folder."""
 
-_READ_IN_PREDICT = frozenset({"decoding", "threshold", "top_k"})
+_READ_IN_PREDICT = frozenset({"decoding"})
 """Parameters that ``fit`` does not look at: one fit serves all their values."""
 
 _READ_IN_COUNT = ("task", "concept_tables", "tokenizer")

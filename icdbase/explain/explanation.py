@@ -20,11 +20,12 @@ from scipy.special import logit
 from sklearn.utils.validation import check_is_fitted
 from threadpoolctl import threadpool_limits
 
-from icdbase.coder import NO_CODE, IcdCoder
+from icdbase.coder import IcdCoder
 from icdbase.core.errors import UsageError, did_you_mean
 from icdbase.explain.contributions import Contributions
 from icdbase.explain.locations import FeatureId, LocatedRecord, locate_features
 from icdbase.learning.details import PredictionDetails
+from icdbase.learning.target_models import NO_CODE
 from icdbase.records.records import check_frame
 
 __all__ = ["CodeExplanation", "Evidence", "Explanation", "Unplaced", "explain"]

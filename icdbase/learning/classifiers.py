@@ -9,6 +9,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
+from icdbase.core.errors import UsageError, did_you_mean
 from icdbase.features.blocks import Features
 from icdbase.learning.calibration import CodeCalibrator, TemperatureScaler
 from icdbase.learning.logistic import PerCodeLogistic, StackingLogistic
@@ -16,10 +17,32 @@ from icdbase.learning.multiclass_linear import MulticlassLogistic, MulticlassRid
 from icdbase.learning.out_of_fold import out_of_fold
 from icdbase.learning.trees import MulticlassTrees, PerCodeTrees
 
-__all__ = ["LEARNERS", "CodeSetClassifier", "SingleCodeClassifier"]
+__all__ = ["LEARNERS", "CodeSetClassifier", "SingleCodeClassifier", "parse_learner"]
 
 LEARNERS = ("trees", "linear", "both")
-"""What can decide on the main code."""
+"""What can predict single codes."""
+
+N_ESTIMATORS = 60
+"""Trees per class, where the learner does not name another number."""
+
+
+def parse_learner(learner: str) -> tuple[str, int]:
+    """Return the name of a learner of single codes and its number of trees per class.
+
+    >>> parse_learner("both"), parse_learner("trees:30")
+    (('both', 60), ('trees', 30))
+
+    Raises
+    ------
+    UsageError
+        On an unknown learner, or a number that is none, below one, or where no trees are fitted.
+    """
+    name, colon, number = str(learner).partition(":")
+    if name not in LEARNERS:
+        raise UsageError(f"unknown main_learner {learner!r}{did_you_mean(name, LEARNERS)}")
+    if colon and (name == "linear" or not (number.isascii() and number.isdigit() and int(number))):
+        raise UsageError(f"main_learner {learner!r}: write trees:30 or both:30 for 30 trees per class")
+    return name, int(number) if colon else N_ESTIMATORS
 
 
 class SingleCodeClassifier(BaseEstimator):
@@ -37,12 +60,8 @@ class SingleCodeClassifier(BaseEstimator):
     learner : {"trees", "linear", "both"}
         :class:`icdbase.learning.trees.MulticlassTrees`; :class:`icdbase.learning.multiclass_linear.MulticlassLogistic`
         and :class:`icdbase.learning.multiclass_linear.MulticlassRidge`; trees and MulticlassLogistic.
-    n_columns, min_support : int
-        See :class:`icdbase.learning.column_selection.ColumnSelector`.
     n_estimators : int
         Trees per class.
-    C : float
-        Inverse strength of the logistic regression's penalty.
     calibrate : bool
         Scale by a temperature learned out of fold.
     n_jobs : int or None
@@ -58,13 +77,9 @@ class SingleCodeClassifier(BaseEstimator):
     scaler_ : TemperatureScaler
     """
 
-    def __init__(self, *, learner="trees", n_columns=60, min_support=5, n_estimators=60, C=8.0, calibrate=True,
-                 n_jobs=None, random_state=0):
+    def __init__(self, *, learner="trees", n_estimators=N_ESTIMATORS, calibrate=True, n_jobs=None, random_state=0):
         self.learner = learner
-        self.n_columns = n_columns
-        self.min_support = min_support
         self.n_estimators = n_estimators
-        self.C = C
         self.calibrate = calibrate
         self.n_jobs = n_jobs
         self.random_state = random_state
@@ -110,12 +125,9 @@ class SingleCodeClassifier(BaseEstimator):
         return self.scaler_.transform(margins)
 
     def _makers(self) -> list[Callable]:
-        trees = partial(
-            MulticlassTrees, n_columns=self.n_columns, min_support=self.min_support, n_estimators=self.n_estimators,
-            random_state=self.random_state,
-        )
-        logits = partial(MulticlassLogistic, C=self.C)
-        return {"trees": [trees], "linear": [logits, MulticlassRidge], "both": [trees, logits]}[self.learner]
+        trees = partial(MulticlassTrees, n_estimators=self.n_estimators, random_state=self.random_state)
+        linear = [MulticlassLogistic, MulticlassRidge]
+        return {"trees": [trees], "linear": linear, "both": [trees, MulticlassLogistic]}[self.learner]
 
     def margins(self, features: Features) -> np.ndarray:
         """Return log-probabilities up to a constant (n_records, n_classes), before the temperature."""
@@ -146,10 +158,6 @@ class CodeSetClassifier(BaseEstimator):
     Parameters
     ----------
     boosted_features : bool
-    C : float
-        Inverse strength of the L2 penalty of the plain logistic regressions.
-    n_columns, min_support, n_estimators : int
-        Of the small trees; see :class:`icdbase.learning.trees.PerCodeTrees`.
     calibrate : bool
         Slope and offsets learned out of fold; see :class:`CodeCalibrator`.
     groups : sequence of str or None, length n_codes
@@ -168,13 +176,8 @@ class CodeSetClassifier(BaseEstimator):
     calibrator_ : CodeCalibrator
     """
 
-    def __init__(self, *, boosted_features=True, C=1.0, n_columns=60, min_support=5, n_estimators=40, calibrate=True,
-                 groups=None, n_jobs=None, random_state=0):
+    def __init__(self, *, boosted_features=True, calibrate=True, groups=None, n_jobs=None, random_state=0):
         self.boosted_features = boosted_features
-        self.C = C
-        self.n_columns = n_columns
-        self.min_support = min_support
-        self.n_estimators = n_estimators
         self.calibrate = calibrate
         self.groups = groups
         self.n_jobs = n_jobs
@@ -209,13 +212,8 @@ class CodeSetClassifier(BaseEstimator):
 
     def _new_reader(self) -> PerCodeTrees | PerCodeLogistic:
         if not self.boosted_features:
-            return PerCodeLogistic(C=self.C)
-        return PerCodeTrees(
-            n_columns=self.n_columns,
-            min_support=self.min_support,
-            n_estimators=self.n_estimators,
-            random_state=self.random_state,
-        )
+            return PerCodeLogistic()
+        return PerCodeTrees(random_state=self.random_state)
 
     def predict_proba(self, features: Features, context=None) -> np.ndarray:
         """Return probabilities (n_records, n_codes); zero for codes never seen."""

@@ -53,7 +53,7 @@ class CodesByName(BaseEstimator):
     Examples
     --------
     >>> import pandas as pd
-    >>> from icdbase.features.blocks import count_records
+    >>> from icdbase.features.counts import count_records
     >>> from icdbase.tasks.editions import CCL25
     >>> 病历 = pd.DataFrame({name: [""] * 3 for name in CCL25.text_fields})
     >>> 病历["入院诊断"] = ["1.脂肪肝 2.高脂血症", "肝囊肿", "脂肪肝"]

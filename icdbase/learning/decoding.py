@@ -25,9 +25,11 @@ import numpy as np
 
 from icdbase.core.errors import UsageError, did_you_mean
 
-__all__ = ["RULES", "decode", "expected_f1"]
+__all__ = ["RULES", "decode", "expected_f1", "parse_rule"]
 
 RULES = ("expected_f1", "threshold", "top_k")
+
+_DEFAULTS = {"expected_f1": None, "threshold": 0.5, "top_k": 5}
 
 MANY_CODES = 64
 """Of an open set of hundreds, only so many of a record's most probable codes are weighed."""
@@ -43,8 +45,6 @@ def decode(
     probabilities,
     *,
     rule: str = "expected_f1",
-    threshold: float = 0.5,
-    top_k: int = 5,
     min_codes: int = 1,
     groups: Sequence[str | None] | None = None,
     forbidden=None,
@@ -55,11 +55,10 @@ def decode(
     ----------
     probabilities : array of shape (n_records, n_codes)
         Probability that a code belongs to the record, each in [0, 1].
-    rule : {"expected_f1", "threshold", "top_k"}
-        Maximise the expected per-record F1; take every code of at least
-        ``threshold``; or take the ``top_k`` most probable.
-    threshold : float
-    top_k : int
+    rule : str
+        ``"expected_f1"`` maximises the expected per-record F1; ``"threshold:0.4"``
+        takes every code of probability 0.4 or more (0.5 without a number);
+        ``"top_k:3"`` takes the three most probable (5 without a number).
     min_codes : int
         The fewest codes of a set, as far as so many are allowed.
     groups : sequence of str or None, length n_codes
@@ -89,8 +88,7 @@ def decode(
     >>> decode([[0.3, 0.2]], rule="threshold").astype(int).tolist()
     [[1, 0]]
     """
-    if rule not in RULES:
-        raise UsageError(f"unknown decoding rule {rule!r}{did_you_mean(rule, RULES)}")
+    rule, number = parse_rule(rule)
     p = _checked(probabilities)
     if forbidden is not None:
         p = np.where(forbidden, 0.0, p)
@@ -102,8 +100,33 @@ def decode(
         chosen = [_best_sets(p[at : at + _AT_ONCE], allowed[at : at + _AT_ONCE], groups, min_codes) for at in parts]
         return np.concatenate([np.zeros((0, p.shape[1]), dtype=bool), *chosen])
     ranked = np.where(allowed, p, -1.0)
-    chosen = ranked >= threshold if rule == "threshold" else _first(ranked, top_k)
+    chosen = ranked >= number if rule == "threshold" else _first(ranked, number)
     return chosen | _first(ranked, min_codes)
+
+
+def parse_rule(rule: str) -> tuple[str, float | None]:
+    """Return the name of a decoding rule and its number.
+
+    >>> parse_rule("threshold:0.4"), parse_rule("top_k"), parse_rule("expected_f1")
+    (('threshold', 0.4), ('top_k', 5), ('expected_f1', None))
+
+    Raises
+    ------
+    UsageError
+        On an unknown rule, a threshold outside [0, 1] or a ``top_k`` below one.
+    """
+    name, colon, text = str(rule).partition(":")
+    if name not in RULES or (colon and _DEFAULTS[name] is None):
+        raise UsageError(f"unknown decoding rule {rule!r}{did_you_mean(name, RULES)}")
+    try:
+        number = type(_DEFAULTS[name])(text) if colon else _DEFAULTS[name]
+    except ValueError:
+        raise UsageError(f"decoding {rule!r}: {text!r} is no number; write threshold:0.4 or top_k:5") from None
+    if name == "threshold" and not 0 <= number <= 1:
+        raise UsageError(f"threshold must lie in [0, 1], got {number}")
+    if name == "top_k" and number < 1:
+        raise UsageError(f"top_k must be at least 1, got {number}")
+    return name, number
 
 
 def _decode_likely(p: np.ndarray, groups, min_codes: int) -> np.ndarray:
@@ -141,31 +164,6 @@ def expected_f1(probabilities, chosen, *, groups: Sequence[str | None] | None = 
     gains = _gains(p, groups, p.shape[1])
     at_size = gains[np.arange(len(p)), np.maximum(sizes - 1, 0)]
     return np.where(sizes > 0, (at_size * chosen).sum(axis=1), _empty_value(p, groups))
-
-
-def group_probabilities(p: np.ndarray, groups: Sequence[str | None] | None) -> np.ndarray:
-    """Condition independent probabilities on at most one code per group.
-
-    With odds o the conditional probability of code j is o_j / (1 + Σ o).
-    Codes without a group stay as they are.
-
-    Parameters
-    ----------
-    p : array of shape (n_records, n_codes)
-    groups : sequence of str or None, length n_codes
-
-    Returns
-    -------
-    array of shape (n_records, n_codes)
-
-    >>> group_probabilities(np.array([[0.5, 0.5, 0.3]]), ["g", "g", None]).round(3).tolist()
-    [[0.333, 0.333, 0.3]]
-    """
-    p = np.array(p, dtype=float)
-    for members in _group_members(groups):
-        odds = p[:, members] / np.maximum(1 - p[:, members], 1e-9)
-        p[:, members] = odds / (1 + odds.sum(axis=1, keepdims=True))
-    return p
 
 
 def _checked(probabilities) -> np.ndarray:

@@ -35,7 +35,7 @@ def small_coder(**parameters):
     """Three other codes, few trees: what is to be broken is quickly made."""
     main, others = CCL25.targets
     task = replace(CCL25, targets=(main, replace(others, codes=others.codes[:3])))
-    return IcdCoder(task=task, main_estimators=2, n_folds=2, n_columns=8, **parameters)
+    return IcdCoder(task=task, main_learner="trees:2", n_folds=2, **parameters)
 
 
 def few(train, n_records):

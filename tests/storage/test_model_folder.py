@@ -62,12 +62,12 @@ def test_an_interrupted_save_leaves_the_old_model_whole(coder, folder, held_out,
         raise KeyboardInterrupt
 
     monkeypatch.setattr(model_folder.json, "dump", interrupted)
-    changed = model_folder.load(folder).set_params(threshold=0.4)
+    changed = model_folder.load(folder).set_params(decoding="threshold:0.4")
     with pytest.raises(KeyboardInterrupt):
         model_folder.save(changed, folder)
     monkeypatch.undo()
     assert set(before) <= {path.name for path in folder.iterdir()}
-    assert model_folder.load(folder).threshold == coder.threshold
+    assert model_folder.load(folder).decoding == coder.decoding
 
 
 def test_no_room_leaves_the_old_model_whole(coder, folder, monkeypatch):
@@ -78,13 +78,13 @@ def test_no_room_leaves_the_old_model_whole(coder, folder, monkeypatch):
 
     monkeypatch.setattr("os.fsync", full)
     with pytest.raises(OSError, match="No space left") as caught:
-        model_folder.save(model_folder.load(folder).set_params(threshold=0.4), folder)
+        model_folder.save(model_folder.load(folder).set_params(decoding="threshold:0.4"), folder)
     assert caught.value.filename.startswith(str(folder / "model-"))
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
 
 
 def test_two_saves_at_once_leave_one_whole_model(folder, monkeypatch):
-    one, other = model_folder.load(folder).set_params(threshold=0.4), model_folder.load(folder).set_params(threshold=0.3)
+    one, other = model_folder.load(folder).set_params(decoding="threshold:0.4"), model_folder.load(folder).set_params(decoding="threshold:0.3")
     second, dump = threading.Thread(target=model_folder.save, args=(other, folder)), json.dump
 
     def pause(*arguments, **options):
@@ -97,12 +97,12 @@ def test_two_saves_at_once_leave_one_whole_model(folder, monkeypatch):
     monkeypatch.setattr(model_folder.json, "dump", pause)
     model_folder.save(one, folder)
     second.join()
-    assert model_folder.load(folder).threshold == 0.3
+    assert model_folder.load(folder).decoding == "threshold:0.3"
     assert len(list(folder.iterdir())) == 2
 
 
 def test_a_model_replaced_while_it_is_loaded(folder, monkeypatch):
-    other, read = model_folder.load(folder).set_params(threshold=0.3), model_folder._read_model_file
+    other, read = model_folder.load(folder).set_params(decoding="threshold:0.3"), model_folder._read_model_file
     replaced = []
 
     def replace_first(path, card):
@@ -112,7 +112,7 @@ def test_a_model_replaced_while_it_is_loaded(folder, monkeypatch):
 
     monkeypatch.setattr(model_folder, "_read_model_file", replace_first)
     loaded, card = model_folder.load_with_card(folder)
-    assert loaded.threshold == card["parameters"]["threshold"] == 0.3
+    assert loaded.decoding == card["parameters"]["decoding"] == "threshold:0.3"
 
 
 def test_too_little_memory_is_no_damage(folder, monkeypatch):
@@ -186,7 +186,7 @@ def test_a_second_save_keeps_the_tables_of_the_model_that_is_there(train, tmp_pa
     from icdbase import IcdCoder
 
     table = tmp_path / "own.csv"
-    coder = IcdCoder(main_estimators=2, n_folds=2, n_columns=8, boosted_features=False, concept_tables=(table,))
+    coder = IcdCoder(main_learner="trees:2", n_folds=2, boosted_features=False, concept_tables=(table,))
     for form in ("怪病甲", "怪病乙"):
         table.write_text(f"concept,kind,codes,forms\n我科自定,disease,,{form}\n", encoding="utf-8")
         model_folder.save(coder.fit(train.iloc[:30]), tmp_path / "model")
@@ -196,7 +196,7 @@ def test_a_second_save_keeps_the_tables_of_the_model_that_is_there(train, tmp_pa
     assert loaded.concept_tables == (str(copied),) and copied.read_bytes() == table.read_bytes()
     model_folder.save(loaded, tmp_path / "model")
     assert model_folder.load(tmp_path / "model").predict(train[:5]).equals(coder.predict(train[:5]))
-    model_folder.save(IcdCoder(main_estimators=2, n_folds=2, n_columns=8).fit(train.iloc[:30]), tmp_path / "model")
+    model_folder.save(IcdCoder(main_learner="trees:2", n_folds=2).fit(train.iloc[:30]), tmp_path / "model")
     assert not list((tmp_path / "model").glob("concepts-*.csv"))
 
 
@@ -233,7 +233,7 @@ def test_long_numbers_in_the_vocabulary_are_counted_and_not_shown(train, tmp_pat
     few = train.iloc[:30].copy()
     few.iloc[:3, 0] += "，联系人tel13812345678，住院号zy0012345"
     few.iloc[:1, 0] += "，身份证id110105194912310021"
-    fast = {"main_estimators": 2, "n_folds": 2, "n_columns": 8, "boosted_features": False}
+    fast = {"main_learner": "trees:2", "n_folds": 2, "boosted_features": False}
     coder = IcdCoder(**fast).fit(few)
     with pytest.warns(PrivacyWarning, match="2 of the model's words hold six digits or more") as caught:
         model_folder.save(coder, tmp_path)
