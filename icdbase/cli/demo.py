@@ -103,7 +103,7 @@ def _has_screen() -> bool:
 
 def _loaded(folders) -> tuple[dict, dict]:
     from icdbase import load
-    from icdbase.storage.model_folder import read_card
+    from icdbase.storage.model_card import read_card
 
     coders, about = {}, {}
     for folder in folders:

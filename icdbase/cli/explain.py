@@ -105,7 +105,7 @@ def report(model_folder, gold_file, pred_file, out_file, train_files, with_text,
     from icdbase.core.atomic_files import check_output
     from icdbase.report.html import write_report
     from icdbase.report.terminal import quoted
-    from icdbase.storage.model_folder import read_card
+    from icdbase.storage.model_card import read_card
 
     check_output(out_file)
     coder = load(model_folder)

@@ -31,7 +31,7 @@ from icdbase.core.atomic_files import atomic_write
 from icdbase.core.backends import code_version, library_versions, spread
 from icdbase.core.errors import DataWarning, UsageError, did_you_mean
 from icdbase.features.counts import Counts
-from icdbase.storage.model_folder import fingerprint
+from icdbase.storage.model_card import fingerprint
 
 __all__ = ["Cell", "check_parameters", "run_cells"]
 

@@ -1,4 +1,4 @@
-"""One model per target: trees or a linear model for the main code, logistic regressions for the others."""
+"""The classifiers of a target: base models, stacking and calibration, fitted with out-of-fold predictions."""
 
 from __future__ import annotations
 
@@ -48,12 +48,12 @@ def parse_learner(learner: str) -> tuple[str, int]:
 class SingleCodeClassifier(BaseEstimator):
     """LightGBM on the features that go with each class, linear models of all words, or both.
 
-    Trees are at home with a few classes, numbers and long records; the linear
-    models, a logistic regression and a ridge, with many classes, a few records
-    each, and words in many forms.  Of two readers the mean of their margins
-    decides, each scaled by a temperature of its own, learned out of fold.
-    ``both`` is trees and logistic regression: with the ridge as a third the
-    trees are outvoted where they know better.
+    Trees are better with few classes, measurements and long records; the linear
+    models, a logistic regression and a ridge regression, with many classes of few
+    records each.  Two base models are combined by the mean of their margins, each
+    scaled by its own temperature, fitted out of fold.  ``both`` is trees and
+    logistic regression: with the ridge as a third the trees are outvoted where
+    they are right.
 
     Parameters
     ----------
@@ -71,9 +71,9 @@ class SingleCodeClassifier(BaseEstimator):
     ----------
     classes_ : array of str, shape (n_classes,)
     base_models_ : list of MulticlassTrees, MulticlassLogistic and MulticlassRidge
-        Empty where there is one class only.
+        Empty if there is one class only.
     weights_ : list of float
-        Of each reader's margins.
+        Weight of each base model's margins.
     scaler_ : TemperatureScaler
     """
 
@@ -90,7 +90,7 @@ class SingleCodeClassifier(BaseEstimator):
         return self
 
     def fit_out_of_fold(self, features: Features, y: Sequence[str], folds: np.ndarray) -> np.ndarray:
-        """Fit, and return the probabilities of the training records by models that had not seen them.
+        """Fit, and return the out-of-fold probabilities of the training records.
 
         Parameters
         ----------
@@ -110,15 +110,15 @@ class SingleCodeClassifier(BaseEstimator):
 
         def fit_predict(train, test):
             seen, unseen = features.take(train), features.take(test)
-            readers = [make().fit(seen, labels[train], self.classes_) for make in makers]
-            return readers, np.stack([reader.margins(unseen) for reader in readers], axis=1)
+            models = [make().fit(seen, labels[train], self.classes_) for make in makers]
+            return models, np.stack([model.margins(unseen) for model in models], axis=1)
 
         self.base_models_, margins = out_of_fold(fit_predict, folds, self.n_jobs, "main code")
         self.weights_ = [1.0] if len(makers) == 1 else [
-            1 / (len(makers) * TemperatureScaler().fit(margins[:, reader], labels).temperature_)
-            for reader in range(len(makers))
+            1 / (len(makers) * TemperatureScaler().fit(margins[:, model], labels).temperature_)
+            for model in range(len(makers))
         ]
-        margins = sum(weight * margins[:, reader] for reader, weight in enumerate(self.weights_))
+        margins = sum(weight * margins[:, model] for model, weight in enumerate(self.weights_))
         self.scaler_ = TemperatureScaler().fit(margins, labels)
         if not self.calibrate:
             self.scaler_.temperature_ = 1.0
@@ -133,7 +133,7 @@ class SingleCodeClassifier(BaseEstimator):
         """Return log-probabilities up to a constant (n_records, n_classes), before the temperature."""
         check_is_fitted(self)
         return sum(
-            weight * reader.margins(features) for weight, reader in zip(self.weights_, self.base_models_, strict=True)
+            weight * model.margins(features) for weight, model in zip(self.weights_, self.base_models_, strict=True)
         )
 
     def predict_proba(self, features: Features) -> np.ndarray:
@@ -145,21 +145,20 @@ class SingleCodeClassifier(BaseEstimator):
 
 
 class CodeSetClassifier(BaseEstimator):
-    """One-vs-rest logistic regression; with ``boosted_features`` on what small trees see.
+    """One-vs-rest logistic regressions, with ``boosted_features`` on the margins of small trees.
 
-    Plain, each code's logistic regression reads words and concepts.  With
-    ``boosted_features`` a small LightGBM model per code reads the record first,
-    and the logistic regression decides on its log-odds and on the context, such
-    as the probabilities of the main code (trees as features: He et al. 2014,
-    "Practical lessons from predicting clicks on ads at Facebook", ADKDD).  It
-    is fitted on out-of-fold log-odds (stacking, Wolpert 1992), so it knows how
-    far they can be trusted.
+    Without ``boosted_features`` the base model is a logistic regression per code on
+    words and concepts.  With it, the base model is a small LightGBM model per code,
+    and a logistic regression per code is fitted on its log-odds and the context,
+    such as the probabilities of the main code (trees as features: He et al. 2014,
+    "Practical lessons from predicting clicks on ads at Facebook", ADKDD).  That
+    regression is fitted on out-of-fold log-odds (stacking, Wolpert 1992).
 
     Parameters
     ----------
     boosted_features : bool
     calibrate : bool
-        Slope and offsets learned out of fold; see :class:`CodeCalibrator`.
+        Slope and offsets fitted out of fold; see :class:`icdbase.learning.calibration.CodeCalibrator`.
     groups : sequence of str or None, length n_codes
         Exclusive group of each code.
     n_jobs : int or None
@@ -168,11 +167,11 @@ class CodeSetClassifier(BaseEstimator):
     Attributes
     ----------
     seen_ : int array
-        Columns of the codes that the training records carry.
+        Columns of the codes with a training record.
     base_model_ : PerCodeTrees or PerCodeLogistic
-        Reads the record.
+        The first level.
     stacker_ : StackingLogistic or None
-        Hear the reader and the context; None where the reader decides alone.
+        The second level, on the base model's margins and the context; None if there is none.
     calibrator_ : CodeCalibrator
     """
 
@@ -186,16 +185,16 @@ class CodeSetClassifier(BaseEstimator):
     def fit(self, features: Features, Y: np.ndarray, folds: np.ndarray, context=None) -> CodeSetClassifier:
         """Fit on features, a bool array (n_records, n_codes), and out-of-fold context.
 
-        ``context`` (n_records, n_context) holds what other models say of the
-        record, such as the probabilities of the main code.
+        ``context`` (n_records, n_context) holds the output of other models, such as
+        the probabilities of the main code.
         """
         self.n_codes_ = Y.shape[1]
         self.seen_ = np.flatnonzero(Y.any(axis=0))
         truth = Y[:, self.seen_].astype(float)
 
         def fit_predict(train, test):
-            reader = self._new_reader().fit(features.take(train), truth[train], _rows(context, train))
-            return reader, reader.margins(features.take(test), _rows(context, test))
+            model = self._new_base_model().fit(features.take(train), truth[train], _rows(context, train))
+            return model, model.margins(features.take(test), _rows(context, test))
 
         self.base_model_, margins = out_of_fold(fit_predict, folds, self.n_jobs, "other codes")
         self.stacker_ = None
@@ -210,13 +209,13 @@ class CodeSetClassifier(BaseEstimator):
             self.calibrator_.identity(len(self.seen_))
         return self
 
-    def _new_reader(self) -> PerCodeTrees | PerCodeLogistic:
+    def _new_base_model(self) -> PerCodeTrees | PerCodeLogistic:
         if not self.boosted_features:
             return PerCodeLogistic()
         return PerCodeTrees(random_state=self.random_state)
 
     def predict_proba(self, features: Features, context=None) -> np.ndarray:
-        """Return probabilities (n_records, n_codes); zero for codes never seen."""
+        """Return probabilities (n_records, n_codes); zero for codes without a training record."""
         check_is_fitted(self)
         margins = self.base_model_.margins(features, context)
         if self.stacker_ is not None:

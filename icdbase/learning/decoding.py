@@ -32,13 +32,13 @@ RULES = ("expected_f1", "threshold", "top_k")
 _DEFAULTS = {"expected_f1": None, "threshold": 0.5, "top_k": 5}
 
 MANY_CODES = 64
-"""Of an open set of hundreds, only so many of a record's most probable codes are weighed."""
+"""Of a larger set only this number of a record's most probable codes are considered."""
 
 FIRST_SIZES = 20
-"""Larger sets are tried only where one of them may be better than the best of these sizes."""
+"""Larger sets are tried only where one of them can be better than the best of these sizes."""
 
 _AT_ONCE = 32
-"""Records whose gains, a number for each code and each size, stay in the processor's cache."""
+"""Records at a time, so that the gains of each code and size fit into the processor's cache."""
 
 
 def decode(
@@ -60,7 +60,7 @@ def decode(
         takes every code of probability 0.4 or more (0.5 without a number);
         ``"top_k:3"`` takes the three most probable (5 without a number).
     min_codes : int
-        The fewest codes of a set, as far as so many are allowed.
+        The fewest codes of a set, if that number is allowed.
     groups : sequence of str or None, length n_codes
         Exclusive group of each code; a set holds at most one code of a group.
     forbidden : bool array of shape (n_records, n_codes)
@@ -130,14 +130,14 @@ def parse_rule(rule: str) -> tuple[str, float | None]:
 
 
 def _decode_likely(p: np.ndarray, groups, min_codes: int) -> np.ndarray:
-    """Choose for each record among its most probable codes; the cost would grow with the square of all codes."""
+    """Choose among the most probable codes of each record: the cost grows with the square of the number of codes."""
     chosen = np.zeros(p.shape, dtype=bool)
     likely = np.sort(np.argsort(-p, axis=1, kind="stable")[:, :MANY_CODES], axis=1)
     for row, columns in enumerate(likely):
         columns = columns[p[row, columns] > 0]
-        theirs = None if groups is None else [groups[column] for column in columns]
+        their_groups = None if groups is None else [groups[column] for column in columns]
         if len(columns):
-            chosen[row, columns] = decode(p[[row]][:, columns], groups=theirs, min_codes=min_codes)[0]
+            chosen[row, columns] = decode(p[[row]][:, columns], groups=their_groups, min_codes=min_codes)[0]
     return chosen
 
 
@@ -196,7 +196,7 @@ def _units(p: np.ndarray, groups) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _best_sets(p: np.ndarray, allowed: np.ndarray, groups, min_codes: int, first: int = FIRST_SIZES) -> np.ndarray:
-    """The best set of each record among sizes up to ``first``, and of more only where one may be better."""
+    """Return the best set of each record of size up to ``first``, and of larger ones where one can be better."""
     n_codes = p.shape[1]
     n_sizes = min(n_codes, max(first, min_codes))
     gains = np.where(allowed[:, None, :], _gains(p, groups, n_sizes), -1.0)
@@ -211,7 +211,7 @@ def _best_sets(p: np.ndarray, allowed: np.ndarray, groups, min_codes: int, first
 
 
 def _gains(p: np.ndarray, groups, n_sizes: int) -> np.ndarray:
-    """Share of each code in the expected F1 of a set of size k (n, k=1..n_sizes, n_codes)."""
+    """Return the part of each code in the expected F1 of a set of size k (n, k=1..n_sizes, n_codes)."""
     n_codes = p.shape[1]
     q, unit_of = _units(p, groups)
     # tᵏ times a polynomial of degree n_units - 1: n nodes are exact up to degree 2n - 1.
@@ -248,13 +248,13 @@ def _best_prefix(gains: np.ndarray, empty_value: np.ndarray, min_codes: int) -> 
     Returns
     -------
     bool array of shape (n, n_codes), array of shape (n,)
-        The best set of each record, and what it is worth.
+        The best set of each record, and its expected F1.
     """
     n, n_sizes, n_codes = gains.shape
     possible = (gains[:, 0] >= 0).sum(axis=1)
     sizes = np.arange(1, n_sizes + 1)
     largest = np.sort(gains, axis=2)[:, :, : -n_sizes - 1 : -1]
-    # A set of size k is worth the sum of its k largest gains at that size.
+    # The expected F1 of a set of size k is the sum of its k largest gains at that size.
     values = np.einsum("nki,ki->nk", np.maximum(largest, 0), np.tri(n_sizes))
     values[(sizes > possible[:, None]) | (sizes < np.minimum(min_codes, possible)[:, None])] = -1.0
     values = np.concatenate([np.where(min_codes > 0, -1.0, empty_value)[:, None], values], axis=1)

@@ -86,7 +86,7 @@ def report_html(
     baselines : mapping of name to Scores, optional
         What else was scored on the same records.
     card : mapping, optional
-        The model card; see :func:`icdbase.storage.model_folder.read_card`.
+        The model card; see :func:`icdbase.storage.model_card.read_card`.
     with_text : bool
         Show words of the hardest records.  They are patient data: the page is then, too.
     commands : tuple of str

@@ -21,7 +21,8 @@ from icdbase import IcdCoder
 from icdbase.core.errors import ModelError
 from icdbase.learning.booster_text import load_booster
 from icdbase.learning.logistic import StackingLogistic
-from icdbase.storage import model_folder
+from icdbase.storage import model_card, model_folder
+from icdbase.storage.archive_checks import check_model_file
 from icdbase.tasks.editions import CCL25
 
 SCHEMA = "schema.json"
@@ -52,7 +53,7 @@ def good(train, tmp_path_factory):
     with zipfile.ZipFile(next(folder.glob("*.skops"))) as archive:
         parts = {name: archive.read(name) for name in archive.namelist()}
     schema = json.loads(parts.pop(SCHEMA))
-    return model_folder.read_card(folder), schema, parts
+    return model_card.read_card(folder), schema, parts
 
 
 class Model:
@@ -606,11 +607,11 @@ def test_a_card_that_is_none(model, content):
 
 def test_libraries_that_are_none(model):
     model.card["libraries"] = {"scikit-learn": "\x1b[2J" * 1000, "lightgbm": None}
-    with pytest.warns(model_folder.VersionWarning) as caught:
+    with pytest.warns(model_card.VersionWarning) as caught:
         model_folder.load(model.write())
     assert all(len(str(warning.message)) < 300 and str(warning.message).isprintable() for warning in caught)
     model.card["libraries"] = ["1.0"]
-    with pytest.warns(model_folder.VersionWarning) as caught:
+    with pytest.warns(model_card.VersionWarning) as caught:
         model_folder.load(model.write())
     assert "made with scikit-learn None, here is" in str(caught[0].message)
 
@@ -661,5 +662,5 @@ def test_the_small_parts_are_refused_by_themselves():
     import skops.io
 
     content = skops.io.dumps(StackingLogistic())
-    with pytest.raises(ValueError, match=r"no part of an icdbase model: icdbase\.learners\.StackingLogistic"):
-        model_folder.check_model_file(content, ())
+    with pytest.raises(ValueError, match=r"no part of an icdbase model: icdbase\.learning\.logistic\.StackingLogistic"):
+        check_model_file(content, ())

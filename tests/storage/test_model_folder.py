@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from icdbase.core.errors import ModelError, UsageError, VersionWarning
-from icdbase.storage import model_folder
+from icdbase.storage import model_card, model_folder
 
 
 @pytest.fixture
@@ -26,13 +26,13 @@ def test_a_loaded_model_predicts_the_same(coder, folder, held_out):
 
 def test_saving_a_loaded_model_gives_the_same_bytes(folder, tmp_path):
     again = model_folder.save(model_folder.load(folder), tmp_path / "again")
-    assert model_folder.read_card(again)["parameters"] == model_folder.read_card(folder)["parameters"]
+    assert model_card.read_card(again)["parameters"] == model_card.read_card(folder)["parameters"]
 
 
 def test_the_card_says_what_made_the_model(folder, train):
-    card = model_folder.read_card(folder)
+    card = model_card.read_card(folder)
     assert card["task"] == "ccl25" and card["seed"] == 0 and card["scores"] == {"acc": 0.5}
-    assert card["training_data"] == {"records": len(train), "sha256": model_folder.fingerprint(train)}
+    assert card["training_data"] == {"records": len(train), "sha256": model_card.fingerprint(train)}
     assert {"scikit-learn", "lightgbm"} <= set(card["libraries"])
     assert card["parameters"]["decoding"] == "expected_f1"
 
@@ -45,9 +45,9 @@ def test_the_card_holds_no_text(folder, train):
 def test_the_fingerprint_follows_the_data(train):
     other = train.copy()
     other.iat[0, 0] += "。"
-    assert model_folder.fingerprint(train) == model_folder.fingerprint(train.copy()) != model_folder.fingerprint(other)
+    assert model_card.fingerprint(train) == model_card.fingerprint(train.copy()) != model_card.fingerprint(other)
     swapped = train.rename(columns={"主诉": "现病史", "现病史": "主诉"})
-    assert model_folder.fingerprint(swapped) != model_folder.fingerprint(train)
+    assert model_card.fingerprint(swapped) != model_card.fingerprint(train)
 
 
 def test_saving_again_replaces_the_model(coder, folder):
@@ -215,7 +215,7 @@ def test_foreign_types_are_refused(folder):
 
 
 def test_another_major_version_warns_by_name(folder):
-    edit_card(folder, libraries={"scikit-learn": "0.24.2", "lightgbm": model_folder.version("lightgbm")})
+    edit_card(folder, libraries={"scikit-learn": "0.24.2", "lightgbm": model_card.version("lightgbm")})
     with pytest.warns(VersionWarning, match=r"made with scikit-learn 0\.24\.2"):
         model_folder.load(folder)
 
@@ -243,4 +243,4 @@ def test_long_numbers_in_the_vocabulary_are_counted_and_not_shown(train, tmp_pat
     card = (tmp_path / model_folder.CARD).read_text(encoding="utf-8")
     assert json.loads(card)["vocabulary"] == {"words": len(coder.features_.terms_), "with_long_numbers": 2}
     assert "13812345678" not in card
-    assert model_folder.long_numbers(IcdCoder(**fast, min_df=4).fit(few)) == 0
+    assert model_card.long_numbers(IcdCoder(**fast, min_df=4).fit(few)) == 0
