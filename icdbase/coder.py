@@ -54,10 +54,9 @@ class IcdCoder(BaseEstimator):
     task : Task
         Fields, targets and candidate codes.
     fields, blocks : sequence of str, optional
-        Text fields and feature blocks (:class:`icdbase.features.blocks.FeatureBuilder`); all of the task's by default.
+        Text fields and feature blocks; the task's by default.
     codes_by_name : bool
-        Predict a code of an open set without a model where a listed diagnosis or an
-        operation fits its name; see :class:`icdbase.learning.codes_by_name.CodesByName`.
+        Predict codes of an open set by their names; see :class:`icdbase.learning.codes_by_name.CodesByName`.
     min_df : int
         Words and concepts in fewer training records are dropped.
     concept_tables : sequence of paths
@@ -81,7 +80,7 @@ class IcdCoder(BaseEstimator):
     n_folds : int
         Folds of the out-of-fold predictions inside ``fit``.
     n_jobs : int or None
-        Threads, and processes for counting some thousand records; the result does not depend on it.
+        Threads, and processes for counting; the result does not depend on it.
     random_state : int
 
     Attributes
@@ -139,10 +138,8 @@ class IcdCoder(BaseEstimator):
 
     def count(self, records: pd.DataFrame) -> Counts:
         """Count records once, for any number of fits and predictions."""
-        frame = check_frame(records, self.task)
-        return count_records(
-            frame, self.task, concept_tables=self.concept_tables, n_jobs=self.n_jobs, tokenizer=self.tokenizer
-        )
+        how = {name: getattr(self, name) for name in ("concept_tables", "n_jobs", "tokenizer")}
+        return count_records(check_frame(records, self.task), self.task, **how)
 
     def fit(self, records, y=None, *, groups=None) -> IcdCoder:
         """Learn from labelled records; warn with a DataWarning of codes outside the candidate lists.
@@ -193,9 +190,7 @@ class IcdCoder(BaseEstimator):
             model = SingleTargetModel(target=target, learner=learner, n_estimators=n_estimators, **common)
         else:
             groups = self.task.exclusive_groups if self.exclusive_groups else None
-            model = SetTargetModel(
-                target=target, exclusive_groups=groups, boosted_features=self.boosted_features, **common
-            )
+            model = SetTargetModel(target=target, exclusive_groups=groups, boosted_features=self.boosted_features, **common)
         return model.fit_names(counts, self.task if self.codes_by_name else None, self.features_.fields_)
 
     def _context(self, probabilities: list[np.ndarray]) -> np.ndarray | None:
@@ -218,10 +213,9 @@ class IcdCoder(BaseEstimator):
         return PredictionDetails(counts, features, self._context(single), probabilities, excluded)
 
     def predict_proba(self, records) -> dict[str, pd.DataFrame]:
-        """Return the probability of every code: target name to table, index of record ids, a column per code.
+        """Return the probability of every code: target name to table, one row per record, one column per code.
 
-        A code of ``unseen_codes_`` has probability zero.  Codes that were not learned
-        but are predicted by their names stand behind the others.
+        A code of ``unseen_codes_`` has probability zero; codes predicted by their names stand last.
         """
         return self.details(records).probabilities
 
@@ -231,17 +225,13 @@ class IcdCoder(BaseEstimator):
         Returns
         -------
         pandas.DataFrame
-            Index of record ids; a str column for each single target (None is "no code"),
-            a column of tuples (most probable code first) for each multi target.
+            Index of record ids; a code (or None for "no code") of each single target, a
+            tuple of codes, most probable first, of each multi target.
         """
         return self.decode(self.predict_proba(records))
 
     def predict_top(self, records, k: int = 5) -> pd.DataFrame:
-        """Return up to ``k`` most probable codes of each target, as tuples ``((code, probability), ...)``.
-
-        What the most probable single code excludes is left out of the sets' lists, as in
-        :meth:`predict`.  Raises a UsageError if ``k`` is below one.
-        """
+        """Return the ``k`` most probable codes of each target; see :meth:`icdbase.learning.code_sets.TaskDecoder.top`."""
         return self._decoder().top(self.predict_proba(records), k)
 
     def decode(self, probabilities: dict[str, pd.DataFrame]) -> pd.DataFrame:

@@ -90,6 +90,9 @@ class TaskDecoder:
     def top(self, probabilities: Probabilities, k: int) -> pd.DataFrame:
         """Return the ``k`` most probable codes of each target as tuples ``((code, probability), ...)``.
 
+        Codes of probability zero, and of a set those that the single codes exclude,
+        are left out.
+
         Raises
         ------
         UsageError

@@ -627,7 +627,7 @@ def test_no_pipe_is_read_and_nothing_endless(model, monkeypatch):
     file.write_bytes(content)
     monkeypatch.setattr(model_folder, "MAX_MODEL_BYTES", 1000)
     assert "larger than 1,000 bytes" in refused(model)
-    monkeypatch.setattr(model_folder, "MAX_CARD_BYTES", 10)
+    monkeypatch.setattr(model_card, "MAX_CARD_BYTES", 10)
     assert "not a readable model card" in refused(model)
 
 
@@ -643,7 +643,7 @@ def test_a_concept_table_that_was_changed_or_is_not_there(train, tmp_path):
         model_folder.load(folder)
     copied.write_text(content, encoding="utf-8")
     model_folder.load(folder)
-    with pytest.raises(ModelError, match="tables of concepts or measurements have changed since it was trained"):
+    with pytest.raises(ModelError, match="the counts and the model differ in: concept tables; they have changed since training"):
         model_folder.load(folder).set_params(concept_tables=()).predict(train.iloc[:2])
     copied.unlink()
     with pytest.raises(ModelError, match=r"its concept table concepts-\w+\.csv is missing from the folder"):
