@@ -38,9 +38,7 @@ SETTINGS = {
     "default": {},
     "plain": {
         "blocks": ("words", "concepts"),
-        "boosted_features": False,
-        "main_informs_others": False,
-        "exclusive_groups": False,
+        "boosted_features": False, "main_informs_others": False, "exclusive_groups": False,
     },
 }
 """Named settings: ``plain`` is TF-IDF and keywords, LightGBM, logistic regression, no more."""
@@ -142,14 +140,13 @@ class IcdCoder(BaseEstimator):
         return count_records(check_frame(records, self.task), self.task, **how)
 
     def fit(self, records, y=None, *, groups=None) -> IcdCoder:
-        """Learn from labelled records; warn with a DataWarning of codes outside the candidate lists.
+        """Learn from labelled records; a DataWarning names codes outside the candidate lists.
 
         Parameters
         ----------
         records : pandas.DataFrame or Counts
             As :func:`icdbase.read_records` returns them, or what :meth:`count` made of them.
         y : ignored
-            Labels are columns of ``records``.
         groups : sequence of hashable, length n_records, optional
             Records of one group (a patient's) share a fold inside ``fit``.
 
@@ -220,13 +217,9 @@ class IcdCoder(BaseEstimator):
         return self.details(records).probabilities
 
     def predict(self, records) -> pd.DataFrame:
-        """Return the codes of each record.
+        """Return the codes of each record, a column per target.
 
-        Returns
-        -------
-        pandas.DataFrame
-            Index of record ids; a code (or None for "no code") of each single target, a
-            tuple of codes, most probable first, of each multi target.
+        A single target has a code or None ("no code"), a multi target a tuple of codes, the most probable first.
         """
         return self.decode(self.predict_proba(records))
 
