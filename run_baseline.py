@@ -12,7 +12,8 @@ from icdbase.core.terminal import exit_on_error
 from icdbase.evaluation.score_tables import score_table, target_table
 from icdbase.report.html import write_report
 from icdbase.report.terminal import corpus_line, file_list, next_commands, quoted
-from icdbase.storage.model_folder import check_model_folder, read_card
+from icdbase.storage.model_card import read_card
+from icdbase.storage.model_folder import check_model_folder
 
 
 def parsed_arguments():

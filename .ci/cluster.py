@@ -54,7 +54,7 @@ def with_a_killed_worker(compute, what: str):
 
 def main():
     records = make_records(120, random_state=0)
-    coder = IcdCoder(n_folds=2, main_estimators=20)
+    coder = IcdCoder(n_folds=2, main_learner="trees:20")
 
     def validated(**options):
         return cross_validate(coder, records, n_folds=4, n_repeats=2, **options).predictions

@@ -34,7 +34,7 @@ def predictor(folder: str):
 def main() -> int:
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)  # workers take the same environment
     records = icdbase.make_records(120, random_state=0)
-    coder = icdbase.IcdCoder(n_folds=2, main_estimators=20).fit(records[:80])
+    coder = icdbase.IcdCoder(n_folds=2, main_learner="trees:20").fit(records[:80])
     with tempfile.TemporaryDirectory() as folder:
         icdbase.save(coder, Path(folder) / "model")
         spark = SparkSession.builder.master("local[2]").config("spark.ui.enabled", "false").getOrCreate()

@@ -113,7 +113,7 @@ def measure_false_alarms(n_seeds, n_records):
     from icdbase import IcdCoder, make_records
     from icdbase.experiments.ablation import ablate
 
-    coder = IcdCoder(blocks=("words",), boosted_features=False, main_estimators=10, n_folds=2)
+    coder = IcdCoder(blocks=("words",), boosted_features=False, main_learner="trees:10", n_folds=2)
     families = tests = alarms = 0
     for seed in range(n_seeds):
         records = make_records(n_records, random_state=seed)

@@ -69,7 +69,7 @@ def passes():
 
 def explainer(kind: str):
     """Return what explains a text with a small model of this tokenizer: read, count, predict and locate."""
-    coder = IcdCoder(n_folds=2, main_estimators=2, n_columns=5, boosted_features=False, tokenizer=kind)
+    coder = IcdCoder(n_folds=2, main_learner="trees:2", boosted_features=False, tokenizer=kind)
     coder.fit(make_records(60, random_state=0))
     return lambda raw, text: explain(coder, {FIELD: raw}, ["E11.900", "I20.000"])
 

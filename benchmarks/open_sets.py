@@ -24,6 +24,7 @@ import pandas as pd
 
 from icdbase import IcdCoder, get_task, read_records, score
 from icdbase.core.text_tables import table
+from icdbase.learning import target_models
 from icdbase.synthetic import write_corpus
 from icdbase.tasks.codes import is_operation_code
 
@@ -41,13 +42,16 @@ def counted(gold: pd.Series, predicted: pd.Series, codes: set) -> np.ndarray:
     return np.array([[len(given), len(found), len(given & found)] for given, found in pairs]).sum(axis=0)
 
 
-def measured(task, train: pd.DataFrame, test: pd.DataFrame, min_records: int, held_out: set) -> dict:
+def measured(task, train: pd.DataFrame, test: pd.DataFrame, held_out: set) -> dict:
     """Fit without the records of some codes; (target, with or without names) to counts and score."""
     names = [target.name for target in task.targets]
     kept = ~np.array([any(codes & held_out for codes in row) for row in zip(*(sets(train[name]) for name in names), strict=True)])
-    coder = IcdCoder(task=task, min_records=min_records).fit(train[kept])
-    counts, result, named = coder.count(test), {}, coder.listed_
-    for option, coder.listed_ in (("without", {}), ("with", named)):
+    coder = IcdCoder(task=task).fit(train[kept])
+    counts, result = coder.count(test), {}
+    by_name = {name: model.codes_by_name_ for name, model in coder.models_.items()}
+    for option, used in (("without", dict.fromkeys(by_name)), ("with", by_name)):
+        for name, model in coder.models_.items():
+            model.codes_by_name_ = used[name]
         predicted = coder.predict(counts)
         told = score(test, predicted, task, n_bootstrap=1).per_target
         for name in names:
@@ -65,7 +69,7 @@ def rounds_of(seed: int, args) -> list[dict]:
         train, test = (read_records(Path(folder) / f"ICD-Coding-{part}.json", task) for part in ("train", args.part))
     operations = [code for code in sorted(task.code_names) if is_operation_code(code)]
     held_out = [set(operations[first :: args.hold_out]) for first in range(args.hold_out)] or [set()]
-    return [measured(task, train, test, args.min_records, codes) for codes in held_out]
+    return [measured(task, train, test, codes) for codes in held_out]
 
 
 def main():
@@ -75,6 +79,7 @@ def main():
     parser.add_argument("--hold-out", type=int, default=0, metavar="K", help="leave operations out of training in K rounds")
     parser.add_argument("--part", choices=["test", "val"], default="test", help="val is for development")
     args = parser.parse_args()
+    target_models.MIN_RECORDS = args.min_records
     rows = []
     for seed in args.seeds:
         rounds = rounds_of(seed, args)

@@ -271,7 +271,7 @@ def goals(scores: dict[str, pd.DataFrame]) -> str:
 
 # What pays: the default coder against the default coder with one thing changed.
 
-NUMBERS = {"n_columns": (30, 120), "main_estimators": (30, 120), "min_df": (1, 5), "n_folds": (3, 8)}
+NUMBERS = {"main_learner": ("trees:30", "trees:120"), "min_df": (1, 5), "n_folds": (3, 8)}
 
 
 def variants() -> dict[str, dict]:
@@ -285,7 +285,7 @@ def variants() -> dict[str, dict]:
     }
     changes |= {f"`{name}={not value}`": {name: not value} for name, value in defaults.items() if isinstance(value, bool)}
     changes |= {f"`decoding={rule!r}`": {"decoding": rule} for rule in ("threshold", "top_k")}
-    changes |= {f"`{name}={value}`": {name: value} for name, values in NUMBERS.items() for value in values}
+    changes |= {f"`{name}={value!r}`": {name: value} for name, values in NUMBERS.items() for value in values}
     return changes | {"setting `plain`": SETTINGS["plain"]}
 
 

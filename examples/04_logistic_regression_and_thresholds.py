@@ -121,7 +121,7 @@ records = make_records(300, random_state=0)
 parts = {"train": slice(0, 160), "validation": slice(160, 230), "test": slice(230, 300)}
 train, validation, test = (records[rows] for rows in parts.values())
 
-coder = IcdCoder(blocks=("concepts",), boosted_features=False, main_informs_others=False, main_estimators=10, n_folds=2)
+coder = IcdCoder(blocks=("concepts",), boosted_features=False, main_informs_others=False, main_learner="trees:10", n_folds=2)
 coder.fit(train)
 on_validation = coder.predict_proba(validation)
 on_test = coder.predict_proba(test)
@@ -134,7 +134,7 @@ def choose(probabilities, **rule):
 thresholds = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7]
 curve = []
 for threshold in thresholds:
-    codes = choose(on_validation, decoding="threshold", threshold=threshold)
+    codes = choose(on_validation, decoding=f"threshold:{threshold}")
     curve.append(score(validation, codes).other_f1)
     pairs = zip(codes["其他诊断编码"], validation["其他诊断编码"], strict=True)
     wrong = np.mean([len(set(chosen) ^ set(true)) for chosen, true in pairs])
@@ -161,8 +161,8 @@ figure
 # %%
 best = thresholds[int(np.argmax(curve))]
 rules = {
-    "threshold 0.5": {"decoding": "threshold", "threshold": 0.5},
-    "threshold chosen on validation": {"decoding": "threshold", "threshold": best},
+    "threshold 0.5": {"decoding": "threshold:0.5"},
+    "threshold chosen on validation": {"decoding": f"threshold:{best}"},
     "largest expected F1": {"decoding": "expected_f1"},
 }
 print("chosen below 0.5:", best < 0.5)
@@ -186,10 +186,10 @@ for name, rule in rules.items():
 # ## 练习 · Exercise
 #
 # 1. 用纸笔算两个编码、概率都是 0.4 时，选 0、1、2 个的期望 F1。
-# 2. 在第 4 步加上 `decoding="top_k", top_k=4`，和其他规则比较。
+# 2. 在第 4 步加上 `decoding="top_k:4"`，和其他规则比较。
 #
 # 1. On paper: two codes, both of probability 0.4. What is the expected F1 of choosing none, one, both?
-# 2. Add `decoding="top_k", top_k=4` to step 4 and compare.
+# 2. Add `decoding="top_k:4"` to step 4 and compare.
 #
 # <details><summary>答案 · Answers</summary>
 #

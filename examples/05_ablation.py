@@ -71,7 +71,7 @@ from icdbase import CCL25, IcdCoder, make_records
 from icdbase.experiments.ablation import ablate
 
 task = replace(CCL25, name="main code only", targets=(replace(CCL25.main, weight=1.0),))
-coder = IcdCoder(task=task, blocks=("concepts", "measurements"), main_estimators=20, n_folds=2, n_jobs=1)
+coder = IcdCoder(task=task, blocks=("concepts", "measurements"), main_learner="trees:20", n_folds=2, n_jobs=1)
 variants = {
     f"without {left_out}": {"fields": tuple(field for field in CCL25.text_fields if field != left_out)}
     for left_out in ("出院医嘱", "诊疗经过")

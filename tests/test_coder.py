@@ -78,7 +78,7 @@ def test_codes_outside_the_candidate_list_are_counted_at_fit(train):
     records.iloc[:6, records.columns.get_loc(MAIN)] = "I25.103"
     records.iat[9, records.columns.get_loc(OTHERS)] = ("J81.x00x002", "M54.500")
     with pytest.warns(DataWarning) as caught:
-        coder = IcdCoder(blocks=("words",), boosted_features=False, main_estimators=5).fit(records)
+        coder = IcdCoder(blocks=("words",), boosted_features=False, main_learner="trees:5").fit(records)
     main, others = (str(warning.message) for warning in caught)
     assert main.startswith("6 of 110 training records have codes outside the candidate list of 主诊断编码, "
                            "which are not learned: I25.103 (6); to learn them, type icdbase init-task FILE")
@@ -124,7 +124,7 @@ def test_counts_may_stand_for_records(coder, held_out):
     pd.testing.assert_frame_equal(coder.predict(coder.count(held_out)), coder.predict(held_out))
 
 
-LEAN = {"blocks": ("words", "concepts"), "boosted_features": False, "main_estimators": 5, "n_folds": 2, "n_jobs": 1}
+LEAN = {"blocks": ("words", "concepts"), "boosted_features": False, "main_learner": "trees:5", "n_folds": 2, "n_jobs": 1}
 HEADER = "concept,kind,codes,forms\n"
 
 
@@ -193,13 +193,13 @@ def test_fit_leaves_parameters_and_records_alone(train):
 
 def test_grid_search_with_the_official_scorer(train):
     search = GridSearchCV(
-        IcdCoder(boosted_features=False, main_estimators=5, n_jobs=1),
-        {"C": [0.1, 1.0], "decoding": ["expected_f1", "threshold"]},
+        IcdCoder(boosted_features=False, main_learner="trees:5", n_jobs=1),
+        {"calibrate": [True, False], "decoding": ["expected_f1", "threshold"]},
         scoring=official_scorer,
         cv=2,
     ).fit(train[:40])
     assert 0 < search.best_score_ <= 1
-    assert set(search.best_params_) == {"C", "decoding"}
+    assert set(search.best_params_) == {"calibrate", "decoding"}
 
 
 @pytest.mark.parametrize(
@@ -208,15 +208,15 @@ def test_grid_search_with_the_official_scorer(train):
         *SETTINGS.values(),
         *({"blocks": (block,)} for block in BLOCKS),
         {"fields": ["入院诊断"]},
-        {"decoding": "threshold", "threshold": 0.3},
-        {"decoding": "top_k", "top_k": 3},
+        {"decoding": "threshold:0.3"},
+        {"decoding": "top_k:3"},
         {"calibrate": False},
         {"exclusive_groups": False},
         {"main_informs_others": False},
         {"boosted_features": False},
         {"main_learner": "linear"},
         {"main_learner": "both"},
-        {"min_df": 1, "n_columns": 10},
+        {"min_df": 1},
         {"n_folds": 2, "random_state": 3},
     ],
     ids=str,
@@ -235,11 +235,12 @@ def test_every_option_fits_and_predicts(train, held_out, parameters):
         ({"blocks": ()}, "no feature block chosen"),
         ({"decoding": "topk"}, "did you mean 'top_k'"),
         ({"main_learner": "forest"}, "unknown main_learner 'forest'; .*trees"),
-        ({"C": 0}, "C must be positive"),
+        ({"decoding": "top_k:many"}, "'many' is no number; write threshold:0.4 or top_k:5"),
+        ({"main_learner": "linear:5"}, "write trees:30 or both:30"),
         ({"min_df": 0}, "min_df must be at least 1"),
         ({"n_folds": 1}, "n_folds must be at least 2"),
-        ({"threshold": 1.5}, "threshold must lie in"),
-        ({"top_k": 0}, "top_k must be at least 1"),
+        ({"decoding": "threshold:1.5"}, "threshold must lie in"),
+        ({"decoding": "top_k:0"}, "top_k must be at least 1"),
     ],
     ids=str,
 )
@@ -251,9 +252,9 @@ def test_bad_parameters_are_named(train, parameters, message):
 def test_groups_keep_the_slope_of_calibration_honest(train):
     """Each patient twice: folds that part the twins learn from the other's answers and trust themselves too much."""
     twice = pd.concat([train.iloc[:80], train.iloc[:80].set_axis([f"{record}b" for record in train.index[:80]])])
-    lean = {"blocks": ("words", "concepts"), "main_estimators": 5, "boosted_features": False, "n_jobs": 1}
+    lean = {"blocks": ("words", "concepts"), "main_learner": "trees:5", "boosted_features": False, "n_jobs": 1}
     alone, parted = IcdCoder(**lean).fit(twice), IcdCoder(**lean).fit(twice, groups=[*range(80)] * 2)
-    slopes = [coder.models_[OTHERS].calibrator_.slope_ for coder in (alone, parted)]
+    slopes = [coder.models_[OTHERS].classifier_.calibrator_.slope_ for coder in (alone, parted)]
     assert slopes[1] < 0.9 * slopes[0]
     with pytest.raises(UsageError, match="1 groups for 160 records"):
         IcdCoder(**lean).fit(twice, groups=["a"])

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from icdbase.clinical.assertion import STATUSES, assert_status, load_rules
 from icdbase.core.errors import DataError, IcdbaseError
-from icdbase.learning.decoding import RULES, decode, expected_f1, group_probabilities
+from icdbase.learning.decoding import RULES, decode, expected_f1
 from icdbase.records.labels import LabelParser
 from icdbase.records.predictions import format_prediction, parse_prediction
 from icdbase.records.records import check_frame
@@ -181,12 +181,5 @@ def test_each_record_is_decoded_for_itself(row, rule, random):
 @given(rows, st.floats(0, 1), st.floats(0, 1))
 def test_a_higher_threshold_never_adds_a_code(row, one, two):
     low, high = sorted((one, two))
-    loose, strict = (decode([row], rule="threshold", threshold=t, min_codes=0)[0] for t in (low, high))
+    loose, strict = (decode([row], rule=f"threshold:{t}", min_codes=0)[0] for t in (low, high))
     assert not (strict & ~loose).any()
-
-
-@given(st.lists(st.floats(0, 1), min_size=2, max_size=6))
-def test_an_exclusive_group_holds_one_code_at_most(row):
-    p = group_probabilities(np.array([row]), ["g"] * len(row))[0]
-    assert (p >= 0).all() and p.sum() <= 1 + 1e-9
-    assert (np.diff(p[np.argsort(row, kind="stable")]) >= 0).all(), "the more probable code stays so"

@@ -9,7 +9,7 @@ import pytest
 
 from icdbase import IcdCoder, majority_predictions, make_records, score
 from icdbase.coder import SETTINGS
-from icdbase.storage.model_folder import fingerprint
+from icdbase.storage.model_card import fingerprint
 
 SEED, N_RECORDS, N_TRAIN = 5, 500, 340
 DATA = "f94eeb38ee8c43edc8d5934c7e26b0f45ea2d9fc5e010c257fe8786f0a0b20d8"

@@ -104,7 +104,7 @@ def _has_screen() -> bool:
 def _loaded(folders) -> tuple[dict, dict]:
     """Load models by name, and the number of training records of each."""
     from icdbase import load
-    from icdbase.storage.model_folder import read_card
+    from icdbase.storage.model_card import read_card
 
     coders, about = {}, {}
     for folder in folders:

@@ -25,7 +25,7 @@ def report(model_folder, gold_file, pred_file, out_file, train_files, with_text,
     from icdbase.core.atomic_files import check_output
     from icdbase.report.html import write_report
     from icdbase.report.terminal import quoted
-    from icdbase.storage.model_folder import read_card
+    from icdbase.storage.model_card import read_card
 
     check_output(out_file)
     coder = load(model_folder)
@@ -72,7 +72,8 @@ def _train_command(coder, card, train_files, model_folder) -> str:
     if fields := changed.pop("fields", None):
         command.append(f"--fields {','.join(fields)}")
     command += [f"--concepts {quoted(path)}" for path in changed.pop("concept_tables", ())]
-    command += [f"{option} {changed.pop(name)}" for name, option in _OPTION_OF.items() if name in changed]
+    named = [name for name in _OPTION_OF if name in changed and ":" not in str(changed[name])]  # linear:8 has no option
+    command += [f"{_OPTION_OF[name]} {changed.pop(name)}" for name in named]
     options = card.get("options") or {}
     task = options.get("task") or (coder.task.name if coder.task.name in BUILT_IN else "TASK.toml")
     command += [f"--task {quoted(task)}"] if task != "ccl25" else []

@@ -158,7 +158,7 @@ def ablate(
     --------
     >>> from icdbase.synthetic import make_records
     >>> 病历 = make_records(60, random_state=0)
-    >>> coder = IcdCoder(fields=("主诉", "入院诊断"), blocks=("words",), main_estimators=5)
+    >>> coder = IcdCoder(fields=("主诉", "入院诊断"), blocks=("words",), main_learner="trees:5")
     >>> result = ablate(coder, 病历, "fields", n_folds=2, n_jobs=1)
     >>> result.table["variant"].tolist()
     ['reference', 'without 主诉', 'without 入院诊断']

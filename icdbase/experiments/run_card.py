@@ -17,7 +17,7 @@ from icdbase.core.errors import DataError, DataWarning, Problem
 from icdbase.core.versions import code_version, library_versions
 from icdbase.experiments.exports import write_json
 from icdbase.experiments.variants import changed_parameters
-from icdbase.storage.model_folder import fingerprint
+from icdbase.storage.model_card import fingerprint
 
 __all__ = ["RunCard"]
 
@@ -35,7 +35,7 @@ class RunCard:
     train : str or list of str
         The file or files of records, as absolute paths.
     fingerprint : str
-        Fingerprint of the records; see :func:`icdbase.storage.model_folder.fingerprint`.
+        Fingerprint of the records; see :func:`icdbase.storage.model_card.fingerprint`.
     parameters : mapping of str to object
         Parameters of the coder that are not the default.
     options : mapping of str to object

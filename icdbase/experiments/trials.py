@@ -31,14 +31,14 @@ from icdbase.core.backends import scatter
 from icdbase.core.errors import DataWarning, UsageError, did_you_mean
 from icdbase.core.versions import code_version, library_versions
 from icdbase.features.counts import Counts
-from icdbase.storage.model_folder import fingerprint
+from icdbase.storage.model_card import fingerprint
 
 __all__ = ["Trial", "check_parameters", "run_trials"]
 
 FOLDER = "cells"
 """Folder of stored predictions in a run folder."""
 
-_READ_IN_PREDICT = frozenset({"decoding", "threshold", "top_k"})
+_READ_IN_PREDICT = frozenset({"decoding"})
 """Parameters that ``fit`` does not use: trials that differ only in these share one fit."""
 
 _READ_IN_COUNT = ("task", "concept_tables", "tokenizer")

@@ -147,8 +147,8 @@ def _techniques(coder: IcdCoder) -> dict:
         for name, value in parameters.items()
         if isinstance(value, bool) and (name != "codes_by_name" or coder.task.known_codes)  # has an effect on open sets only
     }
-    variants |= {f"main_learner {name}": {"main_learner": name} for name in LEARNERS if name != coder.main_learner}
-    variants |= {f"decoding {rule}": {"decoding": rule} for rule in RULES if rule != coder.decoding}
+    variants |= {f"main_learner {name}": {"main_learner": name} for name in LEARNERS if name != coder.main_learner.split(":")[0]}
+    variants |= {f"decoding {rule}": {"decoding": rule} for rule in RULES if rule != coder.decoding.split(":")[0]}
     for name, changed in SETTINGS.items():
         if any(parameters[parameter] != value for parameter, value in changed.items()):
             variants[f"setting {name}"] = dict(changed)

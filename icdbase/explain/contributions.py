@@ -43,7 +43,7 @@ class Contributions:
 
     def of(self, target: str, code: str) -> tuple[float, dict[FeatureId, float]]:
         """Return the margin, and the contributions that add up to it."""
-        model = self.coder.models_[target]
+        model = self.coder.models_[target].classifier_
         position = list(self.coder.codes_[target]).index(code)
         if isinstance(model, SingleCodeClassifier):
             return self._of_class(model, position)

@@ -1,1 +1,1 @@
-"""Classifiers, calibration and decoding."""
+"""From features to codes: estimators, calibration, folds and decoding."""

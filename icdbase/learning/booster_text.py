@@ -1,9 +1,9 @@
-"""LightGBM's model text, checked before LightGBM's own parser sees it.
+"""LightGBM's model text, checked before LightGBM's own parser reads it.
 
 That parser trusts its input: an index out of range in a tree is a read out of
-bounds, a loop of nodes never ends, and both take the whole process with them.
-So a text is taken only if every node of every tree leads to a leaf, every
-column exists, and the sizes that the parser jumps by are the sizes of the trees.
+bounds, a loop of nodes never ends, and both end the whole process.  So a text is
+accepted only if every node of every tree leads to a leaf, every column exists,
+and the stated sizes of the trees are their sizes.
 """
 
 from __future__ import annotations

@@ -1,9 +1,8 @@
-"""Margins to probabilities that mean what they say, learned out of fold.
+"""Calibration: margins to probabilities, fitted on out-of-fold margins.
 
 Both calibrators have one slope for all classes (temperature scaling, Guo et
-al. 2017, "On calibration of modern neural networks", ICML), because a slope of
-its own for a code seen ten times is noise.  Codes get an offset each, pulled
-towards zero.
+al. 2017, "On calibration of modern neural networks", ICML): a slope for one
+code with ten records would be noise.  Each code has an offset, with a penalty.
 """
 
 from __future__ import annotations
@@ -24,12 +23,12 @@ class TemperatureScaler(BaseEstimator):
     Attributes
     ----------
     temperature_ : float
-        Above one the classifier was too sure of itself.
+        Above one if the classifier was overconfident.
 
     Examples
     --------
-    >>> too_sure = np.log([[0.99, 0.01]] * 4)
-    >>> TemperatureScaler().fit(too_sure, [0, 0, 0, 1]).transform(too_sure).round(2)[0].tolist()
+    >>> overconfident = np.log([[0.99, 0.01]] * 4)
+    >>> TemperatureScaler().fit(overconfident, [0, 0, 0, 1]).transform(overconfident).round(2)[0].tolist()
     [0.75, 0.25]
     """
 
@@ -49,7 +48,7 @@ class TemperatureScaler(BaseEstimator):
 
 
 class CodeCalibrator(BaseEstimator):
-    """Slope shared by all codes, an offset each, exclusive groups as one choice.
+    """One slope for all codes, one offset per code; an exclusive group is one categorical variable.
 
     Within a group the probabilities are a softmax over its codes and "none".
 
@@ -57,7 +56,7 @@ class CodeCalibrator(BaseEstimator):
     ----------
     groups : sequence of str or None, length n_codes
     shrinkage : float
-        Weight of the squared offsets, in records.
+        Penalty weight of the squared offsets, in records.
 
     Attributes
     ----------
@@ -91,7 +90,7 @@ class CodeCalibrator(BaseEstimator):
         return self
 
     def identity(self, n_codes: int) -> CodeCalibrator:
-        """Set slope one and no offsets: the margins are taken at their word."""
+        """Set slope one and no offsets: the margins are used unchanged."""
         self.slope_, self.offsets_ = 1.0, np.zeros(n_codes)
         return self
 
@@ -132,7 +131,7 @@ def _log_loss(logits: np.ndarray, truth: np.ndarray, members: list[list[int]]) -
 
 
 def _weights(truth: np.ndarray, members: list[list[int]]) -> np.ndarray:
-    """One, or the number of codes where a coder slipped and gave several of a group."""
+    """Return one, or the number of a group's codes where a record has several of them by mistake."""
     weights = np.ones(truth.shape)
     for columns in members:
         weights[:, columns] = np.maximum(truth[:, columns].sum(axis=1, keepdims=True), 1)

@@ -1,4 +1,4 @@
-"""One model per target: trees or a linear model for the main code, logistic regressions for the others."""
+"""The classifiers of a target: base models, stacking and calibration, fitted with out-of-fold predictions."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
+from icdbase.core.errors import UsageError, did_you_mean
 from icdbase.features.blocks import Features
 from icdbase.learning.calibration import CodeCalibrator, TemperatureScaler
 from icdbase.learning.logistic import PerCodeLogistic, StackingLogistic
@@ -16,33 +17,51 @@ from icdbase.learning.multiclass_linear import MulticlassLogistic, MulticlassRid
 from icdbase.learning.out_of_fold import out_of_fold
 from icdbase.learning.trees import MulticlassTrees, PerCodeTrees
 
-__all__ = ["LEARNERS", "CodeSetClassifier", "SingleCodeClassifier"]
+__all__ = ["LEARNERS", "CodeSetClassifier", "SingleCodeClassifier", "parse_learner"]
 
 LEARNERS = ("trees", "linear", "both")
-"""What can decide on the main code."""
+"""What can predict single codes."""
+
+N_ESTIMATORS = 60
+"""Trees per class, where the learner does not name another number."""
+
+
+def parse_learner(learner: str) -> tuple[str, int]:
+    """Return the name of a learner of single codes and its number of trees per class.
+
+    >>> parse_learner("both"), parse_learner("trees:30")
+    (('both', 60), ('trees', 30))
+
+    Raises
+    ------
+    UsageError
+        On an unknown learner, or a number that is none, below one, or where no trees are fitted.
+    """
+    name, colon, number = str(learner).partition(":")
+    if name not in LEARNERS:
+        raise UsageError(f"unknown main_learner {learner!r}{did_you_mean(name, LEARNERS)}")
+    if colon and (name == "linear" or not (number.isascii() and number.isdigit() and int(number))):
+        raise UsageError(f"main_learner {learner!r}: write trees:30 or both:30 for 30 trees per class")
+    return name, int(number) if colon else N_ESTIMATORS
 
 
 class SingleCodeClassifier(BaseEstimator):
     """LightGBM on the features that go with each class, linear models of all words, or both.
 
-    Trees are at home with a few classes, numbers and long records; the linear
-    models, a logistic regression and a ridge, with many classes, a few records
-    each, and words in many forms.  Of two readers the mean of their margins
-    decides, each scaled by a temperature of its own, learned out of fold.
-    ``both`` is trees and logistic regression: with the ridge as a third the
-    trees are outvoted where they know better.
+    Trees are better with few classes, measurements and long records; the linear
+    models, a logistic regression and a ridge regression, with many classes of few
+    records each.  Two base models are combined by the mean of their margins, each
+    scaled by its own temperature, fitted out of fold.  ``both`` is trees and
+    logistic regression: with the ridge as a third the trees are outvoted where
+    they are right.
 
     Parameters
     ----------
     learner : {"trees", "linear", "both"}
         :class:`icdbase.learning.trees.MulticlassTrees`; :class:`icdbase.learning.multiclass_linear.MulticlassLogistic`
         and :class:`icdbase.learning.multiclass_linear.MulticlassRidge`; trees and MulticlassLogistic.
-    n_columns, min_support : int
-        See :class:`icdbase.learning.column_selection.ColumnSelector`.
     n_estimators : int
         Trees per class.
-    C : float
-        Inverse strength of the logistic regression's penalty.
     calibrate : bool
         Scale by a temperature learned out of fold.
     n_jobs : int or None
@@ -52,19 +71,15 @@ class SingleCodeClassifier(BaseEstimator):
     ----------
     classes_ : array of str, shape (n_classes,)
     base_models_ : list of MulticlassTrees, MulticlassLogistic and MulticlassRidge
-        Empty where there is one class only.
+        Empty if there is one class only.
     weights_ : list of float
-        Of each reader's margins.
+        Weight of each base model's margins.
     scaler_ : TemperatureScaler
     """
 
-    def __init__(self, *, learner="trees", n_columns=60, min_support=5, n_estimators=60, C=8.0, calibrate=True,
-                 n_jobs=None, random_state=0):
+    def __init__(self, *, learner="trees", n_estimators=N_ESTIMATORS, calibrate=True, n_jobs=None, random_state=0):
         self.learner = learner
-        self.n_columns = n_columns
-        self.min_support = min_support
         self.n_estimators = n_estimators
-        self.C = C
         self.calibrate = calibrate
         self.n_jobs = n_jobs
         self.random_state = random_state
@@ -75,7 +90,7 @@ class SingleCodeClassifier(BaseEstimator):
         return self
 
     def fit_out_of_fold(self, features: Features, y: Sequence[str], folds: np.ndarray) -> np.ndarray:
-        """Fit, and return the probabilities of the training records by models that had not seen them.
+        """Fit, and return the out-of-fold probabilities of the training records.
 
         Parameters
         ----------
@@ -95,33 +110,30 @@ class SingleCodeClassifier(BaseEstimator):
 
         def fit_predict(train, test):
             seen, unseen = features.take(train), features.take(test)
-            readers = [make().fit(seen, labels[train], self.classes_) for make in makers]
-            return readers, np.stack([reader.margins(unseen) for reader in readers], axis=1)
+            models = [make().fit(seen, labels[train], self.classes_) for make in makers]
+            return models, np.stack([model.margins(unseen) for model in models], axis=1)
 
         self.base_models_, margins = out_of_fold(fit_predict, folds, self.n_jobs, "main code")
         self.weights_ = [1.0] if len(makers) == 1 else [
-            1 / (len(makers) * TemperatureScaler().fit(margins[:, reader], labels).temperature_)
-            for reader in range(len(makers))
+            1 / (len(makers) * TemperatureScaler().fit(margins[:, model], labels).temperature_)
+            for model in range(len(makers))
         ]
-        margins = sum(weight * margins[:, reader] for reader, weight in enumerate(self.weights_))
+        margins = sum(weight * margins[:, model] for model, weight in enumerate(self.weights_))
         self.scaler_ = TemperatureScaler().fit(margins, labels)
         if not self.calibrate:
             self.scaler_.temperature_ = 1.0
         return self.scaler_.transform(margins)
 
     def _makers(self) -> list[Callable]:
-        trees = partial(
-            MulticlassTrees, n_columns=self.n_columns, min_support=self.min_support, n_estimators=self.n_estimators,
-            random_state=self.random_state,
-        )
-        logits = partial(MulticlassLogistic, C=self.C)
-        return {"trees": [trees], "linear": [logits, MulticlassRidge], "both": [trees, logits]}[self.learner]
+        trees = partial(MulticlassTrees, n_estimators=self.n_estimators, random_state=self.random_state)
+        linear = [MulticlassLogistic, MulticlassRidge]
+        return {"trees": [trees], "linear": linear, "both": [trees, MulticlassLogistic]}[self.learner]
 
     def margins(self, features: Features) -> np.ndarray:
         """Return log-probabilities up to a constant (n_records, n_classes), before the temperature."""
         check_is_fitted(self)
         return sum(
-            weight * reader.margins(features) for weight, reader in zip(self.weights_, self.base_models_, strict=True)
+            weight * model.margins(features) for weight, model in zip(self.weights_, self.base_models_, strict=True)
         )
 
     def predict_proba(self, features: Features) -> np.ndarray:
@@ -133,25 +145,20 @@ class SingleCodeClassifier(BaseEstimator):
 
 
 class CodeSetClassifier(BaseEstimator):
-    """One-vs-rest logistic regression; with ``boosted_features`` on what small trees see.
+    """One-vs-rest logistic regressions, with ``boosted_features`` on the margins of small trees.
 
-    Plain, each code's logistic regression reads words and concepts.  With
-    ``boosted_features`` a small LightGBM model per code reads the record first,
-    and the logistic regression decides on its log-odds and on the context, such
-    as the probabilities of the main code (trees as features: He et al. 2014,
-    "Practical lessons from predicting clicks on ads at Facebook", ADKDD).  It
-    is fitted on out-of-fold log-odds (stacking, Wolpert 1992), so it knows how
-    far they can be trusted.
+    Without ``boosted_features`` the base model is a logistic regression per code on
+    words and concepts.  With it, the base model is a small LightGBM model per code,
+    and a logistic regression per code is fitted on its log-odds and the context,
+    such as the probabilities of the main code (trees as features: He et al. 2014,
+    "Practical lessons from predicting clicks on ads at Facebook", ADKDD).  That
+    regression is fitted on out-of-fold log-odds (stacking, Wolpert 1992).
 
     Parameters
     ----------
     boosted_features : bool
-    C : float
-        Inverse strength of the L2 penalty of the plain logistic regressions.
-    n_columns, min_support, n_estimators : int
-        Of the small trees; see :class:`icdbase.learning.trees.PerCodeTrees`.
     calibrate : bool
-        Slope and offsets learned out of fold; see :class:`CodeCalibrator`.
+        Slope and offsets fitted out of fold; see :class:`icdbase.learning.calibration.CodeCalibrator`.
     groups : sequence of str or None, length n_codes
         Exclusive group of each code.
     n_jobs : int or None
@@ -160,21 +167,16 @@ class CodeSetClassifier(BaseEstimator):
     Attributes
     ----------
     seen_ : int array
-        Columns of the codes that the training records carry.
+        Columns of the codes with a training record.
     base_model_ : PerCodeTrees or PerCodeLogistic
-        Reads the record.
+        The first level.
     stacker_ : StackingLogistic or None
-        Hear the reader and the context; None where the reader decides alone.
+        The second level, on the base model's margins and the context; None if there is none.
     calibrator_ : CodeCalibrator
     """
 
-    def __init__(self, *, boosted_features=True, C=1.0, n_columns=60, min_support=5, n_estimators=40, calibrate=True,
-                 groups=None, n_jobs=None, random_state=0):
+    def __init__(self, *, boosted_features=True, calibrate=True, groups=None, n_jobs=None, random_state=0):
         self.boosted_features = boosted_features
-        self.C = C
-        self.n_columns = n_columns
-        self.min_support = min_support
-        self.n_estimators = n_estimators
         self.calibrate = calibrate
         self.groups = groups
         self.n_jobs = n_jobs
@@ -183,16 +185,16 @@ class CodeSetClassifier(BaseEstimator):
     def fit(self, features: Features, Y: np.ndarray, folds: np.ndarray, context=None) -> CodeSetClassifier:
         """Fit on features, a bool array (n_records, n_codes), and out-of-fold context.
 
-        ``context`` (n_records, n_context) holds what other models say of the
-        record, such as the probabilities of the main code.
+        ``context`` (n_records, n_context) holds the output of other models, such as
+        the probabilities of the main code.
         """
         self.n_codes_ = Y.shape[1]
         self.seen_ = np.flatnonzero(Y.any(axis=0))
         truth = Y[:, self.seen_].astype(float)
 
         def fit_predict(train, test):
-            reader = self._new_reader().fit(features.take(train), truth[train], _rows(context, train))
-            return reader, reader.margins(features.take(test), _rows(context, test))
+            model = self._new_base_model().fit(features.take(train), truth[train], _rows(context, train))
+            return model, model.margins(features.take(test), _rows(context, test))
 
         self.base_model_, margins = out_of_fold(fit_predict, folds, self.n_jobs, "other codes")
         self.stacker_ = None
@@ -207,18 +209,13 @@ class CodeSetClassifier(BaseEstimator):
             self.calibrator_.identity(len(self.seen_))
         return self
 
-    def _new_reader(self) -> PerCodeTrees | PerCodeLogistic:
+    def _new_base_model(self) -> PerCodeTrees | PerCodeLogistic:
         if not self.boosted_features:
-            return PerCodeLogistic(C=self.C)
-        return PerCodeTrees(
-            n_columns=self.n_columns,
-            min_support=self.min_support,
-            n_estimators=self.n_estimators,
-            random_state=self.random_state,
-        )
+            return PerCodeLogistic()
+        return PerCodeTrees(random_state=self.random_state)
 
     def predict_proba(self, features: Features, context=None) -> np.ndarray:
-        """Return probabilities (n_records, n_codes); zero for codes never seen."""
+        """Return probabilities (n_records, n_codes); zero for codes without a training record."""
         check_is_fitted(self)
         margins = self.base_model_.margins(features, context)
         if self.stacker_ is not None:

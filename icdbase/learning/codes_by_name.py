@@ -1,10 +1,10 @@
-"""Codes known by name only: predicted where the record says their name.
+"""Codes without a model, predicted where the record states their names.
 
-In an open set of codes most are rare, and some that a new record needs were in
-no training record.  How far a listed diagnosis may be trusted can be learned
-all the same, from the codes that were: how often is a code given whose
-standard name an item of a diagnosis list fits so well, or an operation that
-the record tells, as the first one or later on?
+Most codes of an open set are rare, and some codes of new records have no
+training record.  How well a name predicts its code is learned from the codes
+that have training records: in what share of the cases is a code given whose
+standard name fits an item of a diagnosis list, the first operation or a later
+operation this well?
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ from icdbase.features.counts import Counts
 __all__ = ["N_SHARES", "CodesByName"]
 
 EDGES = (0.5, 0.7, 0.85, 0.97)
-"""Where the fit of an item to a name is cut into classes; the last is as good as literal."""
+"""Bin edges of the fit of an item to a name; the last bin is nearly literal."""
 
 PRIOR_WEIGHT = 4
-"""How many names of codes never seen before weigh as much as what the codes that were seen tell."""
+"""Weight of the share among all codes, in names of codes without another training record."""
 
 _N_CLASSES = len(EDGES) + 1
 
 N_SHARES = 3 * _N_CLASSES
-"""Shares that are learned: by class of fit, for lists, later operations and the first operation."""
+"""Number of learned shares: one per bin of fit, for lists, later operations and the first operation."""
 
 
 class CodesByName(BaseEstimator):
@@ -40,20 +40,20 @@ class CodesByName(BaseEstimator):
     Parameters
     ----------
     codes : sequence of str
-        Codes with a name, as far as they belong to the target.
+        The target's codes that have a name.
     fields : sequence of str
-        Text fields that are read.
+        Text fields that are used.
 
     Attributes
     ----------
     shares_ : array of shape (N_SHARES,)
-        Share of the names, by class of fit, whose code was given: names in a
-        list, names of a later operation, names of the operation told first.
+        Share of the names, by bin of fit, whose code was given: names in a list,
+        names of a later operation, names of the first operation.
 
     Examples
     --------
     >>> import pandas as pd
-    >>> from icdbase.features.blocks import count_records
+    >>> from icdbase.features.counts import count_records
     >>> from icdbase.tasks.editions import CCL25
     >>> 病历 = pd.DataFrame({name: [""] * 3 for name in CCL25.text_fields})
     >>> 病历["入院诊断"] = ["1.脂肪肝 2.高脂血症", "肝囊肿", "脂肪肝"]
@@ -70,14 +70,14 @@ class CodesByName(BaseEstimator):
         self.fields = fields
 
     def fit(self, counts: Counts, given: Sequence[Sequence[str]]) -> CodesByName:
-        """Learn from training records and the codes that they were given."""
+        """Learn from training counts and the codes of each record."""
         evidence = self._evidence(counts).tocoo()
         column = {code: position for position, code in enumerate(self.codes)}
         true = {(row, column[code]) for row, listed in enumerate(given) for code in listed if code in column}
         n_given = np.bincount([code for _, code in true], minlength=len(self.codes))
         places = zip(evidence.row.tolist(), evidence.col.tolist(), strict=True)
         hits = np.fromiter((place in true for place in places), bool, evidence.nnz)
-        # Codes that without this record were never seen: what a code without a model is to a new record.
+        # Codes of no other training record: they are like codes without a model in a new record.
         fresh = n_given[evidence.col] - hits == 0
         tallies = [
             np.bincount(evidence.data[rows] - 1, minlength=N_SHARES).reshape(3, _N_CLASSES)
@@ -87,31 +87,30 @@ class CodesByName(BaseEstimator):
         return self
 
     def transform(self, counts: Counts) -> np.ndarray:
-        """Return probabilities (n_records, n_codes); zero where nothing is said."""
+        """Return probabilities (n_records, n_codes); zero where no name fits."""
         check_is_fitted(self)
         evidence = self._evidence(counts)
         return sparse.csr_matrix((self.shares_[evidence.data - 1], evidence.indices, evidence.indptr), evidence.shape).toarray()
 
     def _evidence(self, counts: Counts) -> sparse.csr_matrix:
-        """The best that is said for each code (n_records, n_codes): 1 + its class, operations above lists."""
+        """Return the best evidence for each code (n_records, n_codes): 1 + its bin, operations above lists."""
         position = {code: place for place, code in enumerate(counts.task.code_names)}
         columns = [position[code] for code in self.codes]
         best = sparse.csr_matrix((len(counts), len(columns)), dtype=np.int64)
-        for said, is_told in ((counts.listed, False), (counts.operations, True)):
-            for field, scores in said.items():
+        for scores_by_field, is_operation in ((counts.listed, False), (counts.operations, True)):
+            for field, scores in scores_by_field.items():
                 if field in self.fields:
                     scores = scores[:, columns]
-                    classes = sparse.csr_matrix((_classes(scores.data, is_told), scores.indices, scores.indptr), best.shape)
+                    classes = sparse.csr_matrix((_classes(scores.data, is_operation), scores.indices, scores.indptr), best.shape)
                     best = sparse.csr_matrix(best.maximum(classes))
         return best
 
 
 def _rising_shares(hit, met, fresh_hit, fresh_met) -> np.ndarray:
-    """Share of hits by class of fit; a better fit never says less than a worse one.
+    """Return the share of hits by bin of fit, which never falls as the fit gets better.
 
-    The share among codes that were never seen before, drawn to that among all
-    codes where such were hardly met.  A class that was never met says what the
-    best below it says, or nothing.
+    It is the share among codes without another training record, shrunk towards
+    the share among all codes.  An empty bin gets the share of the bin below, or zero.
 
     >>> hit, met, none = np.array([0, 3, 0, 5, 0]), np.array([0, 8, 0, 8, 3]), np.zeros(5)
     >>> _rising_shares(hit, met, none, none).round(3).tolist()
@@ -121,7 +120,7 @@ def _rising_shares(hit, met, fresh_hit, fresh_met) -> np.ndarray:
     """
     shares, known = np.zeros(len(met)), np.flatnonzero(met)
     if len(known):
-        # One hit and one miss beforehand.
+        # Laplace smoothing: one hit and one miss are added.
         among_all = (hit[known] + 1) / (met[known] + 2)
         weight = fresh_met[known] + PRIOR_WEIGHT
         fresh = (fresh_hit[known] + PRIOR_WEIGHT * among_all) / weight
@@ -129,8 +128,8 @@ def _rising_shares(hit, met, fresh_hit, fresh_met) -> np.ndarray:
     return np.maximum.accumulate(shares)
 
 
-def _classes(scores: np.ndarray, is_told: bool) -> np.ndarray:
-    """1 + the class of each score; of an operation told first it is above one."""
+def _classes(scores: np.ndarray, is_operation: bool) -> np.ndarray:
+    """Return 1 + the bin of each score; the score of a first operation is above one."""
     scores = scores.astype(np.float64)
-    first = is_told & (scores > FIRST)
-    return 1 + np.searchsorted(EDGES, scores - FIRST * first, side="right") + _N_CLASSES * (int(is_told) + first)
+    first = is_operation & (scores > FIRST)
+    return 1 + np.searchsorted(EDGES, scores - FIRST * first, side="right") + _N_CLASSES * (int(is_operation) + first)

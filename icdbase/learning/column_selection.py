@@ -1,4 +1,4 @@
-"""The learners that classifiers are built of."""
+"""Choose for each code the columns that its trees see: those that correlate with it most."""
 
 from __future__ import annotations
 
@@ -12,30 +12,30 @@ from icdbase.features.blocks import Features
 __all__ = ["ColumnSelector"]
 
 _AT_ONCE = 10_000
-"""Records whose sums are taken in one go."""
+"""Records that are summed at a time."""
 
 
 class ColumnSelector(BaseEstimator):
-    """For each code, the features that go with it most among the training records.
+    """Select for each code the columns that correlate with it most in the training records.
 
-    Small trees on some sixty columns are faster and better than on some
-    thousand: most features have nothing to say about most codes.
+    Small trees on sixty columns are faster and better than on some thousand:
+    most features are unrelated to most codes.
 
     Parameters
     ----------
     n_columns : int
         Columns per code.
     min_support : int
-        A sparse column that fewer training records have is not considered.
+        A sparse column with a value in fewer training records is not selected.
 
     Attributes
     ----------
     union_ : int array of shape (n_union,)
-        Columns that any code uses, of all sparse blocks, then the dense ones.
+        Columns that any code uses; those of the sparse blocks are numbered first, then the dense ones.
     of_code_ : list of int array
         Positions in ``union_``, code by code.
     n_sparse_, n_dense_ : int
-        Columns of the features that were fitted.
+        Number of columns of the training features.
     """
 
     def __init__(self, *, n_columns=60, min_support=5):
@@ -54,7 +54,7 @@ class ColumnSelector(BaseEstimator):
         return self
 
     def transform(self, features: Features, context: np.ndarray | None = None) -> np.ndarray:
-        """Return the chosen columns as a dense float32 array (n_records, n_union)."""
+        """Return the selected columns as a dense float32 array (n_records, n_union)."""
         words, dense = _parts(features, context)
         if (sum(block.shape[1] for block in words), dense.shape[1]) != (self.n_sparse_, self.n_dense_):
             raise ModelError("it was fitted on another number of features")
@@ -71,7 +71,7 @@ class ColumnSelector(BaseEstimator):
 
 
 def _parts(features: Features, context: np.ndarray | None) -> tuple[list[sparse.csr_matrix], np.ndarray]:
-    """Return the sparse blocks, one by one (side by side they would be copied), and all dense columns."""
+    """Return the sparse blocks as a list, without a copy, and all dense columns."""
     dense = features.dense()
     sparse_blocks = [block for block in features.blocks.values() if sparse.issparse(block)]
     return sparse_blocks, dense if context is None else np.hstack([dense, context])
@@ -91,11 +91,12 @@ def correlation(X: np.ndarray, Y: np.ndarray) -> np.ndarray:
 
 
 def correlation_ratio(X: np.ndarray, Y: np.ndarray, n_bins: int = 8) -> np.ndarray:
-    """How far the classes of each column of X tell each of Y apart, whatever their order; 0 is what chance does.
+    """Correlation ratio of each column of X, in bins, with each of Y, corrected for chance.
 
-    The correlation ratio (Pearson 1905) over quantile bins, a missing value being
-    a bin, less what it has by chance (epsilon squared, Kelley 1935).  A straight
-    line sees nothing of hypertension grade 2, which stands between 1 and 3.
+    The correlation ratio (Pearson 1905) over quantile bins, where missing
+    values are a bin of their own, minus its expectation under independence (epsilon
+    squared, Kelley 1935).  Unlike a correlation it finds a code that goes with a
+    middle value, such as hypertension grade 2.
 
     >>> grade = np.array([[1.0], [2], [3]] * 20)
     >>> second = grade == 2.0
@@ -119,11 +120,11 @@ def correlation_ratio(X: np.ndarray, Y: np.ndarray, n_bins: int = 8) -> np.ndarr
 
 
 def _sparse_correlation(X: sparse.csr_matrix, Y: np.ndarray, min_support: int = 0) -> np.ndarray:
-    """Return what :func:`correlation` does, without filling in the zeros; 0 for what fewer records have."""
+    """Compute :func:`correlation` of a sparse matrix; 0 for columns with a value in fewer than ``min_support`` records."""
     (n_records, n_columns), n_codes = X.shape, Y.shape[1]
     support, total, squares = np.zeros(n_columns, dtype=int), np.zeros(n_columns), np.zeros(n_columns)
     products = np.zeros((n_columns, n_codes))
-    # Part by part: each of these sums makes a copy of what it sums up, in double precision.
+    # In parts: each sum copies its operand in double precision.
     for begin in range(0, n_records, _AT_ONCE):
         part = X[begin : begin + _AT_ONCE].astype(np.float64)
         support += np.bincount(part.indices, minlength=n_columns)
@@ -138,5 +139,5 @@ def _sparse_correlation(X: sparse.csr_matrix, Y: np.ndarray, min_support: int = 
 
 
 def _scale(spread: np.ndarray, Y: np.ndarray) -> np.ndarray:
-    """Product of the spreads; a column that does not vary correlates with nothing."""
+    """Return the product of the spreads, above zero for constant columns too."""
     return np.maximum(np.outer(spread, np.sqrt(((Y - Y.mean(axis=0)) ** 2).sum(axis=0))), 1e-6)

@@ -25,26 +25,26 @@ import numpy as np
 
 from icdbase.core.errors import UsageError, did_you_mean
 
-__all__ = ["RULES", "decode", "expected_f1"]
+__all__ = ["RULES", "decode", "expected_f1", "parse_rule"]
 
 RULES = ("expected_f1", "threshold", "top_k")
 
+_DEFAULTS = {"expected_f1": None, "threshold": 0.5, "top_k": 5}
+
 MANY_CODES = 64
-"""Of an open set of hundreds, only so many of a record's most probable codes are weighed."""
+"""Of a larger set only this number of a record's most probable codes are considered."""
 
 FIRST_SIZES = 20
-"""Larger sets are tried only where one of them may be better than the best of these sizes."""
+"""Larger sets are tried only where one of them can be better than the best of these sizes."""
 
 _AT_ONCE = 32
-"""Records whose gains, a number for each code and each size, stay in the processor's cache."""
+"""Records at a time, so that the gains of each code and size fit into the processor's cache."""
 
 
 def decode(
     probabilities,
     *,
     rule: str = "expected_f1",
-    threshold: float = 0.5,
-    top_k: int = 5,
     min_codes: int = 1,
     groups: Sequence[str | None] | None = None,
     forbidden=None,
@@ -55,13 +55,12 @@ def decode(
     ----------
     probabilities : array of shape (n_records, n_codes)
         Probability that a code belongs to the record, each in [0, 1].
-    rule : {"expected_f1", "threshold", "top_k"}
-        Maximise the expected per-record F1; take every code of at least
-        ``threshold``; or take the ``top_k`` most probable.
-    threshold : float
-    top_k : int
+    rule : str
+        ``"expected_f1"`` maximises the expected per-record F1; ``"threshold:0.4"``
+        takes every code of probability 0.4 or more (0.5 without a number);
+        ``"top_k:3"`` takes the three most probable (5 without a number).
     min_codes : int
-        The fewest codes of a set, as far as so many are allowed.
+        The fewest codes of a set, if that number is allowed.
     groups : sequence of str or None, length n_codes
         Exclusive group of each code; a set holds at most one code of a group.
     forbidden : bool array of shape (n_records, n_codes)
@@ -89,8 +88,7 @@ def decode(
     >>> decode([[0.3, 0.2]], rule="threshold").astype(int).tolist()
     [[1, 0]]
     """
-    if rule not in RULES:
-        raise UsageError(f"unknown decoding rule {rule!r}{did_you_mean(rule, RULES)}")
+    rule, number = parse_rule(rule)
     p = _checked(probabilities)
     if forbidden is not None:
         p = np.where(forbidden, 0.0, p)
@@ -102,19 +100,44 @@ def decode(
         chosen = [_best_sets(p[at : at + _AT_ONCE], allowed[at : at + _AT_ONCE], groups, min_codes) for at in parts]
         return np.concatenate([np.zeros((0, p.shape[1]), dtype=bool), *chosen])
     ranked = np.where(allowed, p, -1.0)
-    chosen = ranked >= threshold if rule == "threshold" else _first(ranked, top_k)
+    chosen = ranked >= number if rule == "threshold" else _first(ranked, number)
     return chosen | _first(ranked, min_codes)
 
 
+def parse_rule(rule: str) -> tuple[str, float | None]:
+    """Return the name of a decoding rule and its number.
+
+    >>> parse_rule("threshold:0.4"), parse_rule("top_k"), parse_rule("expected_f1")
+    (('threshold', 0.4), ('top_k', 5), ('expected_f1', None))
+
+    Raises
+    ------
+    UsageError
+        On an unknown rule, a threshold outside [0, 1] or a ``top_k`` below one.
+    """
+    name, colon, text = str(rule).partition(":")
+    if name not in RULES or (colon and _DEFAULTS[name] is None):
+        raise UsageError(f"unknown decoding rule {rule!r}{did_you_mean(name, RULES)}")
+    try:
+        number = type(_DEFAULTS[name])(text) if colon else _DEFAULTS[name]
+    except ValueError:
+        raise UsageError(f"decoding {rule!r}: {text!r} is no number; write threshold:0.4 or top_k:5") from None
+    if name == "threshold" and not 0 <= number <= 1:
+        raise UsageError(f"threshold must lie in [0, 1], got {number}")
+    if name == "top_k" and number < 1:
+        raise UsageError(f"top_k must be at least 1, got {number}")
+    return name, number
+
+
 def _decode_likely(p: np.ndarray, groups, min_codes: int) -> np.ndarray:
-    """Choose for each record among its most probable codes; the cost would grow with the square of all codes."""
+    """Choose among the most probable codes of each record: the cost grows with the square of the number of codes."""
     chosen = np.zeros(p.shape, dtype=bool)
     likely = np.sort(np.argsort(-p, axis=1, kind="stable")[:, :MANY_CODES], axis=1)
     for row, columns in enumerate(likely):
         columns = columns[p[row, columns] > 0]
-        theirs = None if groups is None else [groups[column] for column in columns]
+        their_groups = None if groups is None else [groups[column] for column in columns]
         if len(columns):
-            chosen[row, columns] = decode(p[[row]][:, columns], groups=theirs, min_codes=min_codes)[0]
+            chosen[row, columns] = decode(p[[row]][:, columns], groups=their_groups, min_codes=min_codes)[0]
     return chosen
 
 
@@ -141,31 +164,6 @@ def expected_f1(probabilities, chosen, *, groups: Sequence[str | None] | None = 
     gains = _gains(p, groups, p.shape[1])
     at_size = gains[np.arange(len(p)), np.maximum(sizes - 1, 0)]
     return np.where(sizes > 0, (at_size * chosen).sum(axis=1), _empty_value(p, groups))
-
-
-def group_probabilities(p: np.ndarray, groups: Sequence[str | None] | None) -> np.ndarray:
-    """Condition independent probabilities on at most one code per group.
-
-    With odds o the conditional probability of code j is o_j / (1 + Σ o).
-    Codes without a group stay as they are.
-
-    Parameters
-    ----------
-    p : array of shape (n_records, n_codes)
-    groups : sequence of str or None, length n_codes
-
-    Returns
-    -------
-    array of shape (n_records, n_codes)
-
-    >>> group_probabilities(np.array([[0.5, 0.5, 0.3]]), ["g", "g", None]).round(3).tolist()
-    [[0.333, 0.333, 0.3]]
-    """
-    p = np.array(p, dtype=float)
-    for members in _group_members(groups):
-        odds = p[:, members] / np.maximum(1 - p[:, members], 1e-9)
-        p[:, members] = odds / (1 + odds.sum(axis=1, keepdims=True))
-    return p
 
 
 def _checked(probabilities) -> np.ndarray:
@@ -198,7 +196,7 @@ def _units(p: np.ndarray, groups) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _best_sets(p: np.ndarray, allowed: np.ndarray, groups, min_codes: int, first: int = FIRST_SIZES) -> np.ndarray:
-    """The best set of each record among sizes up to ``first``, and of more only where one may be better."""
+    """Return the best set of each record of size up to ``first``, and of larger ones where one can be better."""
     n_codes = p.shape[1]
     n_sizes = min(n_codes, max(first, min_codes))
     gains = np.where(allowed[:, None, :], _gains(p, groups, n_sizes), -1.0)
@@ -213,7 +211,7 @@ def _best_sets(p: np.ndarray, allowed: np.ndarray, groups, min_codes: int, first
 
 
 def _gains(p: np.ndarray, groups, n_sizes: int) -> np.ndarray:
-    """Share of each code in the expected F1 of a set of size k (n, k=1..n_sizes, n_codes)."""
+    """Return the part of each code in the expected F1 of a set of size k (n, k=1..n_sizes, n_codes)."""
     n_codes = p.shape[1]
     q, unit_of = _units(p, groups)
     # tᵏ times a polynomial of degree n_units - 1: n nodes are exact up to degree 2n - 1.
@@ -250,13 +248,13 @@ def _best_prefix(gains: np.ndarray, empty_value: np.ndarray, min_codes: int) -> 
     Returns
     -------
     bool array of shape (n, n_codes), array of shape (n,)
-        The best set of each record, and what it is worth.
+        The best set of each record, and its expected F1.
     """
     n, n_sizes, n_codes = gains.shape
     possible = (gains[:, 0] >= 0).sum(axis=1)
     sizes = np.arange(1, n_sizes + 1)
     largest = np.sort(gains, axis=2)[:, :, : -n_sizes - 1 : -1]
-    # A set of size k is worth the sum of its k largest gains at that size.
+    # The expected F1 of a set of size k is the sum of its k largest gains at that size.
     values = np.einsum("nki,ki->nk", np.maximum(largest, 0), np.tri(n_sizes))
     values[(sizes > possible[:, None]) | (sizes < np.minimum(min_codes, possible)[:, None])] = -1.0
     values = np.concatenate([np.where(min_codes > 0, -1.0, empty_value)[:, None], values], axis=1)

@@ -1,4 +1,4 @@
-"""Who is tested when: folds in which every code, even a rare one, is spread."""
+"""Folds for cross-validation and for out-of-fold predictions: stratified by main code, other codes spread evenly."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ __all__ = ["check_groups", "inner_folds", "make_folds", "nested_order"]
 def make_folds(
     labels: pd.DataFrame, task: Task, n_folds: int = 5, random_state: int = 0, groups: Sequence | None = None
 ) -> np.ndarray:
-    """Deal records to folds: the main code stratified, the other codes spread, groups whole.
+    """Assign records to folds: stratified by main code, other codes spread evenly, groups undivided.
 
-    Iterative stratification: the code with the fewest records left is dealt
-    first, each of its records to the fold that lacks the code most.  Each fold
-    has its quota of every main code, exact but for one record; with groups,
-    which are dealt as wholes, as near as they allow.
+    Iterative stratification: the code with the fewest records left comes first,
+    and each of its records goes to the fold that needs the code most.  The number
+    of records of a main code differs between folds by one at most; with groups,
+    as little as the groups allow.
 
     Parameters
     ----------
@@ -32,7 +32,7 @@ def make_folds(
     task : Task
     n_folds : int
     random_state : int
-        Decides between folds that are equally in need.
+        Decides between folds with equal need.
     groups : sequence of hashable, length n_records, optional
         Records of one group (a patient's) share a fold.
 
@@ -48,8 +48,8 @@ def make_folds(
     Notes
     -----
     Sechidis, Tsoumakas, Vlahavas, "On the stratification of multi-label data",
-    ECML PKDD 2011; the quota of the main code is added here, because half of
-    the official score hangs on it.
+    ECML PKDD 2011.  The quota of the main code is added here, because half of the
+    official score depends on it.
 
     Examples
     --------
@@ -71,7 +71,7 @@ def make_folds(
 def inner_folds(
     labels: pd.DataFrame, task: Task, n_folds: int, random_state: int, groups: Sequence | None = None
 ) -> np.ndarray:
-    """Deal training records as :func:`make_folds` does, to fewer folds where there are fewer records or groups.
+    """Return the folds of :func:`make_folds` inside a fit: fewer where there are fewer records or groups.
 
     Raises
     ------
@@ -87,19 +87,19 @@ def inner_folds(
 
 
 def check_groups(groups: Sequence | None, records: pd.DataFrame) -> np.ndarray | None:
-    """Return one group name a record; say which record has none.
+    """Return one group name per record.
 
     Raises
     ------
     DataError
         If a record has no group.
     UsageError
-        If there is not one group a record.
+        If the number of groups is not the number of records.
     """
     if groups is None:
         return None
     if len(groups) != len(records):
-        raise UsageError(f"{len(groups)} groups for {len(records)} records; give one a record")
+        raise UsageError(f"{len(groups)} groups for {len(records)} records; give one per record")
     values = pd.Series(list(groups), index=records.index, dtype=object)
     blank = values.isna() | (values.map(str).str.strip() == "")
     if blank.any():
@@ -109,7 +109,7 @@ def check_groups(groups: Sequence | None, records: pd.DataFrame) -> np.ndarray |
 
 
 def nested_order(main_codes: Sequence, random_state) -> np.ndarray:
-    """Order records so that every beginning holds the main codes in their proportions.
+    """Return an order of the records in which every prefix has the main codes in proportion.
 
     Parameters
     ----------
@@ -137,11 +137,11 @@ def nested_order(main_codes: Sequence, random_state) -> np.ndarray:
 
 
 def _units(n_records: int, groups: Sequence | None) -> tuple[int, np.ndarray]:
-    """Number of things to deal, and which of them each record belongs to."""
+    """Return the number of units (records or groups) and the unit of each record."""
     if groups is None:
         return n_records, np.arange(n_records)
     _, first, units = np.unique(np.asarray(groups, dtype=str), return_index=True, return_inverse=True)
-    in_order = np.argsort(np.argsort(first))  # the names of groups must not matter
+    in_order = np.argsort(np.argsort(first))  # independent of the names of the groups
     return len(first), in_order[units]
 
 
@@ -154,7 +154,7 @@ def _label_counts(labels: pd.DataFrame, task: Task) -> tuple[sparse.csr_matrix, 
         _indicators([(code,) if isinstance(code, str) else code or () for code in labels[target.name]])
         for target in task.targets if target != task.main
     ]
-    # One column more, which everybody carries: it deals those without other codes last.
+    # A last column that all records have: those without other codes are assigned last.
     everybody = sparse.csr_matrix(np.ones((len(labels), 1), dtype=int))
     return main, sparse.hstack([*carried, everybody], format="csr")
 
@@ -168,7 +168,7 @@ def _indicators(listed: Sequence[Collection[str]]) -> sparse.csr_matrix:
 
 
 def _deal(main: sparse.csr_matrix, carried: sparse.csr_matrix, n_folds: int, rng) -> np.ndarray:
-    """Deal units with given label counts, the last of which all carry; return each unit's fold."""
+    """Return the fold of each unit from its label counts; all units have the last label."""
     quota = _quotas(np.asarray(main.sum(axis=0)).ravel(), n_folds)
     remaining = np.asarray(carried.sum(axis=0)).ravel()
     wanted = np.tile(remaining / n_folds, (n_folds, 1))
@@ -180,7 +180,7 @@ def _deal(main: sparse.csr_matrix, carried: sparse.csr_matrix, n_folds: int, rng
         label = rare.argmin() if remaining[:-1].any() else len(remaining) - 1
         units = holders.indices[holders.indptr[label] : holders.indptr[label + 1]]
         units = units[fold_of[units] < 0]
-        # Large groups first: what is left must be able to level them out.
+        # Large groups first: the small ones can still balance them.
         for unit in units[np.lexsort((priority[units], -sizes[units]))]:
             of_main, of_others = (slice(*counts.indptr[unit : unit + 2]) for counts in (main, carried))
             left = quota.copy()
@@ -194,7 +194,7 @@ def _deal(main: sparse.csr_matrix, carried: sparse.csr_matrix, n_folds: int, rng
 
 
 def _quotas(totals: np.ndarray, n_folds: int) -> np.ndarray:
-    """Records of each main code that each fold should get; folds differ by one record at most."""
+    """Return the number of records of each main code for each fold; folds differ by one at most."""
     dealt = np.repeat(np.arange(len(totals)), totals)
     quota = np.zeros((n_folds, len(totals)), dtype=int)
     np.add.at(quota, (np.arange(len(dealt)) % n_folds, dealt), 1)

@@ -1,4 +1,4 @@
-"""The learners that classifiers are built of."""
+"""One-vs-rest logistic regressions: on words and concepts, or on the margins of other models (stacking)."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def fit_logistic(X, Y: np.ndarray, C: float) -> tuple[np.ndarray, np.ndarray]:
     for code in range(n_codes):
         positives = Y[:, code].sum()
         if X.shape[1] and 0 < positives < n_records:
-            # liblinear's primal solver draws no random numbers: the result does not depend on threads.
+            # liblinear's primal solver uses no random numbers.
             model = LogisticRegression(C=C, solver="liblinear", tol=1e-2).fit(X, Y[:, code])
             coef[code], intercept[code] = model.coef_[0], model.intercept_[0]
         else:
@@ -69,7 +69,7 @@ def fit_logistic(X, Y: np.ndarray, C: float) -> tuple[np.ndarray, np.ndarray]:
 
 
 class StackingLogistic(BaseEstimator):
-    """One logistic regression per code on what the first level says of it, and the context.
+    """One logistic regression per code on the base model's margin of the code, and the context.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Two linear models of many classes: log loss with related codes as company, and squared loss."""
+"""Two linear models of many classes: multinomial logistic regression with shared weights, and ridge regression."""
 
 from __future__ import annotations
 
@@ -18,25 +18,24 @@ from icdbase.features.blocks import Features
 __all__ = ["MulticlassLogistic", "MulticlassRidge", "shared_prefixes"]
 
 LARGEST_SPAN = 6000
-"""Up to so many records the models are fitted in their span (a square matrix), beyond on the sparse columns."""
+"""Up to this number of records the models are fitted in the span of the records (a square matrix), above it on the columns."""
 
 ITERATIONS = 40
-"""Of L-BFGS; twice as many took the log loss of a held-out fold of RuMedTop3 from 1.919 to 1.913."""
+"""Of L-BFGS; twice the number lowered the log loss of a held-out fold of RuMedTop3 from 1.919 to 1.913."""
 
-_INDICATOR = 10.0  # of the record's own class in least squares: scores then vary as log-probabilities do
-_LEVELS = (1, 2, 3)  # of a code's leading characters; in ICD-10 one is about a chapter, three are a category
+_INDICATOR = 10.0  # of the record's own class in least squares: the scores then have the range of log-probabilities
+_LEVELS = (1, 2, 3)  # leading characters of a code: in ICD-10 one is about a chapter, three are a category
 
 
 def shared_prefixes(codes: Sequence[str]) -> np.ndarray:
-    """Say which codes share what: a row per code and per group of codes with the same beginning.
+    """Return which codes share weights: a row per code, and per group of codes with the same prefix.
 
-    A level that parts the codes into single ones, or not at all, says nothing
-    and is left out.
+    A level at which all codes share a prefix, or none do, is left out.
 
     Returns
     -------
     float32 array of shape (n_codes + n_groups, n_codes)
-        1 where the code of the column has part in the row.
+        1 where the code of the column belongs to the row.
 
     >>> shared_prefixes(["I21", "I48", "M54"]).astype(int).tolist()
     [[1, 0, 0], [0, 1, 0], [0, 0, 1], [1, 1, 0], [0, 0, 1]]
@@ -53,9 +52,9 @@ class MulticlassLogistic(BaseEstimator):
     """Multinomial logistic regression on the sparse blocks.
 
     The weights of a code are the sum of its own and of those that it shares
-    with the codes that begin alike, all with the same L2 penalty; so a code
-    with a dozen records leans on its neighbours, and one with hundreds stands
-    alone (Evgeniou and Pontil 2004, "Regularized multi-task learning", KDD).
+    with the codes of the same prefix, all with the same L2 penalty.  So a code
+    with few records uses what its neighbours learned, and one with hundreds mostly
+    its own (Evgeniou and Pontil 2004, "Regularized multi-task learning", KDD).
 
     Parameters
     ----------
@@ -69,9 +68,8 @@ class MulticlassLogistic(BaseEstimator):
 
     Notes
     -----
-    With as many weights as words and codes the solution still lies in the span
-    of the records (representer theorem).  L-BFGS takes the same steps in any
-    orthonormal basis of it, so it runs where a step costs least.
+    The solution lies in the span of the records (representer theorem).  L-BFGS
+    takes the same steps in any orthonormal basis of it, so the cheaper one is used.
     """
 
     def __init__(self, *, C=8.0):
@@ -98,14 +96,14 @@ class MulticlassLogistic(BaseEstimator):
 
 def _scores(features: Features, coef: np.ndarray, intercept: np.ndarray) -> np.ndarray:
     X = features.sparse()
-    X.sort_indices()  # else the last bit depends on the words of other records, whose numbers set the order
+    X.sort_indices()  # otherwise the order of summation, and so the last bit, depends on the other records
     return X @ coef.T + intercept
 
 
 def _span(X: sparse.csr_matrix) -> np.ndarray:
     """Coordinates of the records in an orthonormal basis of their span: the Cholesky factor of X X'."""
     products = (X @ X.T).toarray()
-    # Keeps the factor apart from zero where records are alike or empty.
+    # Keeps the matrix positive definite where records are equal or empty.
     products[np.diag_indices_from(products)] += 1e-3 * max(products.diagonal().mean(), 1e-3)
     return cholesky(products, lower=True, overwrite_a=True, check_finite=False)
 
@@ -134,9 +132,9 @@ def _descend(Z, labels: np.ndarray, shared: np.ndarray, C: float) -> tuple[np.nd
 class MulticlassRidge(BaseEstimator):
     """Least squares on the classes' indicators, with an L2 penalty.
 
-    Fitted in seconds, and it errs elsewhere than logistic regression: the log
-    loss is ruled by the records far on the wrong side, the squared loss by all
-    (Rifkin et al. 2003, "Regularized least-squares classification").  So the
+    It is fitted in seconds and makes other errors than logistic regression: the
+    log loss depends most on the records far on the wrong side, the squared loss on
+    all (Rifkin et al. 2003, "Regularized least-squares classification").  So the
     mean of both is better than either.
 
     Parameters
@@ -144,8 +142,8 @@ class MulticlassRidge(BaseEstimator):
     alpha : float
         Strength of the penalty.
     balance : float
-        A record of a class with n records weighs n to the power of minus this:
-        0 is each record alike, 1 each class.
+        A record of a class with n records has the weight n ** -balance: with 0 all
+        records weigh the same, with 1 all classes.
 
     Attributes
     ----------
@@ -171,6 +169,6 @@ class MulticlassRidge(BaseEstimator):
         return self
 
     def margins(self, features: Features) -> np.ndarray:
-        """Return scores (n_records, n_classes), the higher the likelier."""
+        """Return scores (n_records, n_classes); higher is more probable."""
         check_is_fitted(self)
         return _scores(features, self.coef_, self.intercept_)

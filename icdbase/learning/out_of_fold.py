@@ -1,4 +1,4 @@
-"""One model per target: trees or a linear model for the main code, logistic regressions for the others."""
+"""Out-of-fold predictions: each training record is predicted by a model that was not fitted on it."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ def out_of_fold(fit_predict: Callable, folds: np.ndarray, n_jobs: int | None, st
     n_jobs : int or None
         Threads; the result does not depend on it.
     stage : str
-        What is said to who watches the progress.
+        Name of the step for the progress bar.
 
     Returns
     -------
     model
         Fitted on all records.
     array of shape (n_records, ...)
-        Margins of each record by the model that had not seen it.
+        Margins of each record, by the model of the other folds.
     """
     everything = np.arange(len(folds))
     splits = [(everything, everything[:0])]
@@ -39,6 +39,6 @@ def out_of_fold(fit_predict: Callable, folds: np.ndarray, n_jobs: int | None, st
     results = progress.track(run(delayed(fit_predict)(*split) for split in splits), stage, len(splits))
     model, predicted = next(results)
     margins = np.empty((len(folds), *predicted.shape[1:]))
-    for (_, test), (_, predicted) in zip(splits[1:], results, strict=True):  # a fold's model is let go at once
+    for (_, test), (_, predicted) in zip(splits[1:], results, strict=True):  # keeps no model of a fold
         margins[test] = predicted
     return model, margins

@@ -1,4 +1,4 @@
-"""The learners that classifiers are built of."""
+"""LightGBM models: one for the classes of a single target, one small model per code of a set."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["BoostedTrees", "MulticlassTrees", "PerCodeTrees"]
 
 
 class BoostedTrees(BaseEstimator):
-    """LightGBM on a dense matrix; pickled and saved as LightGBM's text, which runs no code.
+    """LightGBM on a dense matrix; pickled and saved as LightGBM's model text.
 
     Parameters
     ----------
@@ -53,8 +53,8 @@ class BoostedTrees(BaseEstimator):
             "min_data_in_leaf": self.min_child_samples,
             "feature_fraction": self.colsample,
             "seed": self.random_state,
-            # One thread: these models are small, the caller runs several side by side,
-            # and the result does not depend on how many.
+            # One thread: the models are small, the caller fits several at a time, and
+            # the result does not depend on the number of threads.
             "num_threads": 1,
             "deterministic": True,
             "force_col_wise": True,
@@ -66,7 +66,6 @@ class BoostedTrees(BaseEstimator):
     def fit(self, X: np.ndarray, y: np.ndarray) -> BoostedTrees:
         """Fit on a dense matrix (n_records, n_columns) and class numbers (n_records,)."""
         data = lightgbm.Dataset(X, np.asarray(y, dtype=np.float32), params=self._parameters())
-        # Not the training booster: that one keeps the binned records and their gradients.
         self.booster_ = lightgbm.train(self._parameters(), data, num_boost_round=self.n_estimators)
         return self
 
@@ -89,12 +88,12 @@ class BoostedTrees(BaseEstimator):
 
 
 class MulticlassTrees(BaseEstimator):
-    """One LightGBM model for one code of several, on the columns that go with any of them.
+    """One multiclass LightGBM model on the columns selected for any of the classes.
 
     Parameters
     ----------
     n_columns, min_support : int
-        See :class:`ColumnSelector`.
+        See :class:`icdbase.learning.column_selection.ColumnSelector`.
     n_estimators : int
         Trees per class.
     random_state : int
@@ -127,12 +126,12 @@ class MulticlassTrees(BaseEstimator):
 
 
 class PerCodeTrees(BaseEstimator):
-    """A small LightGBM model per code, on the columns that go with the code.
+    """A small LightGBM model per code on the columns selected for the code.
 
     Parameters
     ----------
     n_columns, min_support : int
-        See :class:`ColumnSelector`.
+        See :class:`icdbase.learning.column_selection.ColumnSelector`.
     n_estimators, num_leaves, min_child_samples : int
     learning_rate, colsample : float
     random_state : int

@@ -67,7 +67,7 @@ def report_html(
     baselines : mapping of name to Scores, optional
         Scores of other systems on the same records.
     card : mapping, optional
-        The model card; see :func:`icdbase.storage.model_folder.read_card`.
+        The model card; see :func:`icdbase.storage.model_card.read_card`.
     with_text : bool
         Quote the hardest records.  The page then contains patient data.
     commands : tuple of str

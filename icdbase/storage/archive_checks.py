@@ -1,8 +1,8 @@
-"""A model file, looked through before anything in it is built.
+"""Check a model file before any object in it is built.
 
 skops promises that it runs no code; this module does not rely on that alone.
-The file must be made of what a coder is made of, node by node, and can unpack
-to no more than its own size: its parts are stored, not compressed.
+Every node of the file must be of a type that a coder consists of, and the file
+unpacks to no more than its own size: its parts are stored, not compressed.
 """
 
 from __future__ import annotations
@@ -36,14 +36,14 @@ _NAMES_SHOWN = 5
 
 
 def check_model_file(content: bytes, own_types: Collection[str]) -> None:
-    """Raise a ValueError that says why a skops file is no model of ours.
+    """Raise a ValueError if a skops file is not a model that icdbase wrote.
 
     Parameters
     ----------
     content : bytes
         The file.
     own_types : collection of str
-        Classes that a coder is made of, besides plain containers and arrays.
+        Classes that a coder consists of, besides plain containers and arrays.
 
     Raises
     ------
@@ -57,7 +57,7 @@ def check_model_file(content: bytes, own_types: Collection[str]) -> None:
             _check_nodes(schema, own_types, set(archive.namelist()))
     except (ValueError, MemoryError):
         raise
-    except Exception as error:  # zipfile, json and numpy meet damage with whatever comes
+    except Exception as error:  # zipfile, json and numpy raise many types on damaged files
         raise ValueError(f"damaged model file ({type(error).__name__})") from None
 
 
@@ -76,7 +76,7 @@ def _check_archive(archive: zipfile.ZipFile, size: int) -> None:
 
 
 def _check_array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> None:
-    """Check that an array is plain and as large as its header says."""
+    """Check that an array holds no objects and has the size of its header."""
     with archive.open(member) as file:
         version = np.lib.format.read_magic(file)
         read_header = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}

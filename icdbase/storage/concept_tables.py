@@ -1,4 +1,4 @@
-"""The user's concept tables in a model folder: copies, so that the model works wherever its folder is."""
+"""Copies of the user's concept tables in a model folder, so that the folder can be moved."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def copy_tables(coder: IcdCoder, folder: Path) -> tuple[IcdCoder, dict[str, str]
     coder : IcdCoder
         The same coder, its tables named as in the folder.
     tables : dict of str to str
-        Name in the folder to the name that the table had.
+        Name in the folder to the original file name.
 
     Raises
     ------
@@ -49,7 +49,7 @@ def copy_tables(coder: IcdCoder, folder: Path) -> tuple[IcdCoder, dict[str, str]
 
 
 def open_tables(coder: IcdCoder, folder: Path) -> None:
-    """Let a coder that was just built read the tables in its folder, and no other file.
+    """Set the paths of a loaded coder's tables to its folder; it reads no other file.
 
     Raises
     ------

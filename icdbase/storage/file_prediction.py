@@ -1,9 +1,9 @@
-"""Predict a file of any length: in batches, over processes or a cluster, and on from where it stopped.
+"""Predict a file of any length: in batches, on processes or a cluster; an interrupted run can be resumed.
 
-What is done goes to a part file beside the output, a line a record, flushed to
-disk batch by batch.  A run that was killed leaves it; the same command again
-goes on behind its last whole line.  When all is done the output takes its name
-in one step and the part file goes.
+Predictions are appended to a part file beside the output, one line per record,
+and written to disk after each batch.  A run that was killed leaves this file; the
+same command resumes after its last complete line.  At the end the output is
+written in one step and the part file is removed.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ def predict_file(model_folder, input_file, out_file, *, batch_size: int = BATCH_
                 part.append(rows)
                 done += len(rows)
                 progress.report("predicting", done, batches.n_records)
-        except InputChangedError:  # what was predicted is of no one file
+        except InputChangedError:  # the predictions belong to no one file
             part.remove()
             raise
         write_rows(part.rows(), out_file, fields)
@@ -106,36 +106,36 @@ def _predicted(coder: IcdCoder, frames: Iterator[pd.DataFrame], n_records: int, 
     content = pickle.dumps(coder.set_params(n_jobs=1))
     with scatter([content]):
         run = Parallel(n_jobs=n_jobs, return_as="generator", batch_size=1)
-    # As bytes a batch travels with its job; a frame Dask would lay on one worker, and with that it would die.
+    # As bytes a batch is part of its job; Dask would keep a frame on one worker and lose it with that worker.
     yield from run(delayed(_predict_with)(content, pickle.dumps(frame)) for frame in frames)
 
 
 def _predict_with(content: bytes, packed: bytes) -> list[dict]:
     coder = _unpacked(content)
-    with parallel_config(backend="threading"):  # a worker's own steps are no work for the cluster
+    with parallel_config(backend="threading"):  # the steps of a worker do not go to the cluster
         return submission_rows(coder.predict(pickle.loads(packed)), coder.task)
 
 
 @lru_cache(maxsize=1)
 def _unpacked(content: bytes) -> IcdCoder:
-    """Unpack the coder that the parent process sent: once a process, not once a batch."""
+    """Unpack the coder that the parent process sent: once per process, not per batch."""
     return pickle.loads(content)
 
 
 class _PartFile:
-    """Predictions on their way: a line that says of what, then a line a record.
+    """Unfinished predictions: a header line, then one line per record.
 
     Parameters
     ----------
     out_file : str or os.PathLike
-        The output; the part file stands beside it.
+        The output; the part file is written beside it.
     identity : dict
-        Another model, input, code or version of a library starts anew.
+        Model, input and versions; a part file with others is not resumed.
 
     Attributes
     ----------
     n_rows : int
-        Whole rows that an earlier run has left.
+        Complete rows of an earlier run.
     """
 
     def __init__(self, out_file, identity: dict):
@@ -154,18 +154,18 @@ class _PartFile:
             self.file.seek(size)
             if not size:
                 self.file.write(self.header)
-            self._opened = self._opened.pop_all()  # all went well: stays open until the end
+            self._opened = self._opened.pop_all()  # no error: stays open until __exit__
         return self
 
     def __exit__(self, *unused):
         self._opened.close()
 
     def _close(self):
-        with suppress(OSError):  # of a full disk, which was told when it was written to
+        with suppress(OSError):  # of a full disk, which writing has reported already
             self.file.close()
 
     def _left_over(self) -> tuple[int, int]:
-        """Rows and bytes of what an earlier run of the same job has left; from a damaged line on nothing counts."""
+        """Return the number of rows and bytes of an earlier run of the same job, up to the first damaged line."""
         if not self.path.exists():
             return 0, 0
         with self.path.open("rb") as file:
@@ -181,14 +181,14 @@ class _PartFile:
         return n_rows, size
 
     def _warn(self, first: bytes):
-        """Say why what is there is not gone on with."""
+        """Warn why an existing part file is not resumed."""
         before, now = _parsed(first), json.loads(self.header)
-        other = [_SPOKEN.get(name, name) for name in now if before.get(name) != now[name]]
+        other = [_SHOWN_NAMES.get(name, name) for name in now if before.get(name) != now[name]]
         what = f"made with another {', '.join(other)}" if before else "damaged"
         warnings.warn(f"{self.path} is {what}: it is not used, all records are predicted anew", DataWarning, stacklevel=4)
 
     def append(self, rows: list[dict]):
-        """Write rows and see them on the disk; what is written already is of use to the next run."""
+        """Write rows and wait until they are on the disk."""
         with cannot_write(self.path, "make room; the same command goes on where this one stopped"):
             self.file.write("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode())
             self.file.flush()
@@ -205,7 +205,7 @@ class _PartFile:
         self.path.unlink()
 
 
-_SPOKEN = {"icdbase-part": "version of icdbase"}
+_SHOWN_NAMES = {"icdbase-part": "version of icdbase"}
 
 
 def _parsed(line: bytes) -> dict:

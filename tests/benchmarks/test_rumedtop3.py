@@ -154,7 +154,7 @@ def test_no_column_at_all_is_the_frequency_of_the_classes():
 
 def test_the_linear_coder_hears_both_models_and_does_not_care_for_order_or_threads(fitted, data):
     train, dev = (read_records(data / f"{split}.jsonl", fitted.task) for split in ("train", "dev"))
-    model = fitted.models_["code"]
+    model = fitted.models_["code"].classifier_
     assert [type(reader) for reader in model.base_models_] == [MulticlassLogistic, MulticlassRidge] and min(model.weights_) > 0
     again = IcdCoder(task=fitted.task, main_learner="linear", n_folds=2, n_jobs=2).fit(train)
     np.testing.assert_array_equal(again.predict_proba(dev)["code"], fitted.predict_proba(dev)["code"])
@@ -164,7 +164,7 @@ def test_the_linear_coder_hears_both_models_and_does_not_care_for_order_or_threa
 
 def test_a_ridge_of_another_number_of_codes_is_refused(fitted, tmp_path):
     other = copy.deepcopy(fitted)
-    other.models_["code"].base_models_[1].coef_ = other.models_["code"].base_models_[1].coef_[1:]
+    other.models_["code"].classifier_.base_models_[1].coef_ = other.models_["code"].classifier_.base_models_[1].coef_[1:]
     with pytest.raises(ModelError, match="do not fit together"):
         load(save(other, tmp_path))
 

@@ -127,9 +127,9 @@ def test_the_report_says_every_option_that_trains_the_model_again(folder, tmp_pa
 
 def test_the_report_says_what_no_option_sets(folder, tmp_path):
     task = get_task(folder / "mine.toml")
-    coder = IcdCoder(task=task, n_columns=7, min_df=3, n_folds=2).fit(read_records(folder / "visits.csv", task))
+    coder = IcdCoder(task=task, decoding="top_k:3", min_df=3, n_folds=2).fit(read_records(folder / "visits.csv", task))
     line = train_line(folder, save(coder, tmp_path / "m"), tmp_path)
-    assert line.endswith("--min-df 3 --task TASK.toml  # and, in Python only, IcdCoder(n_columns=7, n_folds=2)")
+    assert line.endswith("--min-df 3 --task TASK.toml  # and, in Python only, IcdCoder(decoding='top_k:3', n_folds=2)")
 
 
 def test_predict_top_agrees_with_predict_proba(folder):
@@ -209,7 +209,7 @@ def test_free_labels_that_hold_their_own_commas(tmp_path):
     assert set(read_records(tmp_path / "t.xlsx", task)["disease"]) == {"Angina, stable", "Flu"}
 
 
-def test_codes_never_seen_are_found_by_name_and_rare_ones_left_out(tmp_path):
+def test_codes_never_seen_are_found_by_name_and_rare_ones_left_out(tmp_path, monkeypatch):
     text = ('id_field = "id"\ntext_fields = ["入院诊断"]\ncode_table = "c.csv"\n'
             '[[targets]]\nname = "codes"\nkind = "multi"\nmin_codes = 0\nopen = true\n')
     (tmp_path / "t.toml").write_text(text, encoding="utf-8")
@@ -226,7 +226,8 @@ def test_codes_never_seen_are_found_by_name_and_rare_ones_left_out(tmp_path):
     codes = coder.predict(new)["codes"]
     assert "H40.900" in codes["a"] and codes["b"] == ()
     assert coder.predict_proba(new[1:])["codes"].columns.tolist() == ["E78.500", "K76.000"]
-    without = IcdCoder(task=task, n_folds=2, boosted_features=False, codes_by_name=False, min_records=1).fit(train)
+    monkeypatch.setattr("icdbase.learning.target_models.MIN_RECORDS", 1)
+    without = IcdCoder(task=task, n_folds=2, boosted_features=False, codes_by_name=False).fit(train)
     assert "M10.900" in without.codes_["codes"] and "H40.900" not in without.predict(new)["codes"]["a"]
 
 

@@ -129,7 +129,7 @@ def test_evidence_and_the_way_through_a_file(coder, tmp_path):
     save(coder, tmp_path)
     pd.testing.assert_frame_equal(load(tmp_path).predict(NEW), coder.predict(NEW))
     damaged = copy.deepcopy(coder)
-    damaged.codes_by_name_["operations"].shares_ = np.ones(5)
+    damaged.models_["operations"].codes_by_name_.shares_ = np.ones(5)
     save(damaged, tmp_path)
     with pytest.raises(ModelError, match="parts do not fit together"):
         load(tmp_path)

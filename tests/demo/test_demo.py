@@ -25,7 +25,7 @@ JSON = {"Content-Type": "application/json"}
 
 @pytest.fixture(scope="module")
 def plain(train):
-    return icdbase.IcdCoder(**icdbase.SETTINGS["plain"], n_folds=2, main_estimators=5).fit(train.iloc[:60])
+    return icdbase.IcdCoder(**icdbase.SETTINGS["plain"], n_folds=2, main_learner="trees:5").fit(train.iloc[:60])
 
 
 @pytest.fixture(scope="module")
@@ -240,7 +240,7 @@ def test_models_of_one_task(coder):
 
 def test_another_task_brings_its_own_fields(train):
     wards = icdbase.make_records(40, task="ccl26")
-    coder = icdbase.IcdCoder(task=CCL26, n_folds=2, main_estimators=2, n_columns=5, boosted_features=False).fit(wards)
+    coder = icdbase.IcdCoder(task=CCL26, n_folds=2, main_learner="trees:2", boosted_features=False).fit(wards)
     client = demo_app({"wards": coder}).test_client()
     about = client.post("/api/about", json={}).get_json()
     assert about["fields"] == list(CCL26.text_fields)
@@ -278,7 +278,7 @@ def test_the_verb_serves_and_leaves_no_trace(coder, tmp_path):
 def test_small_models_are_trained_once(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(demo, "N_TRAIN", 24)
-    light = {"n_folds": 2, "main_estimators": 2, "n_columns": 4, "blocks": ("concepts",)}
+    light = {"n_folds": 2, "main_learner": "trees:2", "blocks": ("concepts",)}
     monkeypatch.setattr(icdbase, "SETTINGS", {setting: {**chosen, **light} for setting, chosen in icdbase.SETTINGS.items()})
     trained, about = demo._synthetic_models()
     assert "training 2 small models on 24 synthetic records" in capsys.readouterr().err

@@ -23,7 +23,7 @@ COURSE = "诊疗经过"
 
 @pytest.fixture(scope="module")
 def address(coder, train):
-    plain = icdbase.IcdCoder(**icdbase.SETTINGS["plain"], n_folds=2, main_estimators=5).fit(train.iloc[:60])
+    plain = icdbase.IcdCoder(**icdbase.SETTINGS["plain"], n_folds=2, main_learner="trees:5").fit(train.iloc[:60])
     server = make_server("127.0.0.1", 0, demo_app({"default": coder, "plain": plain}), threaded=True)
     thread = Thread(target=server.serve_forever, daemon=True)
     thread.start()

@@ -165,7 +165,7 @@ def test_what_is_no_request_of_ours(monkeypatch, capfd, text, status):
 
 @pytest.fixture(scope="module")
 def page(train):
-    light = {"n_folds": 2, "main_estimators": 2, "n_columns": 4, "blocks": ("concepts",)}
+    light = {"n_folds": 2, "main_learner": "trees:2", "blocks": ("concepts",)}
     coder = icdbase.IcdCoder(**icdbase.SETTINGS["plain"] | light).fit(train.iloc[:24])
     with serving(demo_app({"default": coder})) as address:
         yield address

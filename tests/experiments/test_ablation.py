@@ -148,7 +148,7 @@ def test_presets_can_be_joined_and_named_by_hand():
 
 @pytest.mark.parametrize("preset", PRESETS)
 def test_every_variant_of_every_preset_can_be_fitted(preset, few):
-    coder = IcdCoder(main_estimators=3, n_folds=2)
+    coder = IcdCoder(main_learner="trees:3", n_folds=2)
     variants = list(expand_variants(coder, preset).items())
     chosen = variants if preset in ("blocks", "techniques") else variants[:: max(1, len(variants) // 2)]
     result = ablate(coder, few, dict(chosen), n_folds=2, n_jobs=1)
@@ -206,7 +206,7 @@ def test_the_table_fits_a_terminal_and_says_on_what_it_rests(found):
     assert "80 records, 3 folds, 2 repeats; fold seed 0." in text
     assert "Different from the reference: without 乙栏." in text
     said = " ".join(text.split())
-    assert "Reference: IcdCoder(blocks=['words'], boosted_features=False, main_estimators=5, n_folds=2). Folds inside " \
+    assert "Reference: IcdCoder(blocks=['words'], boosted_features=False, main_learner='trees:5', n_folds=2). Folds inside " \
            "each fit: 2, where icdbase train has 4." in said
     assert "95 % interval is of each variant alone, not corrected for their number" in said
     assert f"Median half-width of the intervals: {found.half_width:.3f}." in said
@@ -252,7 +252,7 @@ def wards():
     return make_records(60, random_state=0, task="ccl26")
 
 
-WARDS = {"task": CCL26, "blocks": ("words",), "boosted_features": False, "main_estimators": 2, "n_folds": 2}
+WARDS = {"task": CCL26, "blocks": ("words",), "boosted_features": False, "main_learner": "trees:2", "n_folds": 2}
 OPERATIONS = [target.name for target in CCL26.targets[2:]]
 
 

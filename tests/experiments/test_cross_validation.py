@@ -33,7 +33,7 @@ SMALL = Task(
         Target(OTHERS, "multi", 0.5, ("E11.900", "E78.500", "I49.900")),
     ),
 )
-LEAN = {"blocks": ("words",), "boosted_features": False, "main_estimators": 5, "n_folds": 2, "n_jobs": 1}
+LEAN = {"blocks": ("words",), "boosted_features": False, "main_learner": "trees:5", "n_folds": 2, "n_jobs": 1}
 
 
 def small_records(n, seed, telling="乙栏"):
@@ -172,7 +172,7 @@ def test_decoding_variants_share_one_fit_and_equal_fits_of_their_own(monkeypatch
     monkeypatch.setattr(IcdCoder, "fit", lambda self, *given, **named: (fits.append(1), plain(self, *given, **named))[1])
     records = small_records(30, 3)
     rows = np.arange(20), np.arange(20, 30)
-    changed = [{}, {"decoding": "top_k", "top_k": 2}, {"decoding": "threshold", "threshold": 0.3}]
+    changed = [{}, {"decoding": "top_k:2"}, {"decoding": "threshold:0.3"}]
     shared = run_trials(lean(), records, [Trial(each, *rows) for each in changed], n_jobs=1)
     assert len(fits) == 1
     for each, codes in zip(changed, shared, strict=True):
@@ -182,10 +182,10 @@ def test_decoding_variants_share_one_fit_and_equal_fits_of_their_own(monkeypatch
 
 
 def test_variants_that_share_a_fit_inherit_nothing_from_each_other(tmp_path):
-    """{"top_k": 1} decodes as the reference does: the rule "top_k" is another variant's."""
+    """A variant that changes another parameter decodes as the reference does, not as its neighbour."""
     records = small_records(30, 3)
     rows = np.arange(20), np.arange(20, 30)
-    changed = [{"decoding": "top_k", "top_k": 3}, {"top_k": 1}, {}]
+    changed = [{"decoding": "top_k:3"}, {"decoding": "expected_f1"}, {}]
     forth = run_trials(lean(), records, [Trial(each, *rows) for each in changed], n_jobs=1, folder=tmp_path / "forth")
     back = run_trials(lean(), records, [Trial(each, *rows) for each in changed[::-1]], n_jobs=1, folder=tmp_path / "back")
     for one, other in zip(forth, back[::-1], strict=True):
@@ -349,7 +349,7 @@ def test_other_data_parameters_folds_or_code_are_computed_anew(tmp_path, monkeyp
 
     records = small_records(20, 0)
     assert n_kept(records) == n_kept(records, n_jobs=2) == 2
-    assert n_kept(records, C=2.0) == 4
+    assert n_kept(records, calibrate=False) == 4
     assert n_kept(records, seed=1) == 6
     moved = records.copy()
     moved.iloc[0, 0] += "。"

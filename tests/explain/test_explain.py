@@ -44,7 +44,7 @@ def told(coder, held_out):
 
 @pytest.fixture(scope="module")
 def plain(train):
-    return icdbase.IcdCoder(**icdbase.SETTINGS["plain"], n_folds=2, main_estimators=5).fit(train.iloc[:50])
+    return icdbase.IcdCoder(**icdbase.SETTINGS["plain"], n_folds=2, main_learner="trees:5").fit(train.iloc[:50])
 
 
 def total(code):
@@ -128,7 +128,7 @@ def test_a_group_is_a_softmax_over_its_margins(coder, held_out):
     {"fields": ("入院诊断", "诊疗经过")}, {"main_learner": "linear"}, {"main_learner": "both"},
 ])
 def test_every_way_to_build_the_model_adds_up(changed, train, held_out):
-    chosen = icdbase.IcdCoder(n_folds=2, main_estimators=5, n_columns=20).set_params(**changed).fit(train.iloc[:40])
+    chosen = icdbase.IcdCoder(n_folds=2, main_learner="trees:5").set_params(**changed).fit(train.iloc[:40])
     told = explain(chosen, held_out.iloc[0], every_code(chosen))
     for code in told.codes:
         assert total(code) == pytest.approx(code.margin, abs=1e-6)
@@ -205,7 +205,7 @@ def lines_run(run) -> int:
 @pytest.mark.parametrize("kind", ["jieba", "ngrams", "characters", "regex"])
 def test_steps_grow_with_the_text_however_often_a_phrase_stands_there(kind, train):
     """Repeated phrases, a sample of those that rules hang on; benchmarks/linear_time.py takes all of them."""
-    chosen = icdbase.IcdCoder(n_folds=2, main_estimators=2, n_columns=5, boosted_features=False, tokenizer=kind).fit(train.iloc[:40])
+    chosen = icdbase.IcdCoder(n_folds=2, main_learner="trees:2", boosted_features=False, tokenizer=kind).fit(train.iloc[:40])
     chance = random.Random(f"{kind} 0")
     concepts = sorted(form for concept in load_concepts() if concept.kind != "composite" for form in concept.forms)
     phrases = [chance.choice(sorted(known)) for known in (load_rules(), _matcher().phrases, concepts) for _ in range(2)]
@@ -278,7 +278,7 @@ def test_a_record_in_any_form(coder, held_out):
 
 def test_one_class_only(train):
     alone = train[train[MAIN] == train[MAIN].mode()[0]]
-    told = explain(icdbase.IcdCoder(n_folds=2, n_columns=10).fit(alone), alone.iloc[0])
+    told = explain(icdbase.IcdCoder(n_folds=2).fit(alone), alone.iloc[0])
     assert told.codes[0].probability == 1.0
     assert told.codes[0].margin == total(told.codes[0]) == 0.0
 

@@ -207,7 +207,7 @@ def test_command(coder, held_out, predicted, tmp_path):
     assert result.exit_code == 0, result.output
     assert result.stdout == f"50 records: {out}\n"
     text = out.read_text(encoding="utf-8")
-    assert icdbase.storage.model_folder.fingerprint(held_out) in text
+    assert icdbase.storage.model_card.fingerprint(held_out) in text
     assert "majority baseline" in text
     assert f"icdbase score --gold {tmp_path / 'gold.json'}" in text
     assert out.stat().st_size < 500_000

@@ -116,7 +116,7 @@ def numbers_of(counts, rows):
 
 KILLED = """
 import os, signal, sys
-from icdbase import bulk
+from icdbase.storage import file_prediction
 append, calls = file_prediction._PartFile.append, []
 def killed(self, rows):
     append(self, rows)

@@ -21,7 +21,8 @@ from icdbase import IcdCoder
 from icdbase.core.errors import ModelError
 from icdbase.learning.booster_text import load_booster
 from icdbase.learning.logistic import StackingLogistic
-from icdbase.storage import model_folder
+from icdbase.storage import model_card, model_folder
+from icdbase.storage.archive_checks import check_model_file
 from icdbase.tasks.editions import CCL25
 
 SCHEMA = "schema.json"
@@ -35,7 +36,7 @@ def small_coder(**parameters):
     """Three other codes, few trees: what is to be broken is quickly made."""
     main, others = CCL25.targets
     task = replace(CCL25, targets=(main, replace(others, codes=others.codes[:3])))
-    return IcdCoder(task=task, main_estimators=2, n_folds=2, n_columns=8, **parameters)
+    return IcdCoder(task=task, main_learner="trees:2", n_folds=2, **parameters)
 
 
 def few(train, n_records):
@@ -52,7 +53,7 @@ def good(train, tmp_path_factory):
     with zipfile.ZipFile(next(folder.glob("*.skops"))) as archive:
         parts = {name: archive.read(name) for name in archive.namelist()}
     schema = json.loads(parts.pop(SCHEMA))
-    return model_folder.read_card(folder), schema, parts
+    return model_card.read_card(folder), schema, parts
 
 
 class Model:
@@ -606,11 +607,11 @@ def test_a_card_that_is_none(model, content):
 
 def test_libraries_that_are_none(model):
     model.card["libraries"] = {"scikit-learn": "\x1b[2J" * 1000, "lightgbm": None}
-    with pytest.warns(model_folder.VersionWarning) as caught:
+    with pytest.warns(model_card.VersionWarning) as caught:
         model_folder.load(model.write())
     assert all(len(str(warning.message)) < 300 and str(warning.message).isprintable() for warning in caught)
     model.card["libraries"] = ["1.0"]
-    with pytest.warns(model_folder.VersionWarning) as caught:
+    with pytest.warns(model_card.VersionWarning) as caught:
         model_folder.load(model.write())
     assert "made with scikit-learn None, here is" in str(caught[0].message)
 
@@ -626,7 +627,7 @@ def test_no_pipe_is_read_and_nothing_endless(model, monkeypatch):
     file.write_bytes(content)
     monkeypatch.setattr(model_folder, "MAX_MODEL_BYTES", 1000)
     assert "larger than 1,000 bytes" in refused(model)
-    monkeypatch.setattr(model_folder, "MAX_CARD_BYTES", 10)
+    monkeypatch.setattr(model_card, "MAX_CARD_BYTES", 10)
     assert "not a readable model card" in refused(model)
 
 
@@ -642,7 +643,7 @@ def test_a_concept_table_that_was_changed_or_is_not_there(train, tmp_path):
         model_folder.load(folder)
     copied.write_text(content, encoding="utf-8")
     model_folder.load(folder)
-    with pytest.raises(ModelError, match="tables of concepts or measurements have changed since it was trained"):
+    with pytest.raises(ModelError, match="the counts and the model differ in: concept tables; they have changed since training"):
         model_folder.load(folder).set_params(concept_tables=()).predict(train.iloc[:2])
     copied.unlink()
     with pytest.raises(ModelError, match=r"its concept table concepts-\w+\.csv is missing from the folder"):
@@ -661,5 +662,5 @@ def test_the_small_parts_are_refused_by_themselves():
     import skops.io
 
     content = skops.io.dumps(StackingLogistic())
-    with pytest.raises(ValueError, match=r"no part of an icdbase model: icdbase\.learners\.StackingLogistic"):
-        model_folder.check_model_file(content, ())
+    with pytest.raises(ValueError, match=r"no part of an icdbase model: icdbase\.learning\.logistic\.StackingLogistic"):
+        check_model_file(content, ())

@@ -8,8 +8,8 @@ import warnings
 import pandas as pd
 import pytest
 
-from icdbase.core.errors import ModelError, UsageError, VersionWarning
-from icdbase.storage import model_folder
+from icdbase.core.errors import DataError, ModelError, UsageError, VersionWarning
+from icdbase.storage import model_card, model_folder
 
 
 @pytest.fixture
@@ -26,13 +26,13 @@ def test_a_loaded_model_predicts_the_same(coder, folder, held_out):
 
 def test_saving_a_loaded_model_gives_the_same_bytes(folder, tmp_path):
     again = model_folder.save(model_folder.load(folder), tmp_path / "again")
-    assert model_folder.read_card(again)["parameters"] == model_folder.read_card(folder)["parameters"]
+    assert model_card.read_card(again)["parameters"] == model_card.read_card(folder)["parameters"]
 
 
 def test_the_card_says_what_made_the_model(folder, train):
-    card = model_folder.read_card(folder)
+    card = model_card.read_card(folder)
     assert card["task"] == "ccl25" and card["seed"] == 0 and card["scores"] == {"acc": 0.5}
-    assert card["training_data"] == {"records": len(train), "sha256": model_folder.fingerprint(train)}
+    assert card["training_data"] == {"records": len(train), "sha256": model_card.fingerprint(train)}
     assert {"scikit-learn", "lightgbm"} <= set(card["libraries"])
     assert card["parameters"]["decoding"] == "expected_f1"
 
@@ -45,9 +45,9 @@ def test_the_card_holds_no_text(folder, train):
 def test_the_fingerprint_follows_the_data(train):
     other = train.copy()
     other.iat[0, 0] += "。"
-    assert model_folder.fingerprint(train) == model_folder.fingerprint(train.copy()) != model_folder.fingerprint(other)
+    assert model_card.fingerprint(train) == model_card.fingerprint(train.copy()) != model_card.fingerprint(other)
     swapped = train.rename(columns={"主诉": "现病史", "现病史": "主诉"})
-    assert model_folder.fingerprint(swapped) != model_folder.fingerprint(train)
+    assert model_card.fingerprint(swapped) != model_card.fingerprint(train)
 
 
 def test_saving_again_replaces_the_model(coder, folder):
@@ -62,12 +62,12 @@ def test_an_interrupted_save_leaves_the_old_model_whole(coder, folder, held_out,
         raise KeyboardInterrupt
 
     monkeypatch.setattr(model_folder.json, "dump", interrupted)
-    changed = model_folder.load(folder).set_params(threshold=0.4)
+    changed = model_folder.load(folder).set_params(decoding="threshold:0.4")
     with pytest.raises(KeyboardInterrupt):
         model_folder.save(changed, folder)
     monkeypatch.undo()
     assert set(before) <= {path.name for path in folder.iterdir()}
-    assert model_folder.load(folder).threshold == coder.threshold
+    assert model_folder.load(folder).decoding == coder.decoding
 
 
 def test_no_room_leaves_the_old_model_whole(coder, folder, monkeypatch):
@@ -77,14 +77,14 @@ def test_no_room_leaves_the_old_model_whole(coder, folder, monkeypatch):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr("os.fsync", full)
-    with pytest.raises(OSError, match="No space left") as caught:
-        model_folder.save(model_folder.load(folder).set_params(threshold=0.4), folder)
-    assert caught.value.filename.startswith(str(folder / "model-"))
+    with pytest.raises(DataError, match="No space left") as caught:
+        model_folder.save(model_folder.load(folder).set_params(decoding="threshold:0.4"), folder)
+    assert str(caught.value).startswith(str(folder / "model-"))
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
 
 
 def test_two_saves_at_once_leave_one_whole_model(folder, monkeypatch):
-    one, other = model_folder.load(folder).set_params(threshold=0.4), model_folder.load(folder).set_params(threshold=0.3)
+    one, other = model_folder.load(folder).set_params(decoding="threshold:0.4"), model_folder.load(folder).set_params(decoding="threshold:0.3")
     second, dump = threading.Thread(target=model_folder.save, args=(other, folder)), json.dump
 
     def pause(*arguments, **options):
@@ -97,12 +97,12 @@ def test_two_saves_at_once_leave_one_whole_model(folder, monkeypatch):
     monkeypatch.setattr(model_folder.json, "dump", pause)
     model_folder.save(one, folder)
     second.join()
-    assert model_folder.load(folder).threshold == 0.3
+    assert model_folder.load(folder).decoding == "threshold:0.3"
     assert len(list(folder.iterdir())) == 2
 
 
 def test_a_model_replaced_while_it_is_loaded(folder, monkeypatch):
-    other, read = model_folder.load(folder).set_params(threshold=0.3), model_folder._read_model_file
+    other, read = model_folder.load(folder).set_params(decoding="threshold:0.3"), model_folder._read_model_file
     replaced = []
 
     def replace_first(path, card):
@@ -112,7 +112,7 @@ def test_a_model_replaced_while_it_is_loaded(folder, monkeypatch):
 
     monkeypatch.setattr(model_folder, "_read_model_file", replace_first)
     loaded, card = model_folder.load_with_card(folder)
-    assert loaded.threshold == card["parameters"]["threshold"] == 0.3
+    assert loaded.decoding == card["parameters"]["decoding"] == "threshold:0.3"
 
 
 def test_too_little_memory_is_no_damage(folder, monkeypatch):
@@ -186,7 +186,7 @@ def test_a_second_save_keeps_the_tables_of_the_model_that_is_there(train, tmp_pa
     from icdbase import IcdCoder
 
     table = tmp_path / "own.csv"
-    coder = IcdCoder(main_estimators=2, n_folds=2, n_columns=8, boosted_features=False, concept_tables=(table,))
+    coder = IcdCoder(main_learner="trees:2", n_folds=2, boosted_features=False, concept_tables=(table,))
     for form in ("怪病甲", "怪病乙"):
         table.write_text(f"concept,kind,codes,forms\n我科自定,disease,,{form}\n", encoding="utf-8")
         model_folder.save(coder.fit(train.iloc[:30]), tmp_path / "model")
@@ -196,7 +196,7 @@ def test_a_second_save_keeps_the_tables_of_the_model_that_is_there(train, tmp_pa
     assert loaded.concept_tables == (str(copied),) and copied.read_bytes() == table.read_bytes()
     model_folder.save(loaded, tmp_path / "model")
     assert model_folder.load(tmp_path / "model").predict(train[:5]).equals(coder.predict(train[:5]))
-    model_folder.save(IcdCoder(main_estimators=2, n_folds=2, n_columns=8).fit(train.iloc[:30]), tmp_path / "model")
+    model_folder.save(IcdCoder(main_learner="trees:2", n_folds=2).fit(train.iloc[:30]), tmp_path / "model")
     assert not list((tmp_path / "model").glob("concepts-*.csv"))
 
 
@@ -215,7 +215,7 @@ def test_foreign_types_are_refused(folder):
 
 
 def test_another_major_version_warns_by_name(folder):
-    edit_card(folder, libraries={"scikit-learn": "0.24.2", "lightgbm": model_folder.version("lightgbm")})
+    edit_card(folder, libraries={"scikit-learn": "0.24.2", "lightgbm": model_card.version("lightgbm")})
     with pytest.warns(VersionWarning, match=r"made with scikit-learn 0\.24\.2"):
         model_folder.load(folder)
 
@@ -233,7 +233,7 @@ def test_long_numbers_in_the_vocabulary_are_counted_and_not_shown(train, tmp_pat
     few = train.iloc[:30].copy()
     few.iloc[:3, 0] += "，联系人tel13812345678，住院号zy0012345"
     few.iloc[:1, 0] += "，身份证id110105194912310021"
-    fast = {"main_estimators": 2, "n_folds": 2, "n_columns": 8, "boosted_features": False}
+    fast = {"main_learner": "trees:2", "n_folds": 2, "boosted_features": False}
     coder = IcdCoder(**fast).fit(few)
     with pytest.warns(PrivacyWarning, match="2 of the model's words hold six digits or more") as caught:
         model_folder.save(coder, tmp_path)
@@ -243,4 +243,4 @@ def test_long_numbers_in_the_vocabulary_are_counted_and_not_shown(train, tmp_pat
     card = (tmp_path / model_folder.CARD).read_text(encoding="utf-8")
     assert json.loads(card)["vocabulary"] == {"words": len(coder.features_.terms_), "with_long_numbers": 2}
     assert "13812345678" not in card
-    assert model_folder.long_numbers(IcdCoder(**fast, min_df=4).fit(few)) == 0
+    assert model_card.long_numbers(IcdCoder(**fast, min_df=4).fit(few)) == 0

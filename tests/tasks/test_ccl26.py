@@ -47,7 +47,7 @@ def records():
 
 @pytest.fixture(scope="module")
 def coder(records):
-    return IcdCoder(task=CCL26, n_folds=2, main_estimators=30).fit(records[:130])
+    return IcdCoder(task=CCL26, n_folds=2, main_learner="trees:30").fit(records[:130])
 
 
 # --- codes, predictions, scores -------------------------------------------------------

@@ -1,0 +1,43 @@
+"""The labels of training records, checked before anything is fitted."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from icdbase.core.errors import DataError, Problem
+from icdbase.features.counts import Counts
+from icdbase.records.checks import OPEN_TARGETS, missing_label
+from icdbase.records.ids import shown_id
+from icdbase.tasks.task import Target, Task
+
+__all__ = ["training_labels"]
+
+
+def training_labels(counts: Counts, task: Task) -> pd.DataFrame:
+    """Return the labels, a column a target.
+
+    Raises
+    ------
+    DataError
+        If a label or a label column is missing, no record carries a candidate
+        code, or there are fewer than two records.
+    """
+    problems = [problem for target in task.targets for problem in _label_problems(counts.labels, target)]
+    if not problems and len(counts) < 2:
+        problems.append(Problem(f"training needs two labelled records at least, got {len(counts)}", remedy="add records"))
+    if problems:
+        raise DataError("training records", problems)
+    return counts.labels
+
+
+def _label_problems(labels: pd.DataFrame, target: Target) -> list[Problem]:
+    if target.name not in labels:
+        return [Problem("the label column is missing", field=target.name, remedy="train on labelled records")]
+    given, problems = labels[target.name], []
+    if target.is_single and target.codes and not given.isin((*target.codes, None)).any():
+        remedy = f"check the label column; if it is right: {OPEN_TARGETS}"
+        problems.append(Problem("no record carries a candidate code", field=target.name, remedy=remedy))
+    if not (target.is_single and target.may_be_empty):
+        missing = labels.index[given.isna()]
+        problems += [missing_label(shown_id(record), target.name) for record in missing]
+    return problems
