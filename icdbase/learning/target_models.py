@@ -19,8 +19,6 @@ from icdbase.tasks.task import Target, Task
 
 __all__ = ["MIN_RECORDS", "SetTargetModel", "SingleTargetModel"]
 
-"""The class "no code" of a single target that may be empty."""
-
 MIN_RECORDS = 3
 """Codes of an open set that fewer training records carry are not learned."""
 
