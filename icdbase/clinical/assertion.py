@@ -75,7 +75,7 @@ def assert_status(text: str, mentions: Sequence[tuple], field: str = "", marked:
         In text order, as :meth:`icdbase.clinical.concepts.ConceptSpotter.spot` returns them.
     field : str
         Name of the field: a disease in 家族史 is the family's, one in 既往史
-        historical, unless the words say otherwise.
+        historical, unless a trigger says otherwise.
     marked : str
         The text with its edges marked, where that is known; see
         :func:`icdbase.text.phrase_matching.mark_edges`.

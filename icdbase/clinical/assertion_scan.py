@@ -46,7 +46,7 @@ _ANSWER_STARTS, _ANSWER_ENDS = frozenset(":([ 史"), frozenset(["", *",;。 \n)]
 
 
 class Modifier(enum.IntFlag):
-    """What the words around a mention may say of it; of several the first counts: a denied disease of the father is denied."""
+    """Modifiers of a mention, in order of priority: a denied disease of the father is denied."""
 
     NEGATED = 1
     FAMILY = 2

@@ -1,17 +1,16 @@
 """Medical concepts as data, and where a text mentions them.
 
-``concepts.csv`` says, in a form that a clinician can read and correct,
-which words speak for which concept and which codes a concept speaks for.
+``concepts.csv`` lists, in a form that a clinician can read and correct, the
+forms of each concept and the codes that it implies.
 :class:`ConceptSpotter` finds the words: one automaton, longest form first,
-linear in the text.  Whether a mention is affirmed, denied or somebody else's
-is the business of :mod:`icdbase.clinical.assertion`.
+linear in the text.  :mod:`icdbase.clinical.assertion` decides
+whether a mention is affirmed, denied or somebody else's.
 """
 
 from __future__ import annotations
 
 import csv
 import re
-from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cache, cached_property
@@ -51,7 +50,7 @@ class Concept:
         disease, state, symptom, sign, drug, ecg, echo, imaging, angio, ...;
         ``site`` is an organ, ``composite`` an organ and a finding in one sentence.
     codes : tuple of str
-        Codes that the concept speaks for.
+        Codes that the concept implies.
     forms : tuple of str
         Normalised surface forms; of a composite, ``organ+finding`` pairs of concept names.
     """
@@ -82,7 +81,7 @@ def load_concepts(paths: Iterable = ()) -> tuple[Concept, ...]:
     Raises
     ------
     DataError
-        If a table cannot be used; says line, column and remedy.
+        If a table cannot be used; with line, column and remedy.
 
     Examples
     --------
@@ -274,7 +273,7 @@ class ConceptSpotter:
         return self._organs.union(self._composites)
 
     def implied_codes(self, codes: Collection[str]) -> tuple[str, ...]:
-        """Return for each concept the one code that it says outright, if it is a diagnosis and says one; else "".
+        """Return for each concept its implied code: that of a diagnosis with one code of ``codes``; else "".
 
         >>> spotter = ConceptSpotter(load_concepts())
         >>> code = dict(zip(spotter.names, spotter.implied_codes({"I48.x01", "E11.900"}), strict=True))
@@ -325,7 +324,3 @@ class ConceptSpotter:
             found += [*mentions[begin:place], mention]
             begin = place
         return found + mentions[begin:]
-
-    def counts(self, text: str) -> Counter:
-        """Return how often each concept is mentioned, by name."""
-        return Counter(self.names[concept_id] for _, _, concept_id in self.spot(text))

@@ -25,10 +25,10 @@ from icdbase.text.normalization import normalize
 __all__ = ["DiagnosisLinker", "Item", "Link", "NameSimilarity", "best_scores", "is_diagnosis_list", "split_diagnoses"]
 
 MIN_SIMILARITY = 0.3
-"""Below this, shared characters (性, 病, 功能) say nothing."""
+"""Below this, the shared characters (性, 病, 功能) are not specific."""
 
 _LONGEST_KEPT = 200
-"""Longer items are no diagnoses that come again: they are not kept in memory."""
+"""Longer items hardly occur twice: they are not cached."""
 
 _NUMBER = re.compile(
     r"(?<![\d.~/×*-])\(?(?P<number>\d{1,2})\s?(?P<stop>[.、)]|,(?=[^\d]))\s?(?!\d+(?:\.\d+)?(?:mm|cm|%|g))"
@@ -59,9 +59,9 @@ class Link(NamedTuple):
 def split_diagnoses(text: str) -> list[Item]:
     """Cut a list of diagnoses into its items.
 
-    MeasurementTable that go up by one (``1.``, ``2、``, ``(3)``) part the items also when
-    they run on; a number out of turn (心功能2级, 1.5cm) does not.  Without numbers,
-    full stops, semicolons, commas and line ends do.
+    Numbers that count up (``1.``, ``2、``, ``(3)``) separate the items, also within a line;
+    a number out of order (心功能2级, 1.5cm) does not.  Without numbers, full
+    stops, semicolons, commas and line ends do.
 
     Parameters
     ----------
@@ -295,7 +295,7 @@ class DiagnosisLinker:
         for (start, end, concept_id), certainty in mentions:
             codes = self.spotter.concepts[concept_id].codes
             covered = (end - start) / max(len(item), 1)
-            # A concept of one code says it outright; one of several codes leaves it open.
+            # A concept with one code implies it; one with several codes does not decide between them.
             weight = certainty * (1.0 if len(codes) == 1 else 0.5) * (0.6 + 0.4 * min(1.0, 2 * covered))
             links += [Link(code, weight, "concept") for code in codes if code in self._position]
         return links

@@ -1,9 +1,9 @@
-"""Operations that a text says were done, linked to codes.
+"""Operations that were done according to a text, linked to codes.
 
-A list of diagnoses is cut at its numbers; the course of an operation has to be
-read: a name stands behind a heading (手术名称:...), behind a verb (行..., 改行...)
-or anywhere in full.  Whether it was done is asked of :mod:`icdbase.clinical.assertion`:
-未行 and 曾行 are no operation of this stay, 拟行 is half a one.
+A list of diagnoses is split at its numbers.  In the description of an operation
+a name stands behind a heading (手术名称:...), behind a verb (行..., 改行...)
+or anywhere in full.  Whether it was done, :mod:`icdbase.clinical.assertion` decides:
+未行 and 曾行 are no operation of this stay, 拟行 counts half.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _CERTAINTY = {"present": 1.0, "resolved": 1.0, "uncertain": 0.5}
 
 _HEADING = re.compile(r"(?:手术|操作)(?:名称|方式|项目)|术式|(?:拟|已|实|所)(?:行|施)手术")
 _HEADED = re.compile(rf"(?:{_HEADING.pattern})\s?[:为](?P<names>[^\n。]*?)(?=[\n。]|\s?[一-鿿]{{2,6}}:|$)")
-# 横行切开, 自行, 平行: no verb of ours.
+# Not the verb: 横行切开, 自行, 平行.
 _VERB = re.compile(r"(?<![横纵平自银流运旁通可])行(?!走|为|程)|施行|实施|接受|给予|予以|予")
 _VERB_BEFORE = re.compile(rf"(?:{_VERB.pattern})\s?$")
 _STOP = re.compile(r"[,。;:\n]|(?<=术)(?=[后中毕顺])")
@@ -43,7 +43,7 @@ _EDGE = " ,;。、:.\t\n"
 
 
 class OperationFinder:
-    """Find the operations that a text says were done.
+    """Find the operations that were done according to a text.
 
     Parameters
     ----------
@@ -54,8 +54,8 @@ class OperationFinder:
     ----------
     codes : tuple of str
     fields : tuple of str
-        Fields of the task that tell the course of an operation; none where the
-        task knows no operation by name.
+        Fields of the task that describe an operation; none where the task has
+        no name of an operation code.
 
     Examples
     --------
@@ -93,7 +93,7 @@ class OperationFinder:
         list of (Item, str, float)
             In text order.  Scores lie in (0, 1], for the operation named first
             in (1, 2]; an operation that is planned only scores half, one that
-            is denied or of former times is left out.
+            is denied or historical is left out.
         """
         items = self._items(text)
         found, first = [], FIRST
@@ -151,7 +151,7 @@ class OperationFinder:
 
 
 def _just_done(text: str, item: Item) -> bool:
-    """行疝修补术后安返病房: that was just done.  Without the verb, 疝修补术后 is a state of former times."""
+    """Whether the item was done in this stay: 行疝修补术后安返病房. Without the verb, 疝修补术后 is a former operation."""
     return text.startswith("后", item.end) and bool(_VERB_BEFORE.search(text, max(item.start - 4, 0), item.start))
 
 

@@ -1,12 +1,4 @@
-"""Normalise clinical text and cut it into tokens.
-
-For Chinese the tokens are jieba's, with its hidden Markov model off and the
-words of the code names in its dictionary.  When rjieba (the same algorithm in
-Rust) is installed it does the cutting, some twenty times faster and token for
-token the same; a test holds the two together.  Other tasks may name another
-tokenizer: characters, character n-grams within words, pairs of words, layout,
-a regular expression.
-"""
+"""Normalise clinical text: width, case, class numerals, masks, blanks."""
 
 from __future__ import annotations
 
@@ -108,7 +100,7 @@ def normalize_all(texts: Sequence[str]) -> list[str]:
 
 
 def normalize_with_offsets(text: str) -> tuple[str, list[int]]:
-    """Normalise, and tell where each character comes from.
+    """Normalise, and return where each character comes from.
 
     Parameters
     ----------

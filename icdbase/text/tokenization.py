@@ -54,7 +54,7 @@ class Token(NamedTuple):
 
 
 class Tokenizer:
-    """Cut normalised text into tokens.
+    """Split normalised text into tokens.
 
     Parameters
     ----------
@@ -74,10 +74,10 @@ class Tokenizer:
         ``layout``: how it is written: words and punctuation marks two by two,
         one to three of them with ``a`` for a word and ``0`` for a number, and
         the first one to four; ``^`` and ``$`` are the text's ends.  Each
-        department has its templates, and they tell what it treats.
+        department has its templates, which show what it treats.
         ``regex`` or ``regex:PATTERN``: what the pattern finds, one after the
         other; by default words and numbers.  The text is in lower case.
-        Several with ``+`` between them, ``ngrams:2-5+pairs`` say: the tokens of
+        Several with ``+`` between them, such as ``ngrams:2-5+pairs``: the tokens of
         one after those of the other.
 
     Raises

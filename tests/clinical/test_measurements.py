@@ -12,6 +12,7 @@ from icdbase.clinical.measurements.finder import MEASUREMENTS, FoundValue, find_
 from icdbase.clinical.measurements.grades import blood_pressure_grade, extract_grades
 from icdbase.clinical.measurements.laboratory import ANALYTES
 from icdbase.clinical.measurements.summary import measure, summarise, summary_matrix
+from icdbase.clinical.tables import read_table
 from icdbase.features.measurements import MeasurementBuilder
 from icdbase.tasks.editions import CCL25
 from icdbase.text.normalization import normalize
@@ -378,3 +379,11 @@ def test_spans_and_values_are_in_range(pieces):
     ranges = {measurement.name: measurement for measurement in MEASUREMENTS}
     for name, value in summarise(found).items():
         assert ranges[name].low <= value <= ranges[name].high
+
+
+def test_every_measured_word_has_its_measurement():
+    names = {measurement.value for measurement in MEASUREMENTS}
+    form = {"years": "{}_years", "vessel": "stenosis_{}", "organ": "{}_mm"}
+    for row in read_table("measured_words.csv"):
+        if row["pattern"] in form and row["name"]:
+            assert form[row["pattern"]].format(row["name"]) in names, row["name"]

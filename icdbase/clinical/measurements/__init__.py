@@ -1,1 +1,1 @@
-"""MeasurementTable with units in a text: laboratory values, grades, durations, pressures, angiography."""
+"""Numbers with units in a text: laboratory values, grades, durations, pressures, angiography."""

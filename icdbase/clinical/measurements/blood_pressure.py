@@ -37,8 +37,8 @@ def find_pressures(text: str, field: str = "") -> Iterator[tuple[str, float, int
 
     Names are ``sbp_`` and ``dbp_`` with ``highest`` (最高, 高达), ``admission``
     (measured, in a field about the admission), ``discharge`` or ``other``; the
-    highest systolic pressure told without a diastolic is ``sbp_alone``, a
-    reading of its own, which no diastolic pressure of another reading completes.
+    highest systolic pressure without a diastolic is ``sbp_alone``, a reading of
+    its own, which no diastolic pressure of another reading completes.
 
     Examples
     --------

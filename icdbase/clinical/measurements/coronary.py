@@ -37,10 +37,10 @@ _COUNT = re.compile(r"([1-9]|10|[一二两三四五六])\s?$")
 
 
 def extract_stenoses(text: str, vessels: list[tuple[int, int, str]]) -> Iterator[tuple[str, float, int, int]]:
-    """Yield (vessel, percent, start, end) for each vessel whose narrowing is told.
+    """Yield (vessel, percent, start, end) for each vessel with a stated narrowing.
 
-    A vessel speaks for the text up to the next vessel, the sentence's end or 60
-    characters; the worst of several narrowings counts.
+    The text of a vessel ends at the next vessel, at the end of the sentence or after
+    60 characters; the worst of several narrowings counts.
 
     Parameters
     ----------
@@ -67,7 +67,7 @@ def extract_stenoses(text: str, vessels: list[tuple[int, int, str]]) -> Iterator
 
 
 def _percent(window: str) -> float | None:
-    """Return the narrowing told in the text behind a vessel's name."""
+    """Return the narrowing stated behind a vessel's name."""
     window = _SYSTOLIC.sub("", window)
     if _NARROW.search(window):
         values = [float(max(int(low), int(high or 0))) for low, high in _PERCENT.findall(window)]

@@ -59,7 +59,7 @@ _THEN = re.compile("时|起|(?:初|再|结|适龄|登记)婚|绝经|停经|初�
 
 
 def extract_years(text: str, end: int) -> Iterator[tuple[float, int]]:
-    """Yield (years, end) told right behind the name of a disease, in the same clause; a calendar year is none.
+    """Yield (years, end) stated right behind the name of a disease, in the same clause; a calendar year is none.
 
     >>> list(extract_years("高血压病史10余年", 3)), list(extract_years("糖尿病6个月", 3))
     ([(10.0, 9)], [(0.5, 6)])
@@ -71,7 +71,7 @@ def extract_years(text: str, end: int) -> Iterator[tuple[float, int]]:
 
 
 def extract_years_before(text: str, start: int) -> Iterator[tuple[float, int]]:
-    """Yield (years, start) told before the name of a disease, in the same clause.
+    """Yield (years, start) stated before the name of a disease, in the same clause.
 
     >>> list(extract_years_before("10余年前体检发现高血压", 8)), list(extract_years_before("3个月前曾患脑梗死", 6))
     ([(10.0, 0)], [(0.25, 0)])
@@ -136,9 +136,9 @@ def extract_minutes(text: str, end: int) -> Iterator[tuple[float, int]]:
     """
     match = _LASTS.match(text, end, end + 22)
     if match:
-        told = [_minutes(match[name]) for name in ("count", "upto") if match[name]]
+        minutes = [_minutes(match[name]) for name in ("count", "upto") if match[name]]
         scale = {"小": 60.0, "h": 60.0, "钟": 60.0, "刻": 15.0}.get(match["unit"][0], 1.0)
-        yield max(told) * scale + (scale / 2 if match["half"] else 0), match.end()
+        yield max(minutes) * scale + (scale / 2 if match["half"] else 0), match.end()
 
 
 def _minutes(text: str) -> float:

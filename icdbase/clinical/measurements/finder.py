@@ -1,8 +1,8 @@
-"""MeasurementTable in a record: pressures, classes, laboratory values, angiography, years.
+"""Numbers in a record: pressures, classes, laboratory values, angiography, years.
 
 Words first, numbers second: one automaton finds every word that a number may
 belong to, and only there a pattern looks for the number, so the cost is that
-of one scan.  What the numbers of a record come to, :mod:`icdbase.clinical.measurements.summary` says.
+of one scan.  :mod:`icdbase.clinical.measurements.summary` summarises the numbers of a record.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class Measurement:
 
 
 class FoundValue(NamedTuple):
-    """A number that a text tells.
+    """A number that was extracted from a text.
 
     Parameters
     ----------
@@ -103,7 +103,7 @@ MEASUREMENTS: tuple[Measurement, ...] = tuple(_measurements())
 """Every number that may be known of a record, in column order."""
 
 _BEFORE_A_CHILD = frozenset("0123456789一二两三四五六长次儿子育有生")
-"""In 育有1子2女 the last letter is no woman before us."""
+"""Characters before 男 or 女 that mean a child: 育有1子2女."""
 
 _VESSEL, _ORGAN = "vessel", "organ"
 """In place of an extractor: a vessel ends where the next begins, and an organ owns the sizes behind it."""

@@ -1,7 +1,7 @@
-"""What Holter and ultrasound tell of the heart: ectopic beats, and how far a valve fails.
+"""Findings of Holter and ultrasound: ectopic beats, and the degree of a valve lesion.
 
 Trace and slight regurgitation are found in most old hearts and are no disease;
-a coder thinks of a valve disease from the moderate grade on (ASE recommendations
+a valve disease is coded from the moderate grade on (ASE recommendations
 for native valvular regurgitation 2017; ESC/EACTS guidelines for valvular heart disease
 2021).
 """
@@ -31,7 +31,7 @@ _LEG = re.compile(r"静脉[^,;。]{0,14}$")
 
 
 def extract_beats(text: str, end: int) -> tuple[float, int] | None:
-    """Return the count told behind the word for a beat, and its end.
+    """Return the count behind the word for a beat, and its end.
 
     >>> extract_beats("室早总数12,345个", 2), extract_beats("室早,二联律", 2)
     ((12345.0, 11), None)

@@ -1,4 +1,4 @@
-"""What the numbers of a record come to: first, last, largest, smallest; highest pressure, worst vessel.
+"""Summaries of the numbers of a record: first, last, largest, smallest; highest pressure, worst vessel.
 
 All records at once, as arrays: a loop over records took as long as the rest of building features.
 """
@@ -16,7 +16,7 @@ from icdbase.clinical.measurements.grades import DIASTOLIC_LIMITS, SYSTOLIC_LIMI
 __all__ = ["measure", "summarise", "summary_matrix", "summary_sources"]
 
 _KINDS = ("highest", "admission", "discharge", "other")
-"""Of pressures that are told in pairs; see :func:`icdbase.clinical.measurements.blood_pressure.find_pressures`."""
+"""Kinds of pressures that stand in pairs; see :func:`icdbase.clinical.measurements.blood_pressure.find_pressures`."""
 
 _SERIES = frozenset({"first", "last", "max", "min", "ratio"})
 """Summaries that take the values of one name in text order."""
@@ -54,7 +54,7 @@ def summary_sources() -> dict[str, tuple[str, ...]]:
 def summary_matrix(
     names: Sequence[str], name_of: np.ndarray, row_of: np.ndarray, values: np.ndarray, n_rows: int
 ) -> np.ndarray:
-    """Return what is told of each record.
+    """Return the measurements of each record.
 
     Parameters
     ----------
@@ -69,7 +69,7 @@ def summary_matrix(
     -------
     float64 array of shape (n_rows, n_measurements)
         Columns in the order of :data:`icdbase.clinical.measurements.finder.MEASUREMENTS`; NaN
-        where nothing is told, or nothing plausible.
+        where no value is stated, or none that is plausible.
     """
     matrix, number = np.full((n_rows, len(MEASUREMENTS)), np.nan), {name: code for code, name in enumerate(names)}
     if len(values):
@@ -88,18 +88,19 @@ def _fill_series(matrix, number: Mapping[str, int], name_of, row_of, values):
     starts = np.flatnonzero(np.concatenate([[True], key[1:] != key[:-1]]))
     ends = np.append(starts[1:], len(key)) - 1
     rows, names = np.divmod(key[starts], len(number))
-    told = {
+    summaries = {
         "first": values[starts], "last": values[ends],
         "max": np.maximum.reduceat(values, starts), "min": np.minimum.reduceat(values, starts),
     }
-    # Of a single value there is no rise.
-    told["ratio"] = np.where(starts < ends, told["max"] / np.where(told["first"] == 0, np.nan, told["first"]), np.nan)
+    # A single value has no ratio.
+    first = summaries["first"]
+    summaries["ratio"] = np.where(starts < ends, summaries["max"] / np.where(first == 0, np.nan, first), np.nan)
     columns = _columns()
     for name, kept in _kept().items():
         if name in number:
             at = np.flatnonzero(names == number[name])
-            for summary, how in kept:
-                matrix[rows[at], columns[summary]] = told[how][at]
+            for measurement, how in kept:
+                matrix[rows[at], columns[measurement]] = summaries[how][at]
 
 
 def _fill_pressures(matrix, number: Mapping[str, int], name_of, row_of, values):
@@ -107,9 +108,9 @@ def _fill_pressures(matrix, number: Mapping[str, int], name_of, row_of, values):
     columns = _columns()
     kinds = [np.isin(name_of, [number.get(f"{side}_{kind}", -1) for kind in _KINDS]) for side in ("sbp", "dbp")]
     alone = name_of == number.get("sbp_alone", -1)
-    # Each systolic pressure of a pair is told with its diastolic, so the two stand in the same order.
+    # Each systolic pressure of a pair stands with its diastolic, so the two are in the same order.
     rows, systolic = (np.concatenate([array[kinds[0]], array[alone]]) for array in (row_of, values))
-    # Told alone it has the diastolic 0: grade 0, and dropped as implausible.
+    # A systolic pressure alone has the diastolic 0: grade 0, and dropped as implausible.
     diastolic = np.concatenate([values[kinds[1]], np.zeros(alone.sum())])
     order = np.lexsort((diastolic, systolic, rows))
     last = order[np.append(np.flatnonzero(np.diff(rows[order])), len(order) - 1)] if len(order) else order
@@ -127,13 +128,13 @@ def _fill_vessels(matrix):
     """Worst stenosis of all vessels, and how many are narrowed by half or more."""
     columns = _columns()
     stenoses = matrix[:, [columns[item.name] for item in MEASUREMENTS if item.value.startswith("stenosis_")]]
-    told = ~np.isnan(stenoses).all(axis=1)
-    matrix[told, columns["stenosis_max"]] = np.fmax.reduce(stenoses[told], axis=1)
-    matrix[told, columns["vessels_narrowed"]] = (stenoses[told] >= 50).sum(axis=1)
+    stated = ~np.isnan(stenoses).all(axis=1)
+    matrix[stated, columns["stenosis_max"]] = np.fmax.reduce(stenoses[stated], axis=1)
+    matrix[stated, columns["vessels_narrowed"]] = (stenoses[stated] >= 50).sum(axis=1)
 
 
 def summarise(found: Iterable[FoundValue]) -> dict[str, float]:
-    """Return what the numbers of one record come to.
+    """Return the measurements of one record.
 
     Parameters
     ----------
@@ -143,7 +144,7 @@ def summarise(found: Iterable[FoundValue]) -> dict[str, float]:
     Returns
     -------
     dict of str to float
-        By name of :data:`icdbase.clinical.measurements.finder.MEASUREMENTS`; what is not told is absent.
+        By name of :data:`icdbase.clinical.measurements.finder.MEASUREMENTS`; those without a value are absent.
 
     Examples
     --------
@@ -153,17 +154,17 @@ def summarise(found: Iterable[FoundValue]) -> dict[str, float]:
     found, number = list(found), {}
     name_of = np.array([number.setdefault(item.name, len(number)) for item in found], dtype=int)
     values = np.array([item.value for item in found], dtype=float)
-    (told,) = summary_matrix(tuple(number), name_of, np.zeros(len(found), dtype=int), values, 1).tolist()
-    return {name: value for name, value in zip(_columns(), told, strict=True) if value == value}
+    (row,) = summary_matrix(tuple(number), name_of, np.zeros(len(found), dtype=int), values, 1).tolist()
+    return {name: value for name, value in zip(_columns(), row, strict=True) if value == value}
 
 
 def measure(fields: Mapping[str, str]) -> dict[str, float]:
-    """Return the numbers of a record: :func:`summarise` of what is found in its normalised fields.
+    """Find the numbers of a record in its normalised fields and summarise them.
 
     Examples
     --------
-    >>> told = measure({"入院情况": "患者老年男性,76岁。血压最高180/100mmhg,控制在130-140/80-90mmhg。"})
-    >>> told["age"], told["male"], told["sbp_highest"], told["bp_grade"]
+    >>> measured = measure({"入院情况": "患者老年男性,76岁。血压最高180/100mmhg,控制在130-140/80-90mmhg。"})
+    >>> measured["age"], measured["male"], measured["sbp_highest"], measured["bp_grade"]
     (76.0, 1.0, 180.0, 3.0)
     """
     return summarise(find_measurements(fields))
