@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from icdbase.coder import IcdCoder
-from icdbase.features.feature_id import FeatureId
+from icdbase.features.base import FeatureId
 from icdbase.learning.classifiers import CodeSetClassifier, SingleCodeClassifier
 from icdbase.learning.details import PredictionDetails
 from icdbase.learning.logistic import MARGIN_LIMIT, PerCodeLogistic

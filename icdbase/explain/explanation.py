@@ -24,7 +24,7 @@ from icdbase.coder import IcdCoder
 from icdbase.core.errors import UsageError, did_you_mean
 from icdbase.explain.contributions import Contributions
 from icdbase.explain.locations import LocatedRecord, locate_features
-from icdbase.features.feature_id import FeatureId
+from icdbase.features.base import FeatureId
 from icdbase.learning.details import PredictionDetails
 from icdbase.records.records import check_frame
 from icdbase.tasks.codes import NO_CODE

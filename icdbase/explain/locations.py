@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from icdbase.clinical.assertion import STATUSES
+from icdbase.features.base import FeatureId
 from icdbase.features.counts import build_extractors
-from icdbase.features.feature_id import FeatureId
 from icdbase.features.texts import Span, TextBatch
 from icdbase.tasks.task import Task
 

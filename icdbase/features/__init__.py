@@ -1,9 +1,6 @@
 """Records to named blocks of features.
 
-Each block has a module: :mod:`~icdbase.features.words`,
-:mod:`~icdbase.features.concepts`, :mod:`~icdbase.features.measurements`,
-:mod:`~icdbase.features.diagnosis_list`.  Its extractor turns texts into counts,
-and into spans for an explanation; its block turns counts into a matrix and
-names the columns.  Counts and spans carry the same names
-(:mod:`~icdbase.features.feature_id`).
+Each block has a module: ``words``, ``concepts``, ``measurements``, ``diagnosis_list``.  Its extractor turns texts into
+counts (``count``, ``counts``) or into spans for an explanation (``locate``).  Its block chooses columns of the counts
+(``fit``), builds their matrix (``transform``) and names them (``feature_ids``).  Spans and columns carry the same names.
 """

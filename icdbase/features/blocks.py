@@ -11,16 +11,21 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from icdbase.core.errors import ModelError, UsageError, did_you_mean
+from icdbase.features.base import FeatureId
 from icdbase.features.concepts import ConceptBlock
 from icdbase.features.counts import Counts
 from icdbase.features.diagnosis_list import DiagnosisListBlock
-from icdbase.features.feature_id import FeatureId
 from icdbase.features.fingerprints import differing_parts
 from icdbase.features.measurements import MeasurementBlock
 from icdbase.features.words import WordBlock
 from icdbase.tasks.task import BLOCKS
 
 __all__ = ["BLOCKS", "FeatureBuilder", "Features"]
+
+
+_BLOCKS = {
+    "words": WordBlock, "concepts": ConceptBlock, "measurements": MeasurementBlock, "diagnosis_list": DiagnosisListBlock,
+}
 
 
 @dataclass(frozen=True)
@@ -110,13 +115,8 @@ class FeatureBuilder(BaseEstimator):
         if self.min_df < 1:
             raise UsageError(f"min_df must be at least 1, got {self.min_df}")
         fields = self.fields_ = counts.task.check_fields(counts.task.text_fields if self.fields is None else self.fields)
-        blocks = {
-            "words": WordBlock(fields=fields, min_df=self.min_df),
-            "concepts": ConceptBlock(fields=fields, min_df=self.min_df),
-            "measurements": MeasurementBlock(fields=fields),
-            "diagnosis_list": DiagnosisListBlock(fields=fields),
-        }
-        self.blocks_ = {name: blocks[name].fit(getattr(counts, blocks[name].source)) for name in BLOCKS if name in chosen}
+        blocks = {name: _BLOCKS[name](fields=fields, min_df=self.min_df) for name in BLOCKS if name in chosen}
+        self.blocks_ = {name: block.fit(getattr(counts, block.source)) for name, block in blocks.items()}
         self.fingerprint_ = dict(counts.fingerprint)
         return self
 

@@ -9,45 +9,35 @@ from operator import itemgetter
 
 import numpy as np
 from scipy import sparse
-from sklearn.base import BaseEstimator
 
 from icdbase.clinical.concepts import STATUSES, ConceptSpotter, assert_status
-from icdbase.core.errors import ModelError
-from icdbase.features.feature_id import AFFIRMED, FeatureId
-from icdbase.features.field_counts import CsrBuilder, FieldCounts, document_frequency
+from icdbase.features.base import (
+    AFFIRMED,
+    CsrBuilder,
+    FeatureBlock,
+    FeatureId,
+    FieldCounts,
+    check_names,
+    document_frequency,
+)
 from icdbase.features.texts import OriginalText, Span, TextBatch
 from icdbase.tasks.task import Task
 
 __all__ = ["ConceptBlock", "ConceptCounts", "ConceptExtractor"]
 
-_CONCEPT = itemgetter(2)
-"""The concept of a mention (start, end, concept)."""
-
-_KIND = "concept"
+_CONCEPT = itemgetter(2)  # of a mention (start, end, concept)
 
 
 @dataclass(frozen=True, eq=False)
 class ConceptCounts(FieldCounts):
-    """Mentions by field; column ``concept * len(STATUSES) + status``.
-
-    Parameters
-    ----------
-    names : array of str, shape (n_concepts,)
-    implied_codes : tuple of str
-        The one code that each concept implies, or "".
-    """
+    """Mentions by field; column ``concept * len(STATUSES) + status``."""
 
     implied_codes: tuple[str, ...]
+    """The one code that each concept implies, or ""."""
 
 
 class ConceptExtractor:
-    """Spot mentions of concepts and their status: count them, or locate them in one record.
-
-    Parameters
-    ----------
-    task : Task
-    spotter : ConceptSpotter
-    """
+    """Spot mentions of concepts and their status: count them, or locate them in one record."""
 
     def __init__(self, task: Task, spotter: ConceptSpotter):
         self.spotter = spotter
@@ -62,14 +52,12 @@ class ConceptExtractor:
         return zip(mentions, map(assert_status, batch.texts, mentions, batch.roles, batch.marked), strict=True)
 
     def count(self, batch: TextBatch):
-        """Add the mentions of some records to the counts."""
         for field, (mentions, statuses) in zip(batch.fields, self._mentions(batch), strict=True):
             self._rows[field].add(list(map(_CONCEPT, mentions)))
             self._statuses[field].fromlist(statuses)
         self._n_records += batch.n_records
 
     def counts(self) -> ConceptCounts:
-        """Return what was counted so far."""
         by_field, names = {}, np.array(self.spotter.names, dtype=object)
         for field, rows in self._rows.items():
             rows.columns = len(STATUSES) * np.array(rows.columns, dtype=np.int32) + np.array(self._statuses[field], dtype=np.int32)
@@ -77,7 +65,6 @@ class ConceptExtractor:
         return ConceptCounts(self._n_records, names, by_field, self.implied_codes)
 
     def locate(self, batch: TextBatch, originals: Sequence[OriginalText]) -> Iterator[tuple[FeatureId, Span]]:
-        """Yield every feature that a mention of one record enters, with the span of the mention."""
         for original, (mentions, statuses) in zip(originals, self._mentions(batch), strict=True):
             for (start, end, concept), status in zip(mentions, statuses, strict=True):
                 span, name, code = original.span(start, end), self.spotter.names[concept], self.implied_codes[concept]
@@ -88,18 +75,9 @@ class ConceptExtractor:
                         yield _by_code(code), span
 
 
-class ConceptBlock(BaseEstimator):
-    """Choose columns of concepts; build their matrix.
-
-    Columns are mentions by concept and status, affirmed mentions by concept and
-    field, and affirmed concepts by the code that they imply, which lets rare
-    concepts of one code add up.
-
-    Parameters
-    ----------
-    fields : sequence of str
-    min_df : int
-        A column with fewer training records is dropped.
+class ConceptBlock(FeatureBlock):
+    """log(1 + count) of mentions by concept and status, of affirmed mentions by concept and field, and of affirmed
+    concepts by the code that they imply, which lets rare concepts of one code add up.
 
     Attributes
     ----------
@@ -111,12 +89,7 @@ class ConceptBlock(BaseEstimator):
 
     source = "concepts"
 
-    def __init__(self, *, fields, min_df):
-        self.fields = fields
-        self.min_df = min_df
-
     def fit(self, counts: ConceptCounts) -> ConceptBlock:
-        """Choose columns by the training rows."""
         self.names_, self.implied_codes_ = counts.names.astype(str), np.array(counts.implied_codes, dtype=str)
         self.columns_ = {
             part: np.flatnonzero(document_frequency(counted) >= self.min_df) for part, counted in self._parts(counts).items()
@@ -124,21 +97,13 @@ class ConceptBlock(BaseEstimator):
         return self
 
     def transform(self, counts: ConceptCounts) -> sparse.csr_matrix:
-        """Return log(1 + count) of the kept columns.
-
-        Raises
-        ------
-        ModelError
-            If the concept tables are not those of training.
-        """
-        if self.names_.tolist() != counts.names.tolist() or self.implied_codes_.tolist() != list(counts.implied_codes):
-            raise ModelError("the tables of concepts have changed since it was trained")
+        check_names(self.names_, counts.names)
+        check_names(self.implied_codes_, counts.implied_codes)
         counted = self._parts(counts)
         chosen = sparse.hstack([counted[part][:, columns] for part, columns in self.columns_.items()], format="csr")
         return chosen.log1p().astype(np.float32)
 
     def feature_ids(self) -> list[FeatureId]:
-        """Return what each column is."""
         names, statuses, columns = self.names_.tolist(), len(STATUSES), self.columns_
         fields = [divmod(column, len(names)) for column in columns["field"].tolist()]
         return [
@@ -163,12 +128,12 @@ class ConceptBlock(BaseEstimator):
 
 
 def _by_status(concept: str, status: str) -> FeatureId:
-    return FeatureId(_KIND, concept, status)
+    return FeatureId("concept", concept, status)
 
 
 def _by_field(concept: str, field: str) -> FeatureId:
-    return FeatureId(_KIND, concept, f"@{field}")
+    return FeatureId("concept", concept, f"@{field}")
 
 
 def _by_code(code: str) -> FeatureId:
-    return FeatureId(_KIND, code, "implied")
+    return FeatureId("concept", code, "implied")

@@ -23,14 +23,13 @@ from icdbase.clinical.operations import OperationFinder
 from icdbase.core import progress
 from icdbase.core.errors import UsageError
 from icdbase.core.workload import MIN_RECORDS_FOR_PROCESSES
+from icdbase.features.base import FieldCounts
 from icdbase.features.concepts import ConceptCounts, ConceptExtractor
-from icdbase.features.diagnosis_list import DiagnosisListExtractor
-from icdbase.features.field_counts import FieldCounts
+from icdbase.features.diagnosis_list import DiagnosisListExtractor, OperationExtractor
 from icdbase.features.fingerprints import counting_fingerprint, differing_parts, time_of_change
 from icdbase.features.measurements import MeasurementExtractor, MeasurementTable
-from icdbase.features.operations import OperationExtractor
 from icdbase.features.texts import TextBatch
-from icdbase.features.words import WordCounts, WordExtractor
+from icdbase.features.words import WordExtractor
 from icdbase.tasks.task import Task
 
 __all__ = ["Counts", "build_extractors", "clinical_extractors", "count_records"]
@@ -52,7 +51,7 @@ class Counts:
     task : Task
     labels : pandas.DataFrame
         Index of record ids; a column for each target whose labels are known.
-    words : WordCounts
+    words : FieldCounts
         By field: how often each token occurs.
     concepts : ConceptCounts
         By field: how often each concept is mentioned with each status.
@@ -68,7 +67,7 @@ class Counts:
 
     task: Task
     labels: pd.DataFrame
-    words: WordCounts
+    words: FieldCounts
     concepts: ConceptCounts
     listed: FieldCounts
     operations: FieldCounts
@@ -158,16 +157,9 @@ def _count(records: pd.DataFrame, task: Task, *, concept_tables, tokenizer: str 
 def build_extractors(task: Task, concept_tables: Sequence[str] = (), tokenizer: str | None = None) -> dict:
     """Return an extractor for each part of the counts, by its name in :class:`Counts`.
 
-    An extractor counts batches of records (``count``, then ``counts``) or
-    locates the features of one record (``locate``).  Predictions and
+    ``count`` adds a batch of records and ``counts`` returns the sum; ``locate``
+    yields (FeatureId, Span) for all features of one record.  Predictions and
     explanations use the same extractors.
-
-    Parameters
-    ----------
-    task : Task
-    concept_tables : sequence of paths
-    tokenizer : str, optional
-        The task's by default.
     """
     spotter, linker, finder = clinical_extractors(task, concept_tables)
     return {
@@ -175,7 +167,7 @@ def build_extractors(task: Task, concept_tables: Sequence[str] = (), tokenizer: 
         "concepts": ConceptExtractor(task, spotter),
         "listed": DiagnosisListExtractor(linker),
         "operations": OperationExtractor(finder),
-        "measurements": MeasurementExtractor(task),
+        "measurements": MeasurementExtractor(task.text_fields),
     }
 
 

@@ -9,17 +9,14 @@ from dataclasses import dataclass
 from itertools import islice
 
 import numpy as np
-from sklearn.base import BaseEstimator
 
 from icdbase.clinical.measurements.finder import MEASUREMENTS, FoundValue, find_in_field
 from icdbase.clinical.measurements.grades import blood_pressure_grade
 from icdbase.clinical.measurements.summary import summarise, summary_matrix, summary_sources
-from icdbase.core.errors import ModelError
-from icdbase.features.feature_id import FeatureId
+from icdbase.features.base import FeatureBlock, FeatureId, check_names
 from icdbase.features.texts import OriginalText, Span, TextBatch
-from icdbase.tasks.task import Task
 
-__all__ = ["MeasurementBlock", "MeasurementBuilder", "MeasurementExtractor", "MeasurementTable", "summarised_values"]
+__all__ = ["MeasurementBlock", "MeasurementExtractor", "MeasurementTable", "summarised_values"]
 
 _NAMES = tuple(measurement.name for measurement in MEASUREMENTS)
 
@@ -77,8 +74,8 @@ class MeasurementTable:
         )
 
 
-class MeasurementBuilder:
-    """Accumulate a :class:`MeasurementTable`."""
+class MeasurementExtractor:
+    """Find values: collect them for many records, or locate those behind the summaries of one record."""
 
     def __init__(self, fields: Sequence[str]):
         self.names: dict[str, int] = {}
@@ -94,44 +91,24 @@ class MeasurementBuilder:
                 self.values.append(value)
         self.ends.append(len(self.values))
 
-    def table(self) -> MeasurementTable:
-        """Return the records so far."""
-        return MeasurementTable(
-            tuple(self.names), tuple(self.fields),
-            np.array(self.name_of, dtype=np.int16), np.array(self.field_of, dtype=np.int16),
-            np.array(self.values, dtype=np.float64), np.array(self.ends, dtype=np.int64),
-        )
-
-
-class MeasurementExtractor:
-    """Find values: collect them for many records, or locate those behind the summaries of one record.
-
-    Parameters
-    ----------
-    task : Task
-    """
-
-    def __init__(self, task: Task):
-        self._n_fields = len(task.text_fields)
-        self._rows = MeasurementBuilder(task.text_fields)
-
     @staticmethod
     def _found(batch: TextBatch) -> Iterator[tuple[str, list[tuple[str, float, int, int]]]]:
         """Return for each text its field and its values (name, value, start, end)."""
         return zip(batch.fields, map(find_in_field, batch.texts, batch.roles, batch.marked), strict=True)
 
     def count(self, batch: TextBatch):
-        """Add the values of some records."""
         found = self._found(batch)
         for _ in range(batch.n_records):
-            self._rows.add(islice(found, self._n_fields))
+            self.add(islice(found, len(self.fields)))
 
     def counts(self) -> MeasurementTable:
-        """Return the values so far."""
-        return self._rows.table()
+        return MeasurementTable(
+            tuple(self.names), tuple(self.fields),
+            np.array(self.name_of, dtype=np.int16), np.array(self.field_of, dtype=np.int16),
+            np.array(self.values, dtype=np.float64), np.array(self.ends, dtype=np.int64),
+        )
 
     def locate(self, batch: TextBatch, originals: Sequence[OriginalText]) -> Iterator[tuple[FeatureId, Span]]:
-        """Yield every measurement of one record with the spans of the values behind it."""
         original_of = {original.field: original for original in originals}
         found = [FoundValue(name, value, field, *at) for field, values in self._found(batch) for name, value, *at in values]
         for name, values in summarised_values(found).items():
@@ -174,12 +151,8 @@ def _pressure_readings(found: Sequence[FoundValue]) -> Mapping[tuple, tuple[floa
     return {place: (*pressures, 0.0)[:2] for place, pressures in readings.items()}
 
 
-class MeasurementBlock(BaseEstimator):
-    """Summarise the values of each record; a column for each of :data:`MEASUREMENTS`.
-
-    Parameters
-    ----------
-    fields : sequence of str
+class MeasurementBlock(FeatureBlock):
+    """Summaries of the values of each record, a column for each of :data:`MEASUREMENTS`; NaN where nothing is stated.
 
     Attributes
     ----------
@@ -189,26 +162,13 @@ class MeasurementBlock(BaseEstimator):
 
     source = "measurements"
 
-    def __init__(self, *, fields):
-        self.fields = fields
-
     def fit(self, counts: MeasurementTable) -> MeasurementBlock:
-        """Remember the measurements."""
         self.names_ = np.array(_NAMES)
         return self
 
     def transform(self, counts: MeasurementTable) -> np.ndarray:
-        """Return the summaries (n_records, n_measurements); NaN where the record states nothing.
-
-        Raises
-        ------
-        ModelError
-            If the measurements are not those of training.
-        """
-        if self.names_.tolist() != list(_NAMES):
-            raise ModelError("the tables of measurements have changed since it was trained")
+        check_names(self.names_, _NAMES)
         return summary_matrix(counts.names, *counts.in_fields(self.fields), len(counts)).astype(np.float32)
 
     def feature_ids(self) -> list[FeatureId]:
-        """Return what each column is."""
         return [FeatureId("measurement", name) for name in self.names_.tolist()]

@@ -13,7 +13,7 @@ from icdbase.clinical.measurements.grades import blood_pressure_grade, extract_g
 from icdbase.clinical.measurements.laboratory import ANALYTES
 from icdbase.clinical.measurements.summary import measure, summarise, summary_matrix
 from icdbase.clinical.tables import read_table
-from icdbase.features.measurements import MeasurementBuilder
+from icdbase.features.measurements import MeasurementExtractor
 from icdbase.tasks.editions import CCL25
 from icdbase.text.normalization import normalize
 from icdbase.text.phrase_matching import expand_phrases
@@ -331,12 +331,12 @@ def test_sample_record_by_hand():
 
 def test_summaries_by_hand():
     """Two records and an empty one: the highest pair, not its parts; a systolic pressure alone; the rise of a series."""
-    rows = MeasurementBuilder(("现病史", "诊疗经过"))
+    rows = MeasurementExtractor(("现病史", "诊疗经过"))
     pairs = [("sbp_highest", 170.0, 0, 0), ("dbp_highest", 80.0, 0, 0), ("sbp_other", 160.0, 0, 0), ("dbp_other", 112.0, 0, 0)]
     rows.add([("现病史", pairs), ("诊疗经过", [("troponin", 30.0, 0, 0), ("troponin", 90.0, 0, 0)])])
     rows.add([("现病史", [])])
     rows.add([("现病史", [("sbp_alone", 200.0, 0, 0)]), ("诊疗经过", [("stenosis_lad", 80.0, 0, 0), ("stenosis_rca", 49.0, 0, 0), ("troponin", 30.0, 0, 0)])])
-    numbers, columns = rows.table(), [measurement.name for measurement in MEASUREMENTS]
+    numbers, columns = rows.counts(), [measurement.name for measurement in MEASUREMENTS]
 
     def told(*fields):
         matrix = summary_matrix(numbers.names, *numbers.in_fields(fields), 3)
@@ -361,10 +361,10 @@ PIECES = st.sampled_from(
 @settings(deadline=None)
 @given(st.lists(st.lists(PIECES, max_size=12).map("".join), max_size=6))
 def test_a_summary_does_not_depend_on_other_records(texts):
-    found, rows = [find_measurements({"现病史": text}) for text in texts], MeasurementBuilder(["现病史"])
+    found, rows = [find_measurements({"现病史": text}) for text in texts], MeasurementExtractor(["现病史"])
     for numbers in found:
         rows.add([("现病史", [(item.name, item.value, item.start, item.end) for item in numbers])])
-    numbers = rows.table()
+    numbers = rows.counts()
     together = summary_matrix(numbers.names, *numbers.in_fields(["现病史"]), len(texts))
     alone = [list(summarise(numbers).values()) for numbers in found]
     assert [row[~np.isnan(row)].tolist() for row in together] == alone

@@ -26,7 +26,7 @@ from icdbase.clinical.measurements.summary import summarise
 from icdbase.core.errors import UsageError
 from icdbase.explain.explanation import explain
 from icdbase.explain.locations import _smallest_covers, locate_features
-from icdbase.features.feature_id import FeatureId
+from icdbase.features.base import FeatureId
 from icdbase.features.measurements import summarised_values
 from icdbase.features.texts import Span
 from icdbase.tasks.editions import CCL25

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from scipy import sparse
 
 from icdbase.clinical.assertion import STATUSES
+from icdbase.features.base import AFFIRMED
 from icdbase.features.blocks import BLOCKS, FeatureBuilder
 from icdbase.features.counts import _joined, build_extractors, count_records
-from icdbase.features.feature_id import AFFIRMED
 from icdbase.features.texts import TextBatch
 from icdbase.tasks.editions import CCL25, CCL26
 
