@@ -67,7 +67,7 @@ def main():
         return coder.set_params(**options).predict_top(many, 3)
 
     # Counting is worth processes from some thousand records on; here from some hundred.
-    counts.WORTH_PROCESSES, counts._CHUNK = 100, 30
+    counts.MIN_RECORDS_FOR_PROCESSES, counts._CHUNK = 100, 30
     many, _ = make_records(900, random_state=1), coder.fit(records)
     alone = top(n_jobs=1)
     pd.testing.assert_frame_equal(alone, with_a_killed_worker(lambda: top(n_jobs=-1), "prediction with --top"), check_exact=True)

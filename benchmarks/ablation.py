@@ -7,7 +7,7 @@ cross-validation of ours; the leave-one-field-out ablation over eleven fields,
 as `icdbase ablate` does it (the coder that `icdbase train` ships);
 and the same fits from raw text, per fold and variant, once as `fit` and
 `predict` in one process, once as the verbs `icdbase train` and `icdbase
-predict`.  Both are measured on a sample of the cells and scaled to all of
+predict`.  Both are measured on a sample of the trials and scaled to all of
 them; they use all cores too, by threads.  Belief: how often a field is called
 significant when the labels are shuffled.  Machines are noisy: read the ratios,
 not the seconds; CPU seconds count all processes.
@@ -49,8 +49,8 @@ def measure_cost(n_records, seed, n_jobs, n_sampled):
     from icdbase.core.text_tables import table
     from icdbase.experiments.ablation import ablate
     from icdbase.experiments.cross_validation import cross_validate, prepare
-    from icdbase.experiments.exports import ablation_text
-    from icdbase.experiments.variants import expand
+    from icdbase.experiments.result_text import ablation_text
+    from icdbase.experiments.variants import expand_variants
 
     records = make_records(n_records, random_state=seed)
     coder = IcdCoder(random_state=seed)
@@ -62,8 +62,8 @@ def measure_cost(n_records, seed, n_jobs, n_sampled):
     coder.set_params(n_jobs=n_jobs)
 
     _, splits, _ = prepare(coder, records, 5, 1, seed, None)
-    variants = [{}, *expand(coder, "fields").values()]
-    cells = [cell for parameters in variants for cell in splits.cells(coder, parameters)]
+    variants = [{}, *expand_variants(coder, "fields").values()]
+    cells = [cell for parameters in variants for cell in splits.trials(coder, parameters)]
     sampled = [cells[number] for number in np.linspace(0, len(cells) - 1, n_sampled).astype(int)]
     scale = len(cells) / len(sampled)
     with Clock() as library:
@@ -96,7 +96,7 @@ def measure_cost(n_records, seed, n_jobs, n_sampled):
 
 
 def verbs(folder, number, cell, records, n_jobs):
-    """Files and shell line of one cell; writing the files is not part of the measurement."""
+    """Files and shell line of one trial; writing the files is not part of the measurement."""
     from icdbase import CCL25, write_records
 
     train, test, model = (folder / f"{number}-{name}" for name in ("train.json", "test.json", "model"))
@@ -135,7 +135,7 @@ def main():
     parser.add_argument("--n", type=int, default=800)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--n-jobs", type=int, default=-1)
-    parser.add_argument("--sampled", type=int, default=6, help="fold x variant cells computed from raw text")
+    parser.add_argument("--sampled", type=int, default=6, help="fold x variant trials computed from raw text")
     parser.add_argument("--seeds", type=int, default=20, help="of the shuffled labels")
     parser.add_argument("--skip-cost", action="store_true")
     parser.add_argument("--skip-shuffled", action="store_true")

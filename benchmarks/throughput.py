@@ -46,7 +46,7 @@ print(int(peak[1]) / 1024, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrs
 LOADED = """
 import sys, time
 from icdbase import load, read_records
-from icdbase.bulk import BATCH_SIZE
+from icdbase.core.workload import BATCH_SIZE
 from icdbase.submissions import submission_rows
 
 coder, records = load(sys.argv[1]).set_params(n_jobs=1), read_records(sys.argv[2])

@@ -116,7 +116,7 @@ vocabulary = builder.terms_
 
 def count_table(part):
     whole = sum(part.words.values()).toarray()
-    column = {term: place for place, term in enumerate(part.terms)}
+    column = {term: place for place, term in enumerate(part.words.names)}
     return whole[:, [column[term] for term in vocabulary]]
 
 

@@ -24,6 +24,7 @@ from icdbase.features.fingerprints import counting_fingerprint, differing_parts
 from icdbase.learning.classifiers import LEARNERS, CodeSetClassifier, SingleCodeClassifier
 from icdbase.learning.codes_by_name import CodesByName
 from icdbase.learning.decoding import RULES, decode
+from icdbase.learning.details import PredictionDetails
 from icdbase.learning.folds import inner_folds
 from icdbase.records.checks import OPEN_TARGETS, codes_outside, missing_label, not_learned
 from icdbase.records.ids import shown_id
@@ -325,25 +326,47 @@ class IcdCoder(BaseEstimator):
             of an open set that were not learned but are said by name in one
             of the records stand behind the others.
         """
+        return self._read(records)[3]
+
+    def details(self, records) -> PredictionDetails:
+        """Return what :meth:`predict` computes: features, probabilities, and the codes that it excludes.
+
+        Examples
+        --------
+        >>> from icdbase.synthetic import make_records
+        >>> records = make_records(60, random_state=0)
+        >>> details = IcdCoder().fit(records).details(records[:2])
+        >>> details.context.shape, details.excluded["其他诊断编码"].shape
+        ((2, 5), (2, 53))
+        """
+        counts, features, context, probabilities = self._read(records)
+        mains = list(self._most_probable(probabilities).values())
+        excluded = {
+            target.name: pd.DataFrame(self._forbidden(p.columns, mains, len(p)), p.index, p.columns)
+            for target in self.task.targets if not target.is_single for p in [probabilities[target.name]]
+        }
+        return PredictionDetails(counts, features, context, probabilities, excluded)
+
+    def _read(self, records) -> tuple[Counts, Features, np.ndarray | None, dict[str, pd.DataFrame]]:
+        """Return counts, features, context and probabilities of records."""
         check_is_fitted(self)
         counts = self._counted(records)
-        with threadpool_limits(1):
-            return self._probabilities(self.features_.transform(counts), counts)
-
-    def _probabilities(self, features: Features, counts: Counts) -> dict[str, pd.DataFrame]:
         index, single, probabilities = counts.labels.index, [], {}
-        for target in self._targets_in_order():
-            model = self.models_[target.name]
-            if target.is_single:
-                p = model.predict_proba(features)
-                single.append(p)
-            elif model is None:
-                p = np.zeros((len(index), 0))
-            else:
-                p = model.predict_proba(features, self._context(single))
-            table = pd.DataFrame(p, index, self.codes_[target.name])
-            probabilities[target.name] = self._with_listed(target, table, counts)
-        return {target.name: probabilities[target.name] for target in self.task.targets}
+        with threadpool_limits(1):
+            features = self.features_.transform(counts)
+            for target in self._targets_in_order():
+                model = self.models_[target.name]
+                if target.is_single:
+                    p = model.predict_proba(features)
+                    single.append(p)
+                elif model is None:
+                    p = np.zeros((len(index), 0))
+                else:
+                    p = model.predict_proba(features, self._context(single))
+                table = pd.DataFrame(p, index, self.codes_[target.name])
+                probabilities[target.name] = self._with_listed(target, table, counts)
+        in_order = {target.name: probabilities[target.name] for target in self.task.targets}
+        return counts, features, self._context(single), in_order
 
     def _with_listed(self, target: Target, learned: pd.DataFrame, counts: Counts) -> pd.DataFrame:
         """Add the codes that no model knows and a record says by name."""

@@ -1,1 +1,1 @@
-"""The command line: parsing and printing, one library call a verb."""
+"""The command line: each verb parses its options, makes one call to the library and prints the result."""

@@ -1,4 +1,4 @@
-"""The verb ``demo``: a model at hand, a socket, a browser."""
+"""The verb ``demo``: loads or trains models, starts the server and opens the browser."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ CACHE = Path("runs") / "demo-models"
 
 @click.command(epilog=examples("icdbase demo", "icdbase demo --model models/first --port 9000 --no-open"))
 @click.option("--model", "folders", type=FOLDER, multiple=True,
-              help="Model folder; may be repeated, to compare.  Default: two small models, trained once.")
+              help="Model folder; may be repeated for comparison.  Default: two small models, trained once.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option("--port", type=click.IntRange(0, 65535), default=8765, show_default=True, help="0 takes a free one.")
-@click.option("--open/--no-open", "opens", default=True, help="Open the page in a browser, where there is a screen.")
+@click.option("--port", type=click.IntRange(0, 65535), default=8765, show_default=True, help="0 chooses a free port.")
+@click.option("--open/--no-open", "opens", default=True, help="Open the page in a browser, if there is a screen.")
 def demo(folders, host, port, opens):
     """Show a record, its codes and their evidence on a local web page.
 
-    Without --model the two named settings are trained on 400 synthetic records
-    and kept in runs/demo-models.  What is pasted into the page is neither
-    stored nor logged.
+    Without --model, both named settings are trained on 400 synthetic records
+    and stored in runs/demo-models.  Pasted records are neither stored nor
+    logged.
     """
     from icdbase.core.errors import UsageError
 
@@ -40,14 +40,14 @@ def demo(folders, host, port, opens):
             raise
         raise UsageError("the demo needs Flask: pip install -e '.[demo]' in the folder of icdbase") from None
 
-    with _listening(host, port) as listener:  # before the training: a taken port is told at once
+    with _listening(host, port) as listener:  # before the training, so that a port in use is reported at once
         coders, about = _loaded(folders) if folders else _synthetic_models()
         app = demo_app(coders, about=about, host=host)
         server = DemoServer(host, listener, app)
         address = _address(host, listener.getsockname()[1])
         if not _is_loopback(host):
-            echo("warning: whoever reaches this machine's network address can use the page and read along; "
-                       "do not paste patients' text, or leave out --host", err=True)
+            echo("warning: everybody who can reach this machine's network address can use the page and read the traffic; "
+                 "do not paste text of patients, or leave out --host", err=True)
         echo(f"{address}  (stop with Ctrl-C)")
         if opens and _has_screen():
             webbrowser.open(address)
@@ -63,7 +63,7 @@ def _listening(host: str, port: int) -> socket.socket:
     Raises
     ------
     UsageError
-        If the address is not this machine's, or the port is taken.
+        If the address is not this machine's, or the port is in use.
     """
     from icdbase.core.errors import UsageError
 
@@ -71,12 +71,12 @@ def _listening(host: str, port: int) -> socket.socket:
         place = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         return socket.create_server(place[4][:2], family=place[0])
     except OSError as error:
-        remedy = "--port 0 takes a free one, --host 127.0.0.1 is this machine"
+        remedy = "--port 0 chooses a free port, --host 127.0.0.1 is this machine"
         raise UsageError(f"cannot listen on {host}, port {port} ({error.strerror}); {remedy}") from None
 
 
 def _address(host: str, port: int) -> str:
-    """Return what to type into the browser's address bar.
+    """Return the address for the browser.
 
     >>> _address("0.0.0.0", 80), _address("::1", 8765)
     ('http://127.0.0.1:80/', 'http://[::1]:8765/')
@@ -86,7 +86,7 @@ def _address(host: str, port: int) -> str:
 
 
 def _is_loopback(host: str) -> bool:
-    """Tell whether only this machine reaches the address.
+    """Return whether only this machine can reach the address.
 
     >>> _is_loopback("localhost"), _is_loopback("127.0.0.2"), _is_loopback("0.0.0.0"), _is_loopback("ward-pc")
     (True, True, False, False)
@@ -102,6 +102,7 @@ def _has_screen() -> bool:
 
 
 def _loaded(folders) -> tuple[dict, dict]:
+    """Load models by name, and the number of training records of each."""
     from icdbase import load
     from icdbase.storage.model_folder import read_card
 
@@ -115,7 +116,7 @@ def _loaded(folders) -> tuple[dict, dict]:
 
 
 def _synthetic_models() -> tuple[dict, dict]:
-    """Load the two small models, or train and keep them."""
+    """Load the two small models, or train and save them."""
     from icdbase import SETTINGS, IcdCoder, __version__, load, make_records, save
     from icdbase.core import progress
     from icdbase.core.errors import ModelError

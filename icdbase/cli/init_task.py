@@ -1,4 +1,4 @@
-"""The verb of people with a table of their own: ``init-task``."""
+"""The verb ``init-task``: a task file for a table of one's own."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import click
 
 from icdbase.cli.options import FILE, echo, examples
 
-# Everything heavier than click is imported where it is used: --help must not wait for scikit-learn.
+# Modules heavier than click are imported inside the verbs: --help must not wait for scikit-learn.
 
 
 @click.command("init-task", epilog=examples(
@@ -16,7 +16,7 @@ from icdbase.cli.options import FILE, echo, examples
 @click.argument("records_file", metavar="FILE", type=FILE)
 @click.option("--out", "out_file", type=FILE, help="Task file to write (default: print it).")
 def init_task(records_file, out_file):
-    """Look at FILE (CSV, Excel, JSON) and propose a task for it."""
+    """Propose a task for FILE (CSV, Excel, JSON)."""
     from icdbase.core.atomic_files import atomic_write
     from icdbase.core.errors import UsageError
     from icdbase.records.task_proposal import propose_task

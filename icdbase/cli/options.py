@@ -1,4 +1,4 @@
-"""What the verbs of the command line share."""
+"""Options and helpers that several verbs share."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from pathlib import Path
 
 import click
 
-from icdbase.core.errors import printable
+from icdbase.core.terminal import printable
 
 __all__ = [
-    "FILE", "FOLDER", "backend_options", "concepts_option", "echo", "examples", "group_option", "new_coder", "read_groups",
-    "refuse_repeated_paths", "shown_paths", "task_option",
+    "FILE", "FOLDER", "backend_options", "concepts_option", "echo", "examples", "group_option", "input_option", "json_option",
+    "model_option", "new_coder", "read_groups", "refuse_repeated_paths", "shown_paths", "task_option", "train_option",
 ]
 
 FILE = click.Path(path_type=Path, allow_dash=True)
@@ -19,7 +19,7 @@ FOLDER = click.Path(path_type=Path, file_okay=False)
 
 
 def echo(text, *, nl: bool = True, err: bool = False) -> None:
-    """Print for a person or a program; what comes from files cannot steer the terminal."""
+    """Print text; control characters are escaped, because text of files may contain them."""
     click.echo(printable(str(text)), nl=nl, err=err)
 
 
@@ -29,7 +29,7 @@ def examples(*lines: str) -> str:
 
 
 def shown_paths(paths) -> str:
-    """Name the files that are read as one.
+    """Return the names of files that are joined.
 
     >>> shown_paths((Path("a.json"), Path("b.json")))
     'a.json, b.json'
@@ -38,27 +38,38 @@ def shown_paths(paths) -> str:
 
 
 def refuse_repeated_paths(command: click.Command, context: click.Context, words: list[str]) -> None:
-    """Raise a UsageError if an option that takes one file or folder is there twice: click would drop the first."""
+    """Raise a UsageError if an option for one file or folder is repeated: click would ignore the first."""
     try:
         _, _, order = command.make_parser(context).parse_args(list(words))
     except click.UsageError:
-        return  # the verb itself says what it is
+        return  # click reports this error when it runs the verb
     for option in order:
         single = isinstance(option, click.Option) and isinstance(option.type, click.Path) and not option.multiple
         if single and order.count(option) > 1:
             raise click.UsageError(f"{option.opts[0]} takes one value here, got {order.count(option)}")
 
 
+json_option = click.option("--json", "as_json", is_flag=True, help="Machine-readable result.")
+input_option = click.option("--input", "input_file", type=FILE, required=True, help="Records, with or without labels.")
+model_option = click.option("--model", "model_folder", type=FOLDER, required=True, help="Model folder written by train.")
+
+
+def train_option(**changed):
+    """Return ``--train``, with changed arguments of :func:`click.option`."""
+    text = "Labelled records (JSON, CSV, xlsx, ...); may be repeated: the files are joined."
+    return click.option("--train", "train_files", **{"type": FILE, "multiple": True, "required": True, "help": text} | changed)
+
+
 def task_option(command):
-    """Add ``--task``; the verb reads it with :func:`icdbase.get_task`."""
+    """Add ``--task``, an argument of :func:`icdbase.get_task`."""
     return click.option(
         "--task", "task_name", default="ccl25", show_default=True,
-        help="What is predicted from what: ccl25, ccl26, or your own .toml file (see docs/tasks.md).",
+        help="Fields and targets: ccl25, ccl26, or your own .toml file (docs/tasks.md).",
     )(command)
 
 
 def concepts_option(command):
-    """Add ``--concepts``; the verb hands the files to :func:`new_coder`."""
+    """Add ``--concepts``, an argument of :func:`new_coder`."""
     return click.option(
         "--concepts", type=FILE, multiple=True,
         help="Your own table of terms and codes, added to the package's; may be repeated (docs/clinical-knowledge.md).",
@@ -66,23 +77,23 @@ def concepts_option(command):
 
 
 def backend_options(command):
-    """Add ``--backend`` and ``--scheduler``; the verb hands them to :func:`icdbase.core.backends.use_backend`."""
-    command = click.option("--scheduler", help="Address of the Dask cluster's scheduler, tcp://10.0.0.1:8786 say.")(command)
+    """Add ``--backend`` and ``--scheduler``, the arguments of :func:`icdbase.core.backends.use_backend`."""
+    command = click.option("--scheduler", help="Address of the Dask scheduler, such as tcp://10.0.0.1:8786.")(command)
     return click.option(
         "--backend", default="local", show_default=True,
-        help="local, or dask: a cluster that is already there (docs/several-machines.md). Same result.",
+        help="local, or dask for a running cluster (docs/several-machines.md). Same result.",
     )(command)
 
 
 def group_option(command):
-    """Add ``--group``; the verb reads the column with :func:`read_groups`."""
+    """Add ``--group``, an argument of :func:`read_groups`."""
     return click.option(
-        "--group", help="Column whose equal values stay in one fold, a patient's number say.",
+        "--group", help="Column of groups that stay in one fold, such as the patient's number.",
     )(command)
 
 
 def read_groups(paths: Sequence[Path], column: str | None, records, task) -> list | None:
-    """Read the column that says which records belong together; None without a column."""
+    """Read the group of each record from a column; None without a column."""
     from icdbase.core.errors import DataError, Problem, UsageError, did_you_mean
     from icdbase.files.rows import read_rows
     from icdbase.records.checks import known_columns
@@ -120,5 +131,5 @@ def new_coder(setting: str, seed: int, concepts=(), **parameters):
     if setting not in SETTINGS:
         raise UsageError(f"unknown setting {setting!r}{did_you_mean(setting, SETTINGS)}")
     tables = tuple(str(path.resolve()) for path in concepts)
-    load_concepts(tables)  # before the work, not in it
+    load_concepts(tables)  # so that errors come before the work
     return IcdCoder(**SETTINGS[setting], random_state=seed, concept_tables=tables, **parameters)

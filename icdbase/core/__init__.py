@@ -1,1 +1,1 @@
-"""What every room uses: errors, progress, atomic files, parallel backends, tables of text."""
+"""What every folder uses: errors, terminal output, tables, progress, atomic files, parallel backends, versions."""

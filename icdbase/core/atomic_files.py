@@ -1,4 +1,4 @@
-"""Writing files: tried before the work, whole or not at all, one writer at a time."""
+"""Writing files: check before the work, write whole or not at all, one writer at a time."""
 
 from __future__ import annotations
 
@@ -28,14 +28,15 @@ PAUSES = (0.1, 0.2, 0.4, 0.8)
 
 @contextmanager
 def atomic_write(path, *, binary: bool = False) -> Iterator:
-    """Open a file for writing that takes its name only when all went well.
+    """Open a file for writing that gets its name only if no error occurs.
 
-    The content goes to a hidden neighbour, is flushed to disk and then renamed
-    over ``path``; on an exception the neighbour is removed and an older file at
-    ``path`` stays as it was.  Parent folders are made.  A new file gets the
-    permissions of the older one, a link stays a link, and a device or pipe is
-    written to directly.  Text is UTF-8 with ``\\n`` line ends; half of a
-    surrogate pair (a byte of a file name that is no UTF-8) becomes ``\\udcff``.
+    The content goes to a hidden file in the same folder, is flushed to disk and
+    then renamed to ``path``.  On an exception the hidden file is removed, and an
+    older file at ``path`` stays unchanged.  Missing parent folders are created.
+    The new file gets the permissions of the older one, a link stays a link, and
+    devices and pipes are written directly.  Text is UTF-8 with ``\\n`` line
+    ends; half of a surrogate pair (a byte of a file name that is no UTF-8)
+    becomes ``\\udcff``.
 
     Parameters
     ----------
@@ -50,9 +51,9 @@ def atomic_write(path, *, binary: bool = False) -> Iterator:
     Raises
     ------
     DataError
-        If the file cannot be written.  If only the older file cannot be
-        replaced, because another program has it open, the content stays beside
-        it and the error names the place.
+        If the file cannot be written.  If another program has the older file
+        open, so that it cannot be replaced, the content stays beside it and the
+        error names that file.
     """
     path, mode = Path(path), "b" if binary else ""
     text = {} if binary else {"encoding": "utf-8", "newline": "\n", "errors": "backslashreplace"}
@@ -68,7 +69,7 @@ def atomic_write(path, *, binary: bool = False) -> Iterator:
             target.parent.mkdir(parents=True, exist_ok=True)
             with temporary.open("x" + mode, **text) as file:
                 if target.exists():
-                    temporary.chmod(stat.S_IMODE(target.stat().st_mode))  # patients' text that was private stays so
+                    temporary.chmod(stat.S_IMODE(target.stat().st_mode))  # a private file stays private
                 yield file
                 file.flush()
                 os.fsync(file.fileno())
@@ -79,22 +80,22 @@ def atomic_write(path, *, binary: bool = False) -> Iterator:
 
 
 def check_output(path, *, folder: bool = False) -> Path:
-    """Return the path if something can be written there; nothing is left behind.
+    """Return the path if it can be written; leave nothing there.
 
-    For the beginning of long work, whose result would be lost at its end.
+    For the beginning of long work, so that its result is not lost at the end.
 
     Parameters
     ----------
     path : str or os.PathLike
-        It and its parents need not be there.
+        It and its parents need not exist.
     folder : bool
-        Whether files are to be written into ``path``, or ``path`` is the file.
+        Whether ``path`` is a folder for files, or a file.
 
     Raises
     ------
     DataError
-        If a folder stands where the file is meant or a file where a folder is
-        meant, or there is no permission or no space.
+        If ``path`` is a folder instead of a file or a file instead of a folder,
+        or there is no permission or no space.
 
     >>> check_output("no/such/folder/yet.json").name
     'yet.json'
@@ -113,7 +114,7 @@ def check_output(path, *, folder: bool = False) -> Path:
 
 @contextmanager
 def cannot_write(path, remedy: str = "check the folder, its permissions and the disk") -> Iterator[None]:
-    """Turn an error of the operating system while ``path`` is written into a DataError with a remedy."""
+    """Turn an OSError while ``path`` is written into a DataError with a remedy."""
     try:
         yield
     except OSError as error:
@@ -126,13 +127,13 @@ def cannot_write(path, remedy: str = "check the folder, its permissions and the 
 
 
 def _refuse_folder(path: Path) -> None:
-    """Raise an OSError if a folder has the name of the file."""
+    """Raise an OSError if the path is a folder."""
     if path.is_dir():
         raise IsADirectoryError(None, "this is a folder")
 
 
 def _replace(temporary: Path, path: Path) -> None:
-    """Give a finished file its name; on Windows the file of that name may be open in Excel or a virus scanner."""
+    """Rename a finished file; on Windows a program such as Excel may have the older file open."""
     for pause in PAUSES:
         try:
             temporary.replace(path)
@@ -149,37 +150,31 @@ def _replace(temporary: Path, path: Path) -> None:
 
 @contextmanager
 def only_writer(path, *, wait: bool = False) -> Iterator[None]:
-    """Hold a path, so that no other process or thread that asks for it writes there at the same time.
+    """Lock a path, so that no other process or thread that locks it writes there at the same time.
 
-    The lock is the operating system's on a hidden neighbour; it goes with the
-    process, however that ends.  Where the file system knows no locks, nothing
-    is held.
+    The operating system locks a hidden file in the same folder, and unlocks it
+    when the process ends.  On file systems without locks nothing is locked.
 
     Parameters
     ----------
     path : str or os.PathLike
-        File or folder; need not be there.
+        File or folder; need not exist.
     wait : bool
-        Wait for the other to end, instead of refusing.
+        Wait until the other writer has ended, instead of raising an error.
 
     Raises
     ------
     DataError
-        If another process holds the path, or the folder cannot be written to.
+        If another process has locked the path, or the folder cannot be written.
     """
     target = Path(os.path.realpath(path))
     lock = target.with_name(f".icdbase-{crc32(os.fsencode(target.name)):08x}.lock")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    while True:
-        handle = os.open(lock, os.O_RDWR | os.O_CREAT, 0o666)
-        if not _locks(handle, wait):
-            os.close(handle)
-            remedy = "wait until it has ended, or name another output"
-            raise DataError(path, [Problem("another run is writing here", remedy=remedy)])
-        with suppress(FileNotFoundError):
-            if os.path.samestat(os.fstat(handle), lock.stat()):
-                break
-        os.close(handle)  # of one that ended meanwhile and took the file with it
+    with cannot_write(path):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        handle = _open_locked(lock, wait)
+    if handle is None:
+        remedy = "wait until it has ended, or name another output"
+        raise DataError(path, [Problem("another run is writing here", remedy=remedy)])
     try:
         yield
     finally:
@@ -187,12 +182,25 @@ def only_writer(path, *, wait: bool = False) -> Iterator[None]:
             lock.unlink(missing_ok=True)
         os.close(handle)
         if not fcntl:
-            with suppress(OSError):  # another has opened it
+            with suppress(OSError):  # another process has opened it
                 lock.unlink()
 
 
+def _open_locked(lock: Path, wait: bool) -> int | None:
+    """Open and lock a file; return None if another process has locked it."""
+    while True:
+        handle = os.open(lock, os.O_RDWR | os.O_CREAT, 0o666)
+        if not _locks(handle, wait):
+            os.close(handle)
+            return None
+        with suppress(FileNotFoundError):
+            if os.path.samestat(os.fstat(handle), lock.stat()):
+                return handle
+        os.close(handle)  # the other writer has ended and removed the file
+
+
 def _locks(handle: int, wait: bool) -> bool:
-    """Take the lock of an open file; False if another has it."""
+    """Lock an open file; return False if another process has locked it."""
     try:
         if fcntl:
             fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))

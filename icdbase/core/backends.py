@@ -1,37 +1,30 @@
-"""Where work is done: on this machine, or on a Dask cluster that is already there.
+"""Parallel backends: the processes of this machine, or a running Dask cluster.
 
-All that runs in parallel goes through joblib, which asks its backend; results
-do not depend on it.  See ``docs/several-machines.md``.
+All parallel work goes through joblib; results do not depend on the backend.
+See ``docs/several-machines.md``.
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from functools import lru_cache
-from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 
 from joblib import parallel_config
 from joblib.parallel import get_active_backend
 
-from icdbase import __version__
 from icdbase.core.errors import UsageError, did_you_mean
+from icdbase.core.versions import code_version
 
-__all__ = ["BACKENDS", "code_version", "library_versions", "on_cluster", "spread", "use_backend"]
+__all__ = ["BACKENDS", "on_cluster", "scatter", "use_backend"]
 
 BACKENDS = ("local", "dask")
-LIBRARIES = ("scikit-learn", "lightgbm", "numpy", "scipy", "pandas", "jieba", "rjieba", "ahocorasick-rs", "skops")
-"""Other versions of these may give other predictions."""
-
 WAIT = 20
 """Seconds to wait for a scheduler to answer, and for its first worker."""
 
 
 @contextmanager
 def use_backend(name: str = "local", scheduler: str | None = None) -> Iterator[None]:
-    """Let what is parallel inside the block run on a backend.
+    """Run the parallel work inside the block on a backend.
 
     Parameters
     ----------
@@ -39,13 +32,13 @@ def use_backend(name: str = "local", scheduler: str | None = None) -> Iterator[N
         ``local``: processes of this machine.  ``dask``: the workers of a Dask
         cluster; each needs this version of icdbase.
     scheduler : str, optional
-        Address of the cluster's scheduler, ``tcp://10.0.0.1:8786`` say.
+        Address of the cluster's scheduler, such as ``tcp://10.0.0.1:8786``.
 
     Raises
     ------
     UsageError
-        If there is no such backend, Dask is not installed, the scheduler does
-        not answer, or a worker has another icdbase.
+        If the backend is unknown, Dask is not installed, the scheduler does not
+        answer, or a worker has another version of icdbase.
 
     Examples
     --------
@@ -66,7 +59,7 @@ def use_backend(name: str = "local", scheduler: str | None = None) -> Iterator[N
 
 
 def on_cluster() -> bool:
-    """Whether a Dask cluster does the work.
+    """Return whether parallel work runs on a Dask cluster.
 
     >>> on_cluster()
     False
@@ -74,41 +67,17 @@ def on_cluster() -> bool:
     return _active_client() is not None
 
 
-def spread(shared: Iterable) -> AbstractContextManager:
-    """On a cluster, lay what all jobs read on every worker: one that dies takes none of it away."""
+def scatter(shared: Iterable) -> AbstractContextManager:
+    """On a cluster, copy the objects that all jobs read to every worker; elsewhere do nothing.
+
+    A worker that dies then loses no data that the others need.
+    """
     client = _active_client()
     return nullcontext() if client is None else parallel_config(backend="dask", client=client, scatter=list(shared))
 
 
 def _active_client():
     return getattr(get_active_backend()[0], "client", None)
-
-
-@lru_cache(maxsize=1)
-def code_version() -> str:
-    """Version and hash of the package's own files: other code, other results."""
-    digest = hashlib.sha256()
-    package = Path(__file__).parents[1]
-    for path in sorted(package.rglob("*")):
-        if path.suffix in (".py", ".csv"):
-            digest.update(path.relative_to(package).as_posix().encode() + b"\0" + path.read_bytes())
-    return f"{__version__}+{digest.hexdigest()[:16]}"
-
-
-@lru_cache(maxsize=1)
-def library_versions() -> dict[str, str | None]:
-    """Version of each of :data:`LIBRARIES`; None where it is not installed.
-
-    >>> sorted(library_versions())[:3]
-    ['ahocorasick-rs', 'jieba', 'lightgbm']
-    """
-    found = {}
-    for name in LIBRARIES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            found[name] = None
-    return found
 
 
 def _client(scheduler: str):
@@ -126,7 +95,7 @@ def _client(scheduler: str):
 
 
 def _check_workers(client, scheduler: str) -> None:
-    """Check that there is a worker, and that all have this code: other code, other results."""
+    """Raise a UsageError if there is no worker, or a worker has other code, which may give other results."""
     try:
         client.wait_for_workers(1, timeout=WAIT)
     except TimeoutError:

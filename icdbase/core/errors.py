@@ -1,19 +1,16 @@
-"""What icdbase says when something is wrong, and the exit code that goes with it.
+"""Errors and warnings of icdbase, each error with its exit code.
 
 Every error that a user can cause derives from :class:`IcdbaseError`.  Its text
-names the file, the record, the field, the rule and the remedy - never the text
-of a note, which is patient data.
+names the file, the record, the field, the rule and the remedy, but never the
+text of a record, which is patient data.
+:func:`icdbase.core.terminal.exit_on_error` prints it.
 """
 
 from __future__ import annotations
 
 import difflib
 import re
-import sys
-import warnings
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import BrokenExecutor
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 __all__ = [
@@ -27,9 +24,7 @@ __all__ = [
     "UsageError",
     "VersionWarning",
     "did_you_mean",
-    "explained",
     "grouped",
-    "printable",
 ]
 
 MAX_PROBLEMS_SHOWN = 20
@@ -38,41 +33,37 @@ _EXAMPLES = 3
 _VALUE = re.compile(r"'[^']*'|[^\s,;:]+")
 _VALUES = re.compile(r"#(?:[,;]? #)+")
 
-# Control characters but tab and line feed, marks that turn the direction of writing, breaks of lines
-# that are no line feeds, halves of surrogate pairs.
-_UNPRINTABLE = re.compile("[\0-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
-
 
 class IcdbaseError(Exception):
-    """Base of all errors that carry their own exit code."""
+    """Base of all errors that a user can cause."""
 
     exit_code = 1
 
 
 class IcdbaseWarning(UserWarning):
-    """Base of what icdbase warns of."""
+    """Base of all warnings for the user."""
 
 
 class VersionWarning(IcdbaseWarning):
-    """A model made by another major version of a library it depends on."""
+    """The model was saved with another major version of a library."""
 
 
 class PrivacyWarning(IcdbaseWarning):
-    """A model that may hold what would identify a patient."""
+    """The model may hold words that identify a patient."""
 
 
 class DataWarning(IcdbaseWarning):
-    """Data that can be used, but that somebody should look at."""
+    """The data can be used, but somebody should check it."""
 
 
 class UsageError(IcdbaseError, ValueError):
-    """A parameter, option or name that does not exist or does not fit."""
+    """A parameter, option or name does not exist or has an impossible value."""
 
     exit_code = 2
 
 
 class ModelError(IcdbaseError):
-    """A model folder that is damaged, foreign or unsafe."""
+    """A model folder is damaged, unsafe or no model folder."""
 
 
 @dataclass(frozen=True)
@@ -82,11 +73,11 @@ class Problem:
     Parameters
     ----------
     rule : str
-        What was expected and what was found (never the text of a note).
+        What was expected and what was found (never the text of a record).
     record : str
         Record id, or a position such as ``"record 3"``; empty for the whole file.
     field : str
-        Field name; empty when the record as a whole is meant.
+        Field name; empty for the whole record.
     remedy : str
         What to do about it.
     """
@@ -97,20 +88,14 @@ class Problem:
     remedy: str = ""
 
     def __str__(self) -> str:
-        where = ", ".join(
-            part
-            for part in (
-                f"record {self.record}" if self.record else "",
-                f"field {self.field}" if self.field else "",
-            )
-            if part
-        )
+        parts = (("record", self.record), ("field", self.field))
+        where = ", ".join(f"{name} {value}" for name, value in parts if value)
         text = f"{where}: {self.rule}" if where else self.rule
         return f"{text}; {self.remedy}" if self.remedy else text
 
 
 class DataError(IcdbaseError):
-    """A file that cannot be used; carries all its problems, not just the first.
+    """A file cannot be used; the error holds all its problems, not only the first.
 
     Parameters
     ----------
@@ -144,10 +129,11 @@ class DataError(IcdbaseError):
 
 
 def grouped(problems: Iterable[Problem]) -> list[str]:
-    """Return one line for each kind of problem: those of the whole file first, then the rarest kind.
+    """Return the problems as lines: first those of the whole file, then each kind, the rarest first.
 
-    Problems are of one kind if their fields and rules are the same except for
-    numbers, codes and quoted text.  Up to three of a kind have a line each.
+    Problems are of one kind if their fields are the same, and their rules are
+    the same except for numbers, codes and quoted text.  Up to three problems of
+    a kind have a line each; more share one line with examples.
 
     >>> problems = [Problem("no brackets", f"ZY{number}", remedy="add them") for number in range(482)]
     >>> grouped([*problems, Problem("3 records have no prediction")])
@@ -161,7 +147,7 @@ def grouped(problems: Iterable[Problem]) -> list[str]:
 
 
 def _kind(rule: str) -> str:
-    """Put # for numbers, codes and quoted text.
+    """Replace numbers, codes and quoted text by #.
 
     >>> _kind("'I10' is no ICD code"), _kind("I10.1, I10.2 repeated")
     ('# is no ICD code', '# repeated')
@@ -195,60 +181,3 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     if near:
         return f"; did you mean {near[0]!r}?"
     return f"; known: {', '.join(known)}"
-
-
-def printable(text: str) -> str:
-    """Write what a terminal or browser would obey instead of show as JSON does; JSON stays the same value.
-
-    >>> print(printable("ZY1\x1b[2J\u202e"))
-    ZY1\\u001b[2J\\u202e
-    """
-    return _UNPRINTABLE.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
-
-
-@contextmanager
-def explained() -> Iterator[None]:
-    """Turn errors a user can cause into one message on stderr and their exit code.
-
-    Warnings meant for users come as one line each.  Chinese can be printed,
-    whatever the code page.  For programs that a person starts: the command line
-    and ``run_baseline.py``.
-    """
-    _print_chinese(sys.stdout, sys.stderr)
-
-    def show(message, category, filename, lineno, file=None, line=None):
-        print(printable(f"warning: {message}"), file=sys.stderr)
-
-    with warnings.catch_warnings():
-        warnings.showwarning = show
-        warnings.filterwarnings("ignore")
-        warnings.filterwarnings("always", category=IcdbaseWarning)
-        try:
-            yield
-        except IcdbaseError as error:
-            print(printable(f"error: {error}"), file=sys.stderr)
-            raise SystemExit(error.exit_code) from None
-        except BrokenPipeError:  # whoever reads the output has seen enough
-            raise
-        except OSError as error:
-            where = f"{error.filename}: " if error.filename else ""
-            what = error.strerror or type(error).__name__
-            print(printable(f"error: {where}{what}; check the path, its permissions and the disk"), file=sys.stderr)
-            raise SystemExit(1) from None
-        except (MemoryError, BrokenExecutor) as error:
-            what = "not enough memory" if isinstance(error, MemoryError) else "a worker process was killed, mostly for memory"
-            print(f"error: {what}; close other programs, or give --n-jobs 1 or fewer records at a time "
-                  "(docs/large-files.md)", file=sys.stderr)
-            raise SystemExit(1) from None
-
-
-def _print_chinese(*streams) -> None:
-    """Switch streams to UTF-8 whose code page has no Chinese, as redirected output has on Western Windows."""
-    for stream in streams:
-        if not hasattr(stream, "reconfigure"):
-            continue
-        try:
-            "诊断编码".encode(stream.encoding)
-        except UnicodeEncodeError:
-            stream.reconfigure(encoding="utf-8")
-        stream.reconfigure(errors="backslashreplace")  # what even GBK lacks

@@ -1,7 +1,7 @@
-"""How far a long job is: silent in a library, a bar on a terminal.
+"""Progress of long work: silent in the library, bars on a terminal.
 
-Code that takes its time calls :func:`report`; nothing happens unless somebody
-up the stack has opened :func:`bars`.
+Long work calls :func:`report` or :func:`track`; they do nothing unless a
+caller has opened :func:`bars`.
 """
 
 from __future__ import annotations
@@ -15,40 +15,30 @@ _listeners: list = []
 
 
 def report(stage: str, done: int, total: int) -> None:
-    """Say that ``done`` of ``total`` steps of a stage are behind us."""
+    """Report that ``done`` of ``total`` steps of a stage are finished."""
     if _listeners:
         _listeners[-1](stage, done, total)
 
 
-def track(items: Iterable, stage: str, total: int, every: int = 1) -> Iterator:
-    """Yield the items and report after each ``every`` of them."""
+def track(items: Iterable, stage: str, total: int) -> Iterator:
+    """Yield the items; report after each."""
     report(stage, 0, total)
     for done, item in enumerate(items, start=1):
         yield item
-        if done % every == 0 or done == total:
-            report(stage, done, total)
+        report(stage, done, total)
 
 
 @contextmanager
 def bars(enabled: bool | None = None):
-    """Show a bar for each stage on stderr; by default only when stderr is a terminal."""
+    """Show a bar for each stage on stderr; by default only if stderr is a terminal."""
+    from rich import progress as rich
     from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
 
     console = Console(stderr=True)
     shown = console.is_terminal if enabled is None else enabled
-    columns = (
-        TextColumn("{task.description:<24}"), BarColumn(bar_width=24), MofNCompleteColumn(),
-        TimeElapsedColumn(), TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=console, disable=not shown) as progress:
+    columns = (rich.TextColumn("{task.description:<24}"), rich.BarColumn(bar_width=24), rich.MofNCompleteColumn(),
+               rich.TimeElapsedColumn(), rich.TimeRemainingColumn())
+    with rich.Progress(*columns, console=console, disable=not shown) as progress:
         tasks = {}
 
         def listener(stage: str, done: int, total: int) -> None:

@@ -1,4 +1,4 @@
-"""Results as tables of text; prints nothing."""
+"""Tables, figures and counts as plain text."""
 
 from __future__ import annotations
 
@@ -11,19 +11,39 @@ from itertools import zip_longest
 
 from rich.cells import cell_len, chop_cells
 
-from icdbase.core.errors import printable
+from icdbase.core.terminal import printable
 
-__all__ = ["table", "terminal_width"]
+__all__ = ["figure", "plural", "table", "terminal_width"]
 
 MIN_TEXT = 16
-"""Columns that are left to a column of text, or as many as it needs; with less the rows are laid out one below the other."""
+"""Least width of a column of text that is wrapped; where even that does not fit, each row becomes a block of lines."""
+
+
+def figure(*values: float | None, form="{:.3f}", missing: str = "-") -> str:
+    """Format values by a format or a function; ``missing`` if one of them is None or NaN.
+
+    >>> figure(0.85912), figure(0.1, 0.25, form="{:.2f} to {:.2f}"), figure(None)
+    ('0.859', '0.10 to 0.25', '-')
+    """
+    if any(value is None or value != value for value in values):  # NaN differs from itself
+        return missing
+    return form(*values) if callable(form) else form.format(*values)
+
+
+def plural(number: int, noun: str) -> str:
+    """Return a number with its noun.
+
+    >>> plural(1, "record"), plural(1485, "record")
+    ('1 record', '1,485 records')
+    """
+    return f"{number:,} {noun}{'s' * (number != 1)}"
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, title: str = "", width: int | None = None) -> str:
     """Lay out rows in columns; Chinese characters count as two.
 
-    Figures are never shortened and names are wrapped.  Where even that does not
-    fit, each row becomes a block of lines, a line a column.
+    Figures are never shortened; names are wrapped.  Where even that does not
+    fit, each row becomes a block with one line for each column.
 
     Parameters
     ----------
@@ -32,8 +52,8 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, title: str =
     title : str
         A line above.
     width : int, optional
-        Columns of the terminal; by default those of the terminal, and no limit
-        where the output is redirected.
+        Characters in a line; by default those of the terminal, and no limit if
+        the output is redirected.
 
     Returns
     -------
@@ -61,31 +81,31 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, title: str =
 
 
 def terminal_width(redirected: int | None = None) -> int | None:
-    """Return the columns of the terminal, or ``redirected`` where the output goes to a file or a pipe."""
+    """Return the width of the terminal, or ``redirected`` if the output goes to a file or a pipe."""
     known = os.environ.get("COLUMNS") or sys.stdout.isatty()
     return shutil.get_terminal_size().columns if known else redirected
 
 
 def _are_figures(cells: Sequence[str]) -> bool:
-    """Whether a column holds numbers, intervals of numbers and dashes only."""
+    """Return whether a column holds only numbers, intervals and dashes."""
     filled = [cell.replace(" to ", "") for cell in cells if cell not in ("", "-")]
     return bool(filled) and all(any(c.isdigit() for c in cell) and not any(c.isalpha() for c in cell) for cell in filled)
 
 
 def _fit(widths: list[int], right: list[bool], limit: int | None) -> list[int] | None:
-    """Return the widths of the columns within a limit, only text made narrower; None if it cannot be done."""
+    """Return widths that fit a limit, with only the text columns made narrower; None if that is impossible."""
     taken = 1 + sum(widths) + 2 * (len(widths) - 1)
     while limit is not None and taken > limit:
         widest = max((place for place, figures in enumerate(right) if not figures), key=lambda place: widths[place])
         if widths[widest] <= MIN_TEXT:
             return None
-        cut = min(taken - limit, widths[widest] - MIN_TEXT, 8)  # in steps, so that long columns share what is left
+        cut = min(taken - limit, widths[widest] - MIN_TEXT, 8)  # in steps, so that long columns shrink alike
         widths, taken = [*widths[:widest], widths[widest] - cut, *widths[widest + 1 :]], taken - cut
     return widths
 
 
 def _row_lines(row: Sequence[str], widths: Sequence[int], right: Sequence[bool]) -> Iterator[str]:
-    """Yield the lines of a row, of which the longest cell decides how many."""
+    """Yield the lines of a row; the cell with most lines decides how many."""
     for parts in zip_longest(*map(_wrap, row, widths), fillvalue=""):
         padding = [" " * (width - cell_len(part)) for part, width in zip(parts, widths, strict=True)]
         yield " " + "  ".join(
@@ -94,7 +114,7 @@ def _row_lines(row: Sequence[str], widths: Sequence[int], right: Sequence[bool])
 
 
 def _block(columns: Sequence[str], row: Sequence[str], width: int) -> Iterator[str]:
-    """Yield a row as lines: its first cell, then a line for each further column."""
+    """Yield a row as a block: its first cell, then one line for each further column."""
     yield from (f" {line}" for line in _wrap(row[0], width - 1))
     head = max(map(cell_len, columns[1:]), default=0)
     for name, cell in zip(columns[1:], row[1:], strict=True):
@@ -104,7 +124,7 @@ def _block(columns: Sequence[str], row: Sequence[str], width: int) -> Iterator[s
 
 
 def _wrap(text: str, width: int) -> list[str]:
-    """Break text into lines of a width: behind a blank or a mark where there is one, else anywhere.
+    """Break text into lines of a width, after a blank or a mark if there is one.
 
     >>> _wrap("qwen2.5-7b-instruct-pred.json", 16), _wrap("阵发性心房颤动", 6)
     (['qwen2.5-7b-', 'instruct-', 'pred.json'], ['阵发性', '心房颤', '动'])

@@ -1,80 +1,57 @@
-"""A local web page that codes a record while you read it: ``icdbase demo``.
+"""The web application of ``icdbase demo``: a page that shows a record with its codes and their evidence.
 
-The page is three files in ``static``; here is what it asks for.  A record
-that somebody pastes may be a patient's: it is answered and forgotten, never
-stored, and no word of it enters a log.  Every web site that the same browser
-visits can send requests to this address, so only requests that this page sent
-are answered: JSON, from the page's own origin, to an address and not to a name
-that somebody else's name server gave it (DNS rebinding).
+The page is in ``static``; this module answers its requests.  A pasted record
+may be a patient's: the application does not store it and does not log its text.
 """
 
 from __future__ import annotations
 
-import ipaddress
 import json
 import logging
 import traceback
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from threading import Lock
 from time import perf_counter
-from urllib.parse import urlsplit
 
-import pandas as pd
 from flask import Flask, jsonify, request
 from werkzeug.exceptions import HTTPException
 
 from icdbase import __version__
 from icdbase.coder import IcdCoder
-from icdbase.core.errors import DataError, IcdbaseError, UsageError, did_you_mean
+from icdbase.core.errors import IcdbaseError, UsageError, did_you_mean
+from icdbase.demo import record_input
+from icdbase.demo.guard import HEADERS, refused
 from icdbase.explain.explanation import CodeExplanation, explain
-from icdbase.records.records import check_frame
-from icdbase.synthetic import iter_records
-from icdbase.synthetic.wards import iter_ward_records
-from icdbase.tasks.editions import CCL25, CCL26
 from icdbase.tasks.task import Task
 
-__all__ = ["SEED", "demo_app"]
+__all__ = ["demo_app"]
 
-SEED = 2026
-"""Of the synthetic records shown: another than the models' that the demo trains itself."""
+FIRST = 14
+"""Number of the synthetic record that is shown first."""
 
-FIRST = 14  # shown first: many other codes, denied findings, nothing exotic
 N_LISTED = 24
-N_RECORDS = 100_000
 N_NEAR = 5
 N_SPANS = 150
-MAX_BODY = 1_000_000  # bytes; four hundred records of the usual length
-MAX_TEXT = 20_000  # characters of one record, which take a second or two; the usual record has 2,400
-MAX_NAME = 100  # characters of the name of a field or a model
-MAX_FIELDS = 200  # of one record; names that are not known are compared with those that are
+MAX_BODY = 1_000_000
+"""Bytes of a request."""
 
-_log = logging.getLogger("icdbase.demo.app")
-_HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
-                               "img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-    "Cache-Control": "no-store",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-}
+_log = logging.getLogger(__name__)
 
 
 def demo_app(
     coders: Mapping[str, IcdCoder], *, about: Mapping[str, str] | None = None, host: str = "127.0.0.1"
 ) -> Flask:
-    """Return the page and what answers it, as a WSGI application.
+    """Return the page and the answers to its requests, as a WSGI application.
 
     Parameters
     ----------
     coders : mapping of name to IcdCoder
-        Fitted, all of one task; the page lets choose among them.
+        Fitted, all for the same task; the user of the page chooses one.
     about : mapping of name to str, optional
-        What each was trained on, to be shown.
+        Number of training records of each coder, as text.
     host : str
-        The name or address that the server was told to listen on.
+        Host name or address on which the server listens.
 
     Returns
     -------
@@ -83,135 +60,82 @@ def demo_app(
     Raises
     ------
     UsageError
-        If there is no coder, or they code different tasks.
+        If there is no coder, or the coders have different tasks.
     """
-    task = _one_task(coders)
+    api = _Api(coders, about or {})
     app = Flask(__name__, static_folder="static", static_url_path="")
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
     app.json.ensure_ascii = app.json.sort_keys = False
-    turn = Lock()  # one prediction at a time: the models use one thread each, and limit BLAS for the process
 
     @app.before_request
-    def only_this_page():
+    def refuse():
         refusal = refused(request.method, request.headers, {host})
         return (jsonify(error=refusal[1]), refusal[0]) if refusal else None
 
     @app.after_request
-    def closed(response):
-        response.headers.update(_HEADERS)
+    def add_headers(response):
+        response.headers.update(HEADERS)
         return response
 
-    @app.errorhandler(Exception)
-    def told_without_text(error):
-        if isinstance(error, IcdbaseError):
-            return jsonify(error=str(error)), 400
-        if isinstance(error, RecursionError):  # of the body, of JSON pasted as text, or of a value that is shown
-            return jsonify(error="nested too deep for a record; paste one record {...}"), 400
-        if isinstance(error, HTTPException):
-            return jsonify(error=f"{error.name}: {error.description}"), error.code
-        place = traceback.extract_tb(error.__traceback__)[-1]
-        # The message of an error may quote what it stumbled over; its place does not.
-        _log.error("%s in %s, line %s", type(error).__name__, Path(place.filename).name, place.lineno)
-        return jsonify(error=f"internal error: {type(error).__name__}"), 500
-
-    @app.get("/")
-    def page():
-        return app.send_static_file("index.html")
-
-    @app.post("/api/about")
-    def tell_about():
-        models = [
-            {"name": name, "about": (about or {}).get(name, ""), "fields": coder.features_.fields_}
-            for name, coder in coders.items()
-        ]
-        targets = [{"name": target.name, "single": target.is_single} for target in task.targets]
-        examples = [
-            {"number": number, "says": _synthetic(number, task)["texts"][task.text_fields[0]]}
-            for number in range(N_LISTED if _has_synthetic(task) else 0)
-        ]
-        return jsonify(version=__version__, task=task.name, fields=task.text_fields, targets=targets,
-                       models=models, examples=examples, first=FIRST, n_records=N_RECORDS)
-
-    @app.post("/api/record")
-    def tell_record():
-        asked = _asked()
-        if "number" in asked:
-            return jsonify(_synthetic(asked["number"], task))
-        given = _parsed(asked["json"]) if "json" in asked else asked.get("record")
-        return jsonify(_given(given, task))
-
-    @app.post("/api/predict")
-    def predict():
-        asked = _asked()
-        name, record = asked.get("model"), asked.get("record")
-        if name not in list(coders):
-            raise UsageError(f"unknown model{did_you_mean(str(name)[:MAX_NAME], coders)}")
-        if not isinstance(record, dict):
-            raise UsageError("the record must be an object of fields and texts")
-        fields = _fields(asked.get("fields"), task)
-        read = {field: record.get(field) if field in fields else "" for field in task.text_fields}
-        _check_size(read)
-        with turn:
-            started = perf_counter()
-            told = explain(coders[name], read, n_near=N_NEAR)
-            took = perf_counter() - started
-        return jsonify(codes=[_code(code) for code in told.codes], milliseconds=round(1000 * took, 1))
-
+    app.register_error_handler(Exception, _error_answer)
+    app.add_url_rule("/", "page", lambda: app.send_static_file("index.html"))
+    for view in (api.about, api.record, api.predict):
+        app.add_url_rule(f"/api/{view.__name__}", view_func=view, methods=["POST"])
     return app
 
 
-def refused(method: str, headers: Mapping[str, str], names: Collection[str]) -> tuple[int, str] | None:
-    """Say why a request is not this page's, with its HTTP status; None if it may be answered.
+class _Api:
+    """The answers to the requests of the page."""
 
-    Parameters
-    ----------
-    method : str
-    headers : mapping of str to str
-        As Flask gives them: any case will do.
-    names : collection of str
-        Host names that may be used besides ``localhost`` and bare addresses.
+    def __init__(self, coders: Mapping[str, IcdCoder], about: Mapping[str, str]):
+        self.task = _common_task(coders)
+        self.coders = coders
+        self.training = about
+        self.lock = Lock()  # one prediction at a time: models run on one thread and limit BLAS for the whole process
 
-    Returns
-    -------
-    tuple of (int, str) or None
+    def about(self):
+        """Return the task, the models and the list of synthetic records."""
+        task = self.task
+        models = [
+            {"name": name, "about": self.training.get(name, ""), "fields": coder.features_.fields_}
+            for name, coder in self.coders.items()
+        ]
+        targets = [{"name": target.name, "single": target.is_single} for target in task.targets]
+        examples = [
+            {"number": number, "says": record_input.synthetic_record(number, task)["texts"][task.text_fields[0]]}
+            for number in range(N_LISTED if record_input.has_synthetic(task) else 0)
+        ]
+        return jsonify(version=__version__, task=task.name, fields=task.text_fields, targets=targets,
+                       models=models, examples=examples, first=FIRST, n_records=record_input.N_RECORDS)
 
-    Examples
-    --------
-    >>> refused("GET", {"Host": "127.0.0.1:8765"}, ())
-    >>> refused("GET", {"Host": "evil.example"}, ())[0]
-    421
-    """
-    host = headers.get("Host", "")
-    if not _is_ours(host, names):
-        return 421, "this host name is not served here; use the address that 'icdbase demo' printed"
-    if method not in ("GET", "HEAD", "POST"):
-        return 405, "only GET and POST are answered"
-    origin = headers.get("Origin")
-    elsewhere = (origin and urlsplit(origin).netloc != host) or headers.get("Sec-Fetch-Site") in ("cross-site", "same-site")
-    # A link from elsewhere may open the page; it holds nothing until the page itself asks.
-    if elsewhere and (method == "POST" or headers.get("Sec-Fetch-Mode") != "navigate"):
-        return 403, "requests from other sites are not answered"
-    if method == "POST" and headers.get("Content-Type", "").split(";")[0].strip().lower() != "application/json":
-        return 415, "send JSON, as application/json"
-    return None
+    def record(self):
+        """Return a synthetic record by number, or the checked form of a given one."""
+        body = _body()
+        if "number" in body:
+            return jsonify(record_input.synthetic_record(body["number"], self.task))
+        given = record_input.parsed_record(body["json"]) if "json" in body else body.get("record")
+        return jsonify(record_input.checked_record(given, self.task))
+
+    def predict(self):
+        """Return the codes that a model predicts from some fields of a record, with their evidence."""
+        body = _body()
+        name, record = body.get("model"), body.get("record")
+        if name not in list(self.coders):
+            raise UsageError(f"unknown model{did_you_mean(str(name)[:record_input.MAX_NAME], self.coders)}")
+        if not isinstance(record, dict):
+            raise UsageError("the record must be an object of fields and texts")
+        fields = record_input.checked_fields(body.get("fields"), self.task)
+        texts = {field: record.get(field) if field in fields else "" for field in self.task.text_fields}
+        record_input.check_size(texts)
+        with self.lock:
+            start = perf_counter()
+            explanation = explain(self.coders[name], texts, n_near=N_NEAR)
+            seconds = perf_counter() - start
+        return jsonify(codes=[_shortened(code) for code in explanation.codes], milliseconds=round(1000 * seconds, 1))
 
 
-def _is_ours(host: str, names: Collection[str]) -> bool:
-    """Whether a Host header names this machine by address, or by a name of ours."""
-    try:
-        name = "" if "@" in host else urlsplit(f"//{host}").hostname or ""
-    except ValueError:
-        return False
-    if name == "localhost" or name in {known.lower() for known in names}:
-        return True
-    try:
-        ipaddress.ip_address(name)
-    except ValueError:
-        return False
-    return True
-
-
-def _one_task(coders: Mapping[str, IcdCoder]) -> Task:
+def _common_task(coders: Mapping[str, IcdCoder]) -> Task:
+    """Return the task of all coders."""
     tasks = [coder.task for coder in coders.values()]
     if not tasks:
         raise UsageError("no model to show; name at least one")
@@ -220,88 +144,33 @@ def _one_task(coders: Mapping[str, IcdCoder]) -> Task:
     return tasks[0]
 
 
-def _asked() -> dict:
+def _body() -> dict:
+    """Return the JSON object in the body of the request."""
     try:
-        asked = json.loads(request.get_data())
+        body = json.loads(request.get_data())
     except ValueError:  # its message may quote the body
         raise UsageError("the body of the request is no valid JSON; send one JSON object in UTF-8") from None
-    if not isinstance(asked, dict):
+    if not isinstance(body, dict):
         raise UsageError("send a JSON object")
-    return asked
+    return body
 
 
-def _fields(given, task: Task) -> tuple[str, ...]:
-    """Return the fields to be read: all by default, none where none is named."""
-    if given is None:
-        return task.text_fields
-    if not isinstance(given, list) or not all(isinstance(name, str) for name in given):
-        raise UsageError("fields must be a list of field names")
-    if len(given) > MAX_FIELDS or any(len(name) > MAX_NAME for name in given):
-        raise UsageError(f"fields must be at most {MAX_FIELDS} names of at most {MAX_NAME} characters")
-    return task.check_fields(given) if given else ()
+def _error_answer(error: Exception):
+    """Return the answer for an error, without any text of the record."""
+    if isinstance(error, IcdbaseError):
+        return jsonify(error=str(error)), 400
+    if isinstance(error, RecursionError):  # in the body, in JSON pasted as text, or in a value
+        return jsonify(error="nested too deep for a record; paste one record {...}"), 400
+    if isinstance(error, HTTPException):
+        return jsonify(error=f"{error.name}: {error.description}"), error.code
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    # The message of an error may quote the record; its place does not.
+    _log.error("%s in %s, line %s", type(error).__name__, Path(place.filename).name, place.lineno)
+    return jsonify(error=f"internal error: {type(error).__name__}"), 500
 
 
-def _has_synthetic(task: Task) -> bool:
-    """Whether the simulated departments write what the task reads."""
-    return set(task.text_fields) <= set(CCL26.text_fields)
-
-
-def _synthetic(number, task: Task) -> dict:
-    if type(number) is not int or not 0 <= number < N_RECORDS:
-        raise UsageError(f"the number of a synthetic record lies between 0 and {N_RECORDS - 1}")
-    write = iter_records if set(task.text_fields) <= set(CCL25.text_fields) else iter_ward_records
-    return _given(next(write(1, SEED, start=number)), task) | {"number": number}
-
-
-def _parsed(text) -> object:
-    """Read pasted JSON; of an array its first record."""
-    if not isinstance(text, str) or not text.strip():
-        raise UsageError("nothing was pasted; paste one record of the official format")
-    try:
-        parsed = json.loads(text.strip().removeprefix("\ufeff"))
-    except json.JSONDecodeError as error:
-        raise UsageError(
-            f"line {error.lineno}, column {error.colno}: no valid JSON ({error.msg}); paste one record {{...}} whole"
-        ) from None
-    except ValueError:  # a number of thousands of digits
-        raise UsageError("no valid JSON (a number is too long); paste one record {...} whole") from None
-    return parsed[0] if isinstance(parsed, list) and parsed else parsed
-
-
-def _check_size(record: Mapping):
-    """Refuse a record that would take long to read; the time of a request grows with its text."""
-    size = sum(len(value) if isinstance(value, str | list) else 0 for value in record.values())
-    if size > MAX_TEXT:
-        raise UsageError(
-            f"the record has {size:,} characters, and the demo reads at most {MAX_TEXT:,}; shorten it, or use 'icdbase explain'"
-        )
-    if len(record) > MAX_FIELDS or any(len(name) > MAX_NAME for name in record):
-        raise UsageError(f"the record must have at most {MAX_FIELDS} fields with names of at most {MAX_NAME} characters")
-
-
-def _given(record, task: Task) -> dict:
-    """Check a record as a file's would be, and tell it with its labels, where it has them."""
-    if not isinstance(record, dict):
-        raise UsageError("this is no record; paste an object {\"" + task.text_fields[0] + "\": \"...\"}")
-    _check_size(record)
-    frame = pd.DataFrame([{**record, task.id_field: record.get(task.id_field) or "1"}], dtype=object)
-    try:
-        checked = check_frame(frame, task)
-    except DataError as error:
-        raise DataError("this record", error.problems) from None
-    row = checked.iloc[0]
-    texts = {name: row[name] for name in task.text_fields}
-    if not any(text.strip() for text in texts.values()):
-        raise UsageError("no field holds text; fill at least one of " + ", ".join(task.text_fields))
-    truth = {
-        target.name: list(row[target.name]) if isinstance(row[target.name], tuple) else [row[target.name]]
-        for target in task.targets if target.name in checked and row[target.name] is not None
-    }
-    return {"id": str(checked.index[0]) if record.get(task.id_field) else "", "texts": texts, "truth": truth}
-
-
-def _code(code: CodeExplanation) -> dict:
-    """Shorten an explanation to what the page draws; what is left out is added up."""
+def _shortened(code: CodeExplanation) -> dict:
+    """Return what the page draws of an explanation; spans that are left out are summed."""
     strongest = sorted(code.evidence, key=lambda item: -abs(item.contribution))
     spans = [
         [item.field, item.start, item.end, round(item.contribution, 4), item.status]

@@ -1,4 +1,4 @@
-"""The server of the demo's page: no client can hold up the others, whatever it sends and however slowly."""
+"""The HTTP server of the demo; a slow or faulty client does not block the others."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
 __all__ = ["MAX_CONNECTIONS", "DemoServer"]
 
 MAX_CONNECTIONS = 64
-"""Served at a time, a thread each; a browser opens half a dozen."""
+"""Connections at a time, one thread each; a browser opens about six."""
 
 SECONDS = 30.0
-"""In which a request must be here, and then its answer be taken."""
+"""Time limit for receiving a request, and for sending its answer."""
 
 _BUSY = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 
 
 class DemoServer(ThreadedWSGIServer):
-    """A thread a connection, up to `MAX_CONNECTIONS`; keeps no log.
+    """One thread for each connection, up to `MAX_CONNECTIONS`; without a log.
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ class DemoServer(ThreadedWSGIServer):
         self._server_version = "icdbase"
 
     def process_request(self, request, client_address):
-        """Give a connection a thread, or send it away while there are too many."""
+        """Start a thread for a connection; refuse it with status 503 if there are too many."""
         if not self._free.acquire(blocking=False):
             request.setblocking(False)
             with suppress(OSError):
@@ -47,19 +47,19 @@ class DemoServer(ThreadedWSGIServer):
             return
         try:
             super().process_request(request, client_address)
-        except RuntimeError:  # no thread to be had
+        except RuntimeError:  # no thread is available
             self._free.release()
             self.shutdown_request(request)
 
     def process_request_thread(self, request, client_address):
-        """Answer, and give the place back."""
+        """Answer a connection and release its place."""
         try:
             super().process_request_thread(request, client_address)
         finally:
             self._free.release()
 
     def handle_error(self, request, client_address):
-        """Say nothing of a request that is no HTTP: it may hold text."""
+        """Do not print a request that is no HTTP: it may contain text of a record."""
 
 
 class _Handler(WSGIRequestHandler):
@@ -69,7 +69,7 @@ class _Handler(WSGIRequestHandler):
         self.rfile = io.BufferedReader(_InTime(self.connection))
 
     def send_response(self, *arguments):
-        self.connection.settimeout(SECONDS)  # of the whole answer, not of a piece of it
+        self.connection.settimeout(SECONDS)  # for the whole answer
         super().send_response(*arguments)
 
     def log(self, *_):
@@ -80,7 +80,7 @@ class _Handler(WSGIRequestHandler):
 
 
 class _InTime(io.RawIOBase):
-    """What a connection sends within `SECONDS` from now, however it portions it."""
+    """The bytes that a connection sends within `SECONDS` in total."""
 
     def __init__(self, connection: socket.socket):
         self._connection, self._end = connection, monotonic() + SECONDS

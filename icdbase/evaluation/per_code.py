@@ -14,7 +14,7 @@ from icdbase.tasks.codes import NO_CODE_SHOWN
 from icdbase.tasks.editions import CCL25
 from icdbase.tasks.task import Target, Task
 
-__all__ = ["confusion", "per_code_table"]
+__all__ = ["as_code_set", "confusion", "per_code_table"]
 
 OTHER_OR_MISSING = "other/missing"
 
@@ -121,7 +121,7 @@ def _code_counts(pairs: Pairs, target: Target) -> pd.DataFrame:
     """Per code that occurs: records with it in gold, in the prediction, in both."""
     gold, pred = pairs.codes[target.name]
     if target.is_single:
-        gold, pred = [_as_set(code) for code in gold], [_as_set(code) for code in pred]
+        gold, pred = [as_code_set(code) for code in gold], [as_code_set(code) for code in pred]
     support = Counter(chain.from_iterable(gold))
     predicted = Counter(chain.from_iterable(pred))
     correct = Counter(chain.from_iterable(map(frozenset.intersection, gold, pred)))
@@ -156,8 +156,9 @@ def _ratio(part, whole, of_nothing) -> np.ndarray:
     return np.divide(part, whole, out=result, where=whole > 0)
 
 
-def _as_set(code: str | None) -> frozenset:
-    return frozenset() if code is None else frozenset((code,))
+def as_code_set(codes: str | frozenset | None) -> frozenset:
+    """Return a code, a set of codes or no code as a set."""
+    return codes if isinstance(codes, frozenset) else frozenset(() if codes is None else (codes,))
 
 
 def _single_target(task: Task, name: str | None) -> Target:

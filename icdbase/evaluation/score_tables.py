@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from icdbase.core.text_tables import table
+from icdbase.core.text_tables import figure, table
 from icdbase.evaluation.scoring import Scores
 
 __all__ = ["per_code_text", "score_table", "target_table"]
@@ -17,13 +17,13 @@ def score_table(results: Mapping[str, Scores], *, title: str = "") -> str:
     columns = ["system", "Acc", "95 % interval", "main acc", "other F1", "recall variant"]
     rows = []
     for name, scores in results.items():
-        figures = scores.to_dict()
-        low, high = figures["acc_interval"]
+        values = scores.to_dict()
+        low, high = values["acc_interval"]
         rows.append([
             name,
-            _figure(figures["acc"]),
+            figure(values["acc"]),
             f"{low:.3f}-{high:.3f}",
-            *(_figure(figures[key]) for key in ("main_accuracy", "other_f1", "acc_recall_variant")),
+            *(figure(values[key]) for key in ("main_accuracy", "other_f1", "acc_recall_variant")),
         ])
     return table(columns, rows, title=title)
 
@@ -34,7 +34,7 @@ def target_table(scores: Scores) -> str:
     for name, measures in scores.per_target.items():
         kind = "accuracy" if "accuracy" in measures else "f1"
         share = measures["weight"] * measures[kind]
-        rows.append([name, kind.capitalize(), f"{measures['weight']:g}", _figure(measures[kind]), _figure(share)])
+        rows.append([name, kind.capitalize(), f"{measures['weight']:g}", figure(measures[kind]), figure(share)])
     return table(["target", "measure", "weight", "value", "adds"], rows)
 
 
@@ -43,11 +43,7 @@ def per_code_text(codes: pd.DataFrame) -> str:
     flat = codes.reset_index()
     rows = [
         [row["code"], str(row["name"]), str(row["support"]), str(row["predicted"]),
-         *(_figure(row[key]) for key in ("precision", "recall", "f1"))]
+         *(figure(row[key]) for key in ("precision", "recall", "f1"))]
         for _, row in flat.iterrows()
     ]
     return table(["code", "name", "gold", "pred", "prec", "recall", "F1"], rows)
-
-
-def _figure(value: float | None) -> str:
-    return "-" if value is None or value != value else f"{value:.3f}"  # NaN differs from itself

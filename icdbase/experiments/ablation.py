@@ -1,9 +1,9 @@
-"""Ablation: what is each field, each block of features, each technique worth?
+"""Ablation: what each field, each block of features and each technique adds to the score.
 
-Every variant is fitted on the same folds as the reference, from records that
-were counted once.  What is reported of a variant is its difference from the
-reference, record by record: a bootstrap interval of its own, not corrected, and
-an approximate randomisation test corrected for the number of variants (Holm).
+The reference and all variants are fitted on the same folds, from records that
+were counted once.  The table shows the difference of each variant from the
+reference, paired by record: an uncorrected bootstrap interval, and an
+approximate randomisation test corrected for the number of variants (Holm).
 """
 
 from __future__ import annotations
@@ -24,22 +24,22 @@ from icdbase.evaluation.resampling import (
     standard_error,
 )
 from icdbase.evaluation.scoring import Scores
-from icdbase.experiments.cells import run_cells
-from icdbase.experiments.cross_validation import N_BOOTSTRAP, evaluate, prepare, target_measures
+from icdbase.experiments.cross_validation import N_BOOTSTRAP, evaluate, json_rows, prepare, target_measures
+from icdbase.experiments.trials import run_trials
 from icdbase.experiments.variants import changed_parameters, expand_variants
 
 __all__ = ["REFERENCE", "SMALLEST_P", "AblationResult", "ablate"]
 
 REFERENCE = "reference"
-"""Name of the coder as it was given."""
+"""Name of the unchanged coder."""
 
 LEVEL = 0.05
-"""Of the whole family of tests."""
+"""Level of significance, of all tests of one table together."""
 
 POWER = 0.8
 
 SMALLEST_P = 1 / (N_PERMUTATIONS + 1)
-"""Before correction; a p of this size is at most so large: no random swap was as extreme."""
+"""Smallest p before correction: no random swap was as extreme, so p is at most this large."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class AblationResult:
     Attributes
     ----------
     table : DataFrame
-        First row the reference, then a row a variant: ``variant``; ``acc``,
+        One row for the reference, then one for each variant: ``variant``; ``acc``,
         ``acc_low``, ``acc_high`` and the columns of
         :func:`icdbase.experiments.cross_validation.target_measures`; ``difference``, ``low``,
         ``high`` (variant minus reference, official score, 95 % interval of this
@@ -64,7 +64,7 @@ class AblationResult:
         Parameters of the reference that are not the default.
     n_records, n_folds, n_repeats, random_state : int
     n_groups : int or None
-        What was resampled and swapped, if not the records.
+        Groups that were resampled and swapped in place of records.
     """
 
     table: pd.DataFrame
@@ -84,7 +84,7 @@ class AblationResult:
 
     @property
     def detectable_difference(self) -> float:
-        """Smallest difference that one uncorrected test at the 5 % level finds with a power of 80 %.
+        """Smallest difference that one uncorrected test at the 5 % level detects with 80 % power.
 
         (1.96 + 0.84) standard errors of the difference, median over the variants.
         """
@@ -92,12 +92,11 @@ class AblationResult:
         return float(quantiles * self.table["standard_error"].iloc[1:].median())
 
     def significant(self) -> list[str]:
-        """Return the variants that differ from the reference at the 5 % level of the whole family."""
+        """Return the variants that differ from the reference at the 5 % level, Holm-corrected."""
         return self.table.loc[self.table["p_holm"] < LEVEL, "variant"].tolist()
 
     def to_dict(self) -> dict:
         """Return plain numbers, lists and dicts, ready for ``json.dumps``."""
-        rows = self.table.astype(object).where(self.table.notna(), None).to_dict(orient="records")
         return {
             "n_records": self.n_records,
             "n_folds": self.n_folds,
@@ -108,7 +107,7 @@ class AblationResult:
             "half_width": self.half_width,
             "detectable_difference": self.detectable_difference,
             "smallest_p": SMALLEST_P,
-            "table": rows,
+            "table": json_rows(self.table),
             "variants": {name: dict(parameters) for name, parameters in self.variants.items()},
         }
 
@@ -151,10 +150,9 @@ def ablate(
 
     Notes
     -----
-    Means over the repeats are taken record by record first, so that repeats
-    make the figures steadier without pretending to be more records.  The
-    intervals hold for other records, not for other training sets: they do not
-    know how much the models themselves would vary.
+    The repeats of a record are averaged first, so that repeats do not count as
+    more records.  The intervals hold for other test records; they do not
+    include how much the models vary with the training records.
 
     Examples
     --------
@@ -167,20 +165,18 @@ def ablate(
     """
     variants = expand_variants(coder, factors)
     records, splits, groups = prepare(coder, records, n_folds, n_repeats, random_state, groups)
-    per_variant = [splits.cells(coder, parameters) for parameters in ({}, *variants.values())]
-    # Fold by fold, so that whoever stops early has whole comparisons.
-    order = [(number, place) for place in range(len(per_variant[0])) for number in range(len(per_variant))]
-    cells = [per_variant[number][place] for number, place in order]
-    parts = dict(zip(order, run_cells(coder, records, cells, groups=groups, folder=folder, n_jobs=n_jobs, stage="ablation"),
-                     strict=True))
-    results = []
-    for number in range(len(per_variant)):
-        mine = [parts[number, place] for place in range(len(per_variant[0]))]
-        results.append(evaluate(records, splits.gather(records.index, mine), coder.task, groups))
-    names = [REFERENCE, *variants]
+    compared = {REFERENCE: {}, **variants}
+    per_variant = [splits.trials(coder, parameters) for parameters in compared.values()]
+    # Fold by fold, so that an interrupted run has compared all variants on the folds that are done.
+    trials = [trial for same_fold in zip(*per_variant, strict=True) for trial in same_fold]
+    parts = run_trials(coder, records, trials, groups=groups, folder=folder, n_jobs=n_jobs, stage="ablation")
+    results = [
+        evaluate(records, splits.gather(records.index, parts[number :: len(compared)]), coder.task, groups)
+        for number in range(len(compared))
+    ]
     return AblationResult(
-        table=_table(coder, {REFERENCE: {}, **variants}, results, groups),
-        record_scores=pd.DataFrame({name: table["acc"] for name, (_, table) in zip(names, results, strict=True)}),
+        table=_table(coder, compared, results, groups),
+        record_scores=pd.DataFrame({name: table["acc"] for name, (_, table) in zip(compared, results, strict=True)}),
         variants=variants,
         reference=changed_parameters(coder),
         n_records=len(records),

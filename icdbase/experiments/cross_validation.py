@@ -1,4 +1,4 @@
-"""Cross-validation: what would this coder score on records it has not seen?"""
+"""Cross-validation: the score of a coder on records that it was not fitted on."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from icdbase.core.errors import DataWarning, UsageError
 from icdbase.evaluation.per_code import per_code_table
 from icdbase.evaluation.resampling import bootstrap_interval
 from icdbase.evaluation.scoring import Scores, record_scores, score
-from icdbase.experiments.cells import Cell, run_cells
+from icdbase.experiments.trials import Trial, run_trials
 from icdbase.learning.folds import check_groups, make_folds
 from icdbase.records.checks import not_learned
 from icdbase.records.records import check_frame
 from icdbase.tasks.task import Task
 
-__all__ = ["CvResult", "Splits", "cross_validate", "evaluate", "prepare", "target_measures"]
+__all__ = ["CvResult", "Splits", "cross_validate", "evaluate", "json_rows", "prepare", "target_measures"]
 
 N_BOOTSTRAP = 2000
 """Resamples of every interval."""
@@ -29,12 +29,12 @@ N_BOOTSTRAP = 2000
 
 @dataclass(frozen=True)
 class Splits:
-    """The folds of each repeat; whatever is compared uses the same ones.
+    """The folds of each repeat; all coders that are compared use the same folds.
 
     Parameters
     ----------
     folds : int array of shape (n_repeats, n_records)
-        The fold in which a record is tested.
+        The fold in which each record is tested.
     """
 
     folds: np.ndarray
@@ -43,18 +43,18 @@ class Splits:
     def n_repeats(self) -> int:
         return len(self.folds)
 
-    def cells(self, coder: IcdCoder, parameters: Mapping[str, object]) -> list[Cell]:
-        """One cell a repeat and fold; each repeat has a seed of its own."""
+    def trials(self, coder: IcdCoder, parameters: Mapping[str, object]) -> list[Trial]:
+        """Return one trial for each repeat and fold; each repeat has its own seed."""
         seed = parameters.get("random_state", coder.random_state)
         return [
-            Cell({**parameters, "random_state": seed + repeat}, np.flatnonzero(folds != fold),
+            Trial({**parameters, "random_state": seed + repeat}, np.flatnonzero(folds != fold),
                  np.flatnonzero(folds == fold))
             for repeat, folds in enumerate(self.folds)
             for fold in np.unique(folds)
         ]
 
     def gather(self, index: pd.Index, predictions: Sequence[pd.DataFrame]) -> list[pd.DataFrame]:
-        """Join the predictions of :meth:`cells`: one table a repeat, in the order of the records."""
+        """Join the predictions of :meth:`trials` to one table for each repeat, in the order of the records."""
         per_repeat, remaining = [], iter(predictions)
         for folds in self.folds:
             parts = [next(remaining) for _ in np.unique(folds)]
@@ -69,8 +69,8 @@ class CvResult:
     Attributes
     ----------
     scores : Scores
-        All records, each predicted by a coder that had not seen it; means over
-        the repeats, interval over records.
+        Each record is predicted out of fold; means over the repeats, interval
+        over records.
     per_fold : DataFrame
         ``repeat``, ``fold``, ``n_records``, ``acc``, the columns of
         :func:`target_measures`, ``acc_recall_variant``.
@@ -79,7 +79,7 @@ class CvResult:
     record_scores : DataFrame
         As :func:`icdbase.evaluation.scoring.record_scores`, means over the repeats.
     predictions : DataFrame
-        Index of record ids; ``repeat``, ``fold`` and a column a target.
+        Index of record ids; ``repeat``, ``fold`` and a column for each target.
     splits : Splits
     """
 
@@ -97,7 +97,7 @@ class CvResult:
             "n_folds": int(self.splits.folds.max() + 1),
             "n_repeats": self.splits.n_repeats,
             "per_fold": self.per_fold.to_dict(orient="records"),
-            "per_code": self.per_code.astype(object).where(self.per_code.notna(), None).to_dict(orient="records"),
+            "per_code": json_rows(self.per_code),
         }
 
 
@@ -122,13 +122,13 @@ def cross_validate(
         Labelled records.
     n_folds, n_repeats : int
     random_state : int
-        Of the folds; the coder's own seed goes up by one each repeat.
+        Seed of the folds; the coder's own seed increases by one with each repeat.
     groups : sequence, length n_records, optional
-        Records of one group, a patient's say, are never on both sides of a fold.
+        Records of one group, such as a patient, stay in one fold.
     n_jobs : int or None
         Processes; the result does not depend on it.
     folder : str or os.PathLike, optional
-        Run folder in which an interrupted run can go on; see :mod:`icdbase.experiments.cells`.
+        Run folder, in which an interrupted run continues; see :mod:`icdbase.experiments.trials`.
 
     Returns
     -------
@@ -137,7 +137,7 @@ def cross_validate(
     Raises
     ------
     DataError, UsageError
-        On records without labels, impossible folds or parameters.
+        If records have no labels, or folds or parameters are impossible.
 
     Examples
     --------
@@ -148,7 +148,7 @@ def cross_validate(
     (60, [30, 30])
     """
     records, splits, groups = prepare(coder, records, n_folds, n_repeats, random_state, groups)
-    parts = run_cells(coder, records, splits.cells(coder, {}), groups=groups, folder=folder, n_jobs=n_jobs, stage="cross-validation")
+    parts = run_trials(coder, records, splits.trials(coder, {}), groups=groups, folder=folder, n_jobs=n_jobs, stage="cross-validation")
     predictions = splits.gather(records.index, parts)
     scores, by_record = evaluate(records, predictions, coder.task, groups)
     return CvResult(
@@ -167,7 +167,7 @@ def cross_validate(
 def prepare(
     coder: IcdCoder, records: pd.DataFrame, n_folds: int, n_repeats: int, random_state: int, groups: Sequence | None
 ) -> tuple[pd.DataFrame, Splits, np.ndarray | None]:
-    """Return checked records, their folds, and the group of each record (or None)."""
+    """Return checked records, their folds and the group of each record (or None)."""
     if not isinstance(n_repeats, Integral) or n_repeats < 1:
         raise UsageError(f"n_repeats must be a whole number of at least 1, got {n_repeats!r}")
     if not isinstance(coder.random_state, Integral):
@@ -205,11 +205,17 @@ def evaluate(
     return scores, by_record
 
 
-def target_measures(scores: Scores, task: Task) -> dict[str, float | None]:
-    """Return what each target is measured by: accuracy of a single target, F1 of a multi target.
+def json_rows(table: pd.DataFrame) -> list[dict]:
+    """Return the rows of a table as JSON has them, with None for missing values."""
+    return table.astype(object).where(table.notna(), None).to_dict(orient="records")
 
-    ``main_accuracy`` and ``other_f1`` are of the first of each kind, None where
-    the task has none; then come ``<target>_accuracy`` and ``<target>_f1``.
+
+def target_measures(scores: Scores, task: Task) -> dict[str, float | None]:
+    """Return the measure of each target: accuracy of a single target, F1 of a multi target.
+
+    ``main_accuracy`` and ``other_f1`` belong to the main code and the other
+    codes, None if the task has none; ``<target>_accuracy`` and ``<target>_f1``
+    of further targets follow.
     """
     measures = {"main_accuracy": scores.main_accuracy, "other_f1": scores.other_f1}
     for target in task.targets:

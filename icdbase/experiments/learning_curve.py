@@ -1,4 +1,4 @@
-"""The learning curve: what would more records bring?"""
+"""The learning curve: the score against the number of training records."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from icdbase.coder import IcdCoder
 from icdbase.core.errors import UsageError
 from icdbase.evaluation.resampling import paired_bootstrap
 from icdbase.evaluation.scoring import Scores
-from icdbase.experiments.cells import run_cells
-from icdbase.experiments.cross_validation import N_BOOTSTRAP, evaluate, prepare, target_measures
+from icdbase.experiments.cross_validation import N_BOOTSTRAP, evaluate, json_rows, prepare, target_measures
+from icdbase.experiments.trials import run_trials
 from icdbase.learning.folds import nested_order
 from icdbase.tasks.task import Task
 
 __all__ = ["CurveResult", "learning_curve"]
 
 SMALLEST_SIZE = 40
-"""A learning curve starts here at the earliest."""
+"""Least number of training records of a default curve."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class CurveResult:
     Attributes
     ----------
     table : DataFrame
-        One row a size: ``n_train``, ``acc``, ``low``, ``high``, the columns of
+        One row for each size: ``n_train``, ``acc``, ``low``, ``high``, the columns of
         :func:`icdbase.experiments.cross_validation.target_measures`; ``gain``, ``gain_low``,
         ``gain_high``: Acc above that of the row before, paired over records.
     n_records, n_folds, n_repeats : int
@@ -45,9 +45,8 @@ class CurveResult:
 
     def to_dict(self) -> dict:
         """Return plain numbers, lists and dicts, ready for ``json.dumps``."""
-        rows = self.table.astype(object).where(self.table.notna(), None).to_dict(orient="records")
         return {"n_records": self.n_records, "n_folds": self.n_folds, "n_repeats": self.n_repeats,
-                "n_groups": self.n_groups, "table": rows}
+                "n_groups": self.n_groups, "table": json_rows(self.table)}
 
 
 def learning_curve(
@@ -62,18 +61,18 @@ def learning_curve(
     n_jobs: int | None = -1,
     folder=None,
 ) -> CurveResult:
-    """Score a coder against the number of records it learned from.
+    """Score a coder for several numbers of training records.
 
-    In each fold the training sets are nested, each a beginning of the next,
-    stratified by the main code (at random where the task has no single target),
-    and all are tested on the same records.
+    In each fold the training sets are nested: each contains the smaller ones.
+    They are stratified by the main code (random if the task has no single
+    target), and all are tested on the same records.
 
     Parameters
     ----------
     coder, records, n_folds, n_repeats, random_state, groups, n_jobs, folder
         As for :func:`cross_validate`.
     sizes : iterable of int, optional
-        MeasurementTable of training records; by default the largest possible, its half,
+        Numbers of training records; by default the largest possible, its half,
         its quarter and so on.
 
     Returns
@@ -83,22 +82,22 @@ def learning_curve(
     Raises
     ------
     UsageError
-        On a size that no fold can supply.
+        If a size is larger than the training set of a fold, or below 2.
     """
     records, splits, groups = prepare(coder, records, n_folds, n_repeats, random_state, groups)
-    full = splits.cells(coder, {})
-    sizes = _checked_sizes(sizes, min(len(cell.train) for cell in full))
+    full = splits.trials(coder, {})
+    sizes = _checked_sizes(sizes, min(len(trial.train) for trial in full))
     main = records[coder.task.main.name] if coder.task.main else pd.Series("", records.index)
     nested = [
-        cell.train[nested_order(main.iloc[cell.train], [random_state, number])] for number, cell in enumerate(full)
+        trial.train[nested_order(main.iloc[trial.train], [random_state, number])] for number, trial in enumerate(full)
     ]
-    cells = [
-        replace(cell, train=np.sort(order[:size])) for size in sizes for cell, order in zip(full, nested, strict=True)
+    trials = [
+        replace(trial, train=np.sort(order[:size])) for size in sizes for trial, order in zip(full, nested, strict=True)
     ]
-    parts = run_cells(coder, records, cells, groups=groups, folder=folder, n_jobs=n_jobs, stage="learning curve")
+    parts = run_trials(coder, records, trials, groups=groups, folder=folder, n_jobs=n_jobs, stage="learning curve")
     results = [
         evaluate(records, splits.gather(records.index, parts[start : start + len(full)]), coder.task, groups)
-        for start in range(0, len(cells), len(full))
+        for start in range(0, len(trials), len(full))
     ]
     return CurveResult(
         _curve_table(sizes, results, groups, coder.task), len(records), n_folds, n_repeats,
@@ -121,8 +120,8 @@ def _curve_table(sizes: list[int], results: list[tuple[Scores, pd.DataFrame]], g
     for number, (size, (scores, by_record)) in enumerate(zip(sizes, results, strict=True)):
         gain = (np.nan,) * 3
         if number:
-            before = results[number - 1][1]["acc"]
-            gain = paired_bootstrap(by_record["acc"], before, groups=groups, n_bootstrap=N_BOOTSTRAP)
+            smaller = results[number - 1][1]["acc"]
+            gain = paired_bootstrap(by_record["acc"], smaller, groups=groups, n_bootstrap=N_BOOTSTRAP)
         low, high = scores.acc_interval
         rows.append({"n_train": size, "acc": scores.acc, "low": low, "high": high, **target_measures(scores, task),
                      **dict(zip(("gain", "gain_low", "gain_high"), gain, strict=True))})

@@ -1,9 +1,10 @@
-"""Plots of experiments, PNG and SVG, in which no Chinese character is ever an empty box.
+"""Plots of experiments as PNG and SVG, with Chinese labels on every machine.
 
-matplotlib's own font has no Chinese.  The package brings a small one with the
-characters of its field names, code names and concepts; for others the machine's
-fonts are searched; a label that still cannot be drawn is shown as its number in
-the table.  SVG text is drawn as outlines, so the reader needs no font at all.
+The fonts of matplotlib have no Chinese.  The package contains a small font with
+the characters of its field names, code names and concepts; the fonts of the
+machine are searched for other characters.  A label that still cannot be drawn
+is replaced by its number in the table.  SVG text is drawn as outlines, so that
+the reader needs no font.
 """
 
 from __future__ import annotations
@@ -12,15 +13,15 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+import matplotlib
 import pandas as pd
+from matplotlib import font_manager
+from matplotlib.figure import Figure
+from matplotlib.ft2font import FT2Font
 
 from icdbase.core.atomic_files import atomic_write
-from icdbase.core.errors import IcdbaseError
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+from icdbase.experiments.ablation import LEVEL
 
 __all__ = ["ablation_figure", "curve_figure", "drawable", "save_figure"]
 
@@ -31,7 +32,6 @@ _INK, _PALE, _GRID = "#1f4e79", "#8fa8bf", "#dddddd"
 _LINES = ("--", ":", "-.", (0, (8, 3)), (0, (3, 1, 1, 1, 1, 1)), (0, (1, 4)))
 _MARKERS = "os^Dvx"
 _ABOVE = {"loc": "lower center", "bbox_to_anchor": (0.5, 1), "ncols": 2}
-LEVEL = 0.05
 
 
 def ablation_figure(table: pd.DataFrame, notes: Sequence[str] = ()) -> Figure:
@@ -53,7 +53,8 @@ def ablation_figure(table: pd.DataFrame, notes: Sequence[str] = ()) -> Figure:
     with _style(families):
         of_targets = [column for column in rows if column.endswith("_difference") and rows[column].notna().all()]
         panels = 2 if len(of_targets) > 2 else 1
-        figure = _figure(2.6 + 4.6 * panels, 1.5 + 0.32 * (len(rows) + panels - 1) + 0.2 * len(notes))
+        height = 1.5 + 0.32 * (len(rows) + panels - 1) + 0.2 * len(notes)
+        figure = Figure(figsize=(2.6 + 4.6 * panels, height), layout="constrained")
         axes, *beside = figure.subplots(1, panels, sharey=True, squeeze=False)[0]
         for place, row in rows.iterrows():
             clear = row["p_holm"] < LEVEL
@@ -72,7 +73,7 @@ def ablation_figure(table: pd.DataFrame, notes: Sequence[str] = ()) -> Figure:
 
 
 def _draw_targets(axes, differences: pd.DataFrame) -> None:
-    """Draw the change of each target's own measure, a mark a target."""
+    """Draw the change of each target's own measure, with one marker for each target."""
     labels, families = drawable([_target_label(column) for column in differences])
     for place, (column, label) in enumerate(zip(differences, labels, strict=True)):
         marker = _MARKERS[place % len(_MARKERS)]
@@ -83,14 +84,14 @@ def _draw_targets(axes, differences: pd.DataFrame) -> None:
 
 
 def _target_label(column: str) -> str:
-    """Say in words what a column measures: "main code: accuracy" of main_accuracy."""
+    """Return what a column measures, in words: "main code: accuracy" for main_accuracy."""
     name, _, measure = column.rpartition("_")
     name = {"main": "main code", "other": "others"}.get(name, name)
     return name if measure == "difference" else f"{name}: {'F1' if measure == 'f1' else measure}"
 
 
 def curve_figure(table: pd.DataFrame, notes: Sequence[str] = ()) -> Figure:
-    """Draw score against number of training records.
+    """Draw the score against the number of training records.
 
     Parameters
     ----------
@@ -105,7 +106,7 @@ def curve_figure(table: pd.DataFrame, notes: Sequence[str] = ()) -> Figure:
     columns = [column for column in table if column.endswith(("_accuracy", "_f1")) and table[column].notna().all()]
     labels, families = drawable([_target_label(column) for column in columns])
     with _style(families):
-        figure = _figure(6.4, 4.2 + 0.2 * len(notes))
+        figure = Figure(figsize=(6.4, 4.2 + 0.2 * len(notes)), layout="constrained")
         axes = figure.add_subplot()
         sizes = table["n_train"]
         axes.fill_between(sizes, table["low"], table["high"], color=_INK, alpha=0.15, linewidth=0)
@@ -122,7 +123,7 @@ def curve_figure(table: pd.DataFrame, notes: Sequence[str] = ()) -> Figure:
 
 
 def save_figure(figure: Figure, path) -> list[Path]:
-    """Write a figure beside each other as PNG and SVG, the same bytes every time.
+    """Write a figure as PNG and SVG; the same figure gives the same bytes.
 
     Parameters
     ----------
@@ -144,15 +145,14 @@ def save_figure(figure: Figure, path) -> list[Path]:
 
 
 def drawable(labels: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Return labels that can be drawn, and the font families to draw them with.
+    """Return labels that can be drawn, and the font families that draw them.
 
-    A label with a character that no font on this machine has becomes ``#`` and
-    its position.
+    A label with a character that is in no font of this machine becomes ``#``
+    and its position.
 
     >>> drawable(["入院诊断", "no such character: \\U000F0000"])[0]
     ['入院诊断', '#2']
     """
-    _matplotlib()
     families = {_LATIN: _file_of(_LATIN), _own_family(): _file_of(OWN_FONT)}
     missing = {character for label in labels for character in label if character.isprintable()}
     missing = _not_in(missing, families.values())
@@ -167,27 +167,13 @@ def drawable(labels: Sequence[str]) -> tuple[list[str], list[str]]:
     return shown, list(families)
 
 
-def _matplotlib():
-    try:
-        import matplotlib
-    except ImportError as error:
-        raise IcdbaseError("plots need matplotlib; install it: pip install matplotlib") from error
-    return matplotlib
-
-
-def _figure(width: float, height: float) -> Figure:
-    from matplotlib.figure import Figure
-
-    return Figure(figsize=(width, height), layout="constrained")
-
-
 def _style(families: Sequence[str]):
-    """Settings of matplotlib for our figures only."""
-    return _matplotlib().rc_context({
+    """Return a context with the settings of these figures."""
+    return matplotlib.rc_context({
         "font.family": list(families),
         "font.size": 10,
         "axes.unicode_minus": True,
-        "text.parse_math": False,  # a $ in somebody's field name is a $
+        "text.parse_math": False,  # a field name may contain $
         "svg.fonttype": "path",
         "svg.hashsalt": "icdbase",
     })
@@ -204,10 +190,7 @@ def _finish(figure: Figure, axes, grid: str, notes: Sequence[str]) -> None:
 
 @lru_cache(maxsize=1)
 def _own_family() -> str:
-    """Make the package's font known to matplotlib."""
-    _matplotlib()
-    from matplotlib import font_manager
-
+    """Register the package's font with matplotlib; return its name."""
     with resources.as_file(resources.files("icdbase.experiments") / _OWN_FONT_FILE) as path:
         font_manager.fontManager.addfont(path)
     return OWN_FONT
@@ -215,11 +198,9 @@ def _own_family() -> str:
 
 @lru_cache(maxsize=64)
 def _characters(path: str) -> frozenset[int]:
-    from matplotlib.ft2font import FT2Font
-
     try:
         return frozenset(FT2Font(path).get_charmap())
-    except (OSError, RuntimeError):  # a font that FreeType cannot read has no characters for us
+    except (OSError, RuntimeError):  # FreeType cannot read this font
         return frozenset()
 
 
@@ -229,20 +210,16 @@ def _not_in(characters: set[str], paths: Iterable[str]) -> set[str]:
 
 
 def _file_of(family: str) -> str:
-    from matplotlib.font_manager import FontProperties, findfont
-
-    return findfont(FontProperties(family=[family]), fallback_to_default=False)
+    return font_manager.findfont(font_manager.FontProperties(family=[family]), fallback_to_default=False)
 
 
 def _other_fonts() -> list[tuple[str, str]]:
-    """Upright regular fonts of this machine, name and file; those whose names speak of Chinese first."""
-    from matplotlib import font_manager
-
+    """Return the upright regular fonts of this machine, name and file; first those with Chinese-sounding names."""
     hints = ("cjk", "han", "hei", "song", "sun", "ming", "kai", "wenquanyi", "pingfang", "fallback", "unicode")
     fonts = sorted(
         (font.name, font.fname)
         for font in font_manager.fontManager.ttflist
-        # "Last Resort" has every character: an empty box.
+        # "Last Resort" draws every character as an empty box.
         if font.style == "normal" and font.weight == 400 and not font.name.startswith((".", "Last Resort"))
     )
     return sorted(fonts, key=lambda font: not any(hint in font[0].lower() for hint in hints))

@@ -1,4 +1,4 @@
-"""``run.json``: what a run was, enough to do it again."""
+"""``run.json``: everything that is needed to repeat an experiment."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ import pandas as pd
 
 from icdbase.coder import IcdCoder
 from icdbase.core.atomic_files import only_writer
-from icdbase.core.backends import code_version, library_versions
 from icdbase.core.errors import DataError, DataWarning, Problem
+from icdbase.core.versions import code_version, library_versions
 from icdbase.experiments.exports import write_json
 from icdbase.experiments.variants import changed_parameters
 from icdbase.storage.model_folder import fingerprint
 
-__all__ = ["RunCard", "changed_parameters"]
+__all__ = ["RunCard"]
 
 RUN = "run.json"
 FORMAT = "icdbase-run"
@@ -27,19 +27,19 @@ FORMAT = "icdbase-run"
 
 @dataclass(frozen=True)
 class RunCard:
-    """All that an experiment's figures depend on.
+    """Everything on which the figures of an experiment depend.
 
     Parameters
     ----------
     command : {"cv", "ablate", "curve"}
     train : str or list of str
-        The file of records, or the files that are joined, as absolute paths.
+        The file or files of records, as absolute paths.
     fingerprint : str
-        Of the records; see :func:`icdbase.storage.model_folder.fingerprint`.
+        Fingerprint of the records; see :func:`icdbase.storage.model_folder.fingerprint`.
     parameters : mapping of str to object
         Parameters of the coder that are not the default.
     options : mapping of str to object
-        Of the experiment: folds, repeats, seed, variants, column of groups.
+        Options of the experiment: folds, repeats, seed, variants, column of groups.
     code : str
         Version and hash of icdbase's files.
     libraries : mapping of str to str
@@ -55,16 +55,16 @@ class RunCard:
 
     @classmethod
     def of(cls, command: str, train, records: pd.DataFrame, coder: IcdCoder, options: Mapping) -> RunCard:
-        """Describe a run that is about to begin; ``train`` is a path or several."""
+        """Describe a run that begins; ``train`` is one path or several."""
         paths = [str(Path(path).resolve()) for path in (train if isinstance(train, list | tuple) else [train])]
         return cls(command, paths[0] if len(paths) == 1 else paths, fingerprint(records), changed_parameters(coder), options,
                    code_version(), library_versions())
 
     @contextmanager
     def running(self, folder) -> Iterator[None]:
-        """Keep other runs out of a folder while this one writes to it.
+        """Lock a folder for this run, and write ``run.json`` there.
 
-        An older ``run.json`` stays until the results beside it are replaced, too.
+        An older ``run.json`` stays until this run has replaced the results beside it.
 
         Raises
         ------
@@ -74,7 +74,7 @@ class RunCard:
         Warns
         -----
         DataWarning
-            If the older run was of other records: its fits are of no use.
+            If the older run used other records, so that its fits cannot be used.
         """
         path = Path(folder) / RUN
         with only_writer(path):
@@ -100,7 +100,7 @@ class RunCard:
         Raises
         ------
         DataError
-            If the file is not there, is something else or another command's.
+            If the file is missing, is no ``run.json`` or belongs to another command.
         """
         remedy = f"name the run.json that icdbase {command} --out wrote"
         try:

@@ -1,8 +1,8 @@
-"""What an ablation varies: fields, feature blocks, techniques; by name, or as a table of your own.
+"""Variants of an ablation: presets of fields, feature blocks and techniques, or a table of one's own.
 
-A variant is a name and the parameters of :class:`~icdbase.coder.IcdCoder` to
-change.  Techniques are read off the coder's own signature, so that a switch
-added there is measured here without another list.
+A variant is a name and the changed parameters of
+:class:`~icdbase.coder.IcdCoder`.  The techniques come from the signature of the
+coder: a new switch there is a new variant here.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 
 from icdbase.coder import SETTINGS, IcdCoder
 from icdbase.core.errors import DataError, Problem, UsageError, did_you_mean
-from icdbase.experiments.cells import check_parameters
+from icdbase.experiments.trials import check_parameters
 from icdbase.learning.classifiers import LEARNERS
 from icdbase.learning.decoding import RULES
 from icdbase.tasks.field_roles import HISTORY_ROLES, PERSON_ROLES
@@ -24,15 +24,15 @@ Variants = Mapping[str, Mapping[str, object]]
 
 
 def expand_variants(coder: IcdCoder, factors: str | Iterable[str] | Variants) -> dict[str, dict[str, object]]:
-    """Return the variants of a preset, of several, or of a table of one's own.
+    """Return the variants of one or several presets, or of a table of one's own.
 
     Parameters
     ----------
     coder : IcdCoder
         The reference.
     factors : str, iterable of str, or mapping of str to mapping
-        Names out of :data:`PRESETS`, commas between them in a str; or variant
-        name to the parameters that it changes.
+        Names from :data:`PRESETS`, separated by commas in a str; or variant
+        name to changed parameters.
 
     Returns
     -------
@@ -42,7 +42,7 @@ def expand_variants(coder: IcdCoder, factors: str | Iterable[str] | Variants) ->
     Raises
     ------
     UsageError
-        On an unknown preset, parameter or field, or if nothing is varied.
+        If a preset, parameter or field is unknown, or there are no variants.
 
     Examples
     --------
@@ -60,14 +60,14 @@ def expand_variants(coder: IcdCoder, factors: str | Iterable[str] | Variants) ->
                 raise UsageError(f"unknown factors {name!r}{did_you_mean(name, PRESETS)}; or a JSON file")
             variants |= PRESETS[name](coder)
     if not variants:
-        raise UsageError("nothing to vary: the coder has one of what the factors name, or none")
+        raise UsageError("nothing to vary: the coder has at most one of the named parts")
     for name, parameters in variants.items():
         check_parameters(coder, parameters, name)
     return variants
 
 
 def read_variants(path) -> dict[str, dict[str, object]]:
-    """Read a JSON object: variant name to the parameters that it changes.
+    """Read a JSON object of variant names and changed parameters.
 
     >>> import tempfile
     >>> path = Path(tempfile.mkdtemp()) / "factors.json"
@@ -78,7 +78,7 @@ def read_variants(path) -> dict[str, dict[str, object]]:
     Raises
     ------
     DataError
-        If the file is not there or not of this form.
+        If the file is missing or has another form.
     """
     remedy = 'write {"variant name": {"fields": ["主诉"]}, "another": {"calibrate": false}}'
     try:
@@ -93,7 +93,7 @@ def read_variants(path) -> dict[str, dict[str, object]]:
 
 
 def changed_parameters(coder: IcdCoder) -> dict[str, object]:
-    """Return the parameters that are not the default, as JSON has them.
+    """Return the parameters that differ from the default, as JSON has them.
 
     >>> changed_parameters(IcdCoder(fields=("主诉",), n_jobs=1))
     {'fields': ['主诉']}
@@ -119,7 +119,7 @@ def _only_each_field(coder: IcdCoder) -> dict:
 
 
 def _fields_cumulative(coder: IcdCoder) -> dict:
-    """The first field, the first two, and so on; all of them are the reference."""
+    """The first field, the first two, and so on; the reference has all."""
     fields = _fields(coder)
     return {f"up to {fields[last]}": {"fields": fields[: last + 1]} for last in range(len(fields) - 1)}
 
@@ -140,12 +140,12 @@ def _blocks(coder: IcdCoder) -> dict:
 
 
 def _techniques(coder: IcdCoder) -> dict:
-    """Every switch of the signature turned over, every other learner, decoding rule and setting."""
+    """Each switch reversed; each other learner, decoding rule and setting."""
     parameters = coder.get_params(deep=False)
     variants = {
         f"{name} {'off' if value else 'on'}": {name: not value}
         for name, value in parameters.items()
-        if isinstance(value, bool) and (name != "codes_by_name" or coder.task.known_codes)  # needs an open set
+        if isinstance(value, bool) and (name != "codes_by_name" or coder.task.known_codes)  # has an effect on open sets only
     }
     variants |= {f"main_learner {name}": {"main_learner": name} for name in LEARNERS if name != coder.main_learner}
     variants |= {f"decoding {rule}": {"decoding": rule} for rule in RULES if rule != coder.decoding}
@@ -172,4 +172,4 @@ PRESETS: Mapping[str, Callable[[IcdCoder], dict]] = {
     "blocks": _blocks,
     "techniques": _techniques,
 }
-"""Name to what makes its variants of a coder."""
+"""Name of a preset to the function that returns its variants of a coder."""

@@ -8,10 +8,10 @@ from collections.abc import Iterable
 import numpy as np
 
 from icdbase.coder import IcdCoder
-from icdbase.explain.locations import FeatureId, feature_ids
-from icdbase.features.blocks import Features
+from icdbase.features.feature_id import FeatureId
 from icdbase.learning.classifiers import CodeSetClassifier, SingleCodeClassifier
-from icdbase.learning.logistic import MARGIN_LIMIT
+from icdbase.learning.details import PredictionDetails
+from icdbase.learning.logistic import MARGIN_LIMIT, PerCodeLogistic
 from icdbase.learning.multiclass_linear import MulticlassLogistic, MulticlassRidge
 from icdbase.learning.trees import BoostedTrees, MulticlassTrees, PerCodeTrees
 
@@ -21,60 +21,63 @@ _BIAS = FeatureId("bias", "before anything is read")
 
 
 class Contributions:
-    """The margin of any code of one record, part by part.
+    """The margin of any code of one record, as a sum over features.
 
     Parameters
     ----------
     coder : IcdCoder
         Fitted.
-    features : Features
-        Of one record.
+    details : PredictionDetails
+        Of one record, as ``coder.details`` returns them.
     """
 
-    def __init__(self, coder: IcdCoder, features: Features):
-        self.coder, self.features = coder, features
-        self._of_model: dict[int, tuple[np.ndarray, np.ndarray]] = {}
-        sparse, dense = feature_ids(coder.features_, coder.task)
+    def __init__(self, coder: IcdCoder, details: PredictionDetails):
+        self.coder, self.features, self.context = coder, details.features, details.context
+        self._computed: dict[int, tuple] = {}
+        sparse, dense = coder.features_.feature_ids()
         singles = [target.name for target in coder.task.targets if target.is_single]
-        # As the models say it: codes known by name only are no part of it.
-        self.context = coder._context([coder.models_[name].predict_proba(features) for name in singles])
-        self.context_keys = [] if self.context is None else [
+        self.context_ids = [] if self.context is None else [
             FeatureId("context", f"{name}={code}") for name in singles for code in coder.codes_[name]
         ]
-        self.keys = [*sparse, *dense, *self.context_keys]
+        self.ids = [*sparse, *dense, *self.context_ids]
 
     def of(self, target: str, code: str) -> tuple[float, dict[FeatureId, float]]:
         """Return the margin, and the contributions that add up to it."""
         model = self.coder.models_[target]
         position = list(self.coder.codes_[target]).index(code)
         if isinstance(model, SingleCodeClassifier):
-            return self._single(model, position)
-        return self._multi(model, int(np.searchsorted(model.seen_, position)))
+            return self._of_class(model, position)
+        return self._of_set(model, int(np.searchsorted(model.seen_, position)))
 
-    def _single(self, model: SingleCodeClassifier, position: int) -> tuple[float, dict[FeatureId, float]]:
+    def _of_class(self, model: SingleCodeClassifier, position: int) -> tuple[float, dict[FeatureId, float]]:
         if not model.base_models_:
             return 0.0, {FeatureId("bias", "the only code"): 0.0}
-        told, margins = self._seen(model)
+        by_base_model, margins = self._once(model, self._class_shares)
         parts = [
-            # The softmax does not see what all classes share.
+            # The softmax ignores what all classes share.
             (key, weight * share / model.scaler_.temperature_)
-            for weight, (keys, shares) in zip(model.weights_, told, strict=True)
+            for weight, (keys, shares) in zip(model.weights_, by_base_model, strict=True)
             for key, share in zip([*keys, _BIAS], (shares - shares.mean(axis=0))[position], strict=True)
         ]
         return float((margins[position] - margins.mean()) / model.scaler_.temperature_), _summed(parts)
 
-    def _shares(self, reader: MulticlassTrees | MulticlassLogistic | MulticlassRidge) -> tuple[list[FeatureId], np.ndarray]:
-        """Return the features a reader of classes hears, and what each adds to each class, the bias last."""
-        if isinstance(reader, MulticlassTrees):
-            shares = _shap(reader.trees_, reader.columns_.transform(self.features))
-            return [self.keys[column] for column in reader.columns_.union_], shares.reshape(reader.trees_.n_classes, -1)
-        row = self.features.sparse()
-        shares = np.column_stack([reader.coef_[:, row.indices] * row.data, reader.intercept_])
-        return [self.keys[column] for column in row.indices], shares
+    def _class_shares(self, model: SingleCodeClassifier) -> tuple[list, np.ndarray]:
+        """Return the shares of each base model, and the margins (n_classes,)."""
+        return [self._shares(base_model) for base_model in model.base_models_], model.margins(self.features)[0]
 
-    def _multi(self, model: CodeSetClassifier, position: int) -> tuple[float, dict[FeatureId, float]]:
-        read = self._read_by_trees if isinstance(model.base_model_, PerCodeTrees) else self._read_by_weights
-        parts = read(model, position)
+    def _shares(self, model: MulticlassTrees | MulticlassLogistic | MulticlassRidge) -> tuple[list[FeatureId], np.ndarray]:
+        """Return the features of a base model, and their shares (n_classes, n_features + 1), the bias last."""
+        if isinstance(model, MulticlassTrees):
+            shares = _shap(model.trees_, model.columns_.transform(self.features))
+            return [self.ids[column] for column in model.columns_.union_], shares.reshape(model.trees_.n_classes, -1)
+        row = self.features.sparse()
+        shares = np.column_stack([model.coef_[:, row.indices] * row.data, model.intercept_])
+        return [self.ids[column] for column in row.indices], shares
+
+    def _of_set(self, model: CodeSetClassifier, position: int) -> tuple[float, dict[FeatureId, float]]:
+        X, margins = self._once(model, self._set_inputs)
+        by_trees = isinstance(model.base_model_, PerCodeTrees)
+        parts = (self._of_trees if by_trees else self._of_weights)(model.base_model_, position, X)
         margin = sum(value for _, value in parts)
         clipped = float(np.clip(margin, -MARGIN_LIMIT, MARGIN_LIMIT))
         if clipped != margin:
@@ -84,40 +87,37 @@ class Contributions:
             parts = [(key, value * weights[0]) for key, value in parts]
             parts.append((_BIAS, model.stacker_.intercept_[position]))
             if self.context is not None:
-                parts += zip(self.context_keys, weights[1:] * self.context[0], strict=True)
+                parts += zip(self.context_ids, weights[1:] * self.context[0], strict=True)
         parts = [(key, value * model.calibrator_.slope_) for key, value in parts]
         parts.append((_BIAS, model.calibrator_.offsets_[position]))
-        return float(self._seen(model)[1][position]), _summed(parts)
+        return float(margins[position]), _summed(parts)
 
-    def _read_by_trees(self, model: CodeSetClassifier, position: int) -> list[tuple[FeatureId, float]]:
-        reader = model.base_model_
-        columns = reader.columns_.of_code_[position]
-        shares = _shap(reader.trees_[position], self._seen(model)[0][:, columns])
-        keys = [self.keys[column] for column in reader.columns_.union_[columns]]
+    def _set_inputs(self, model: CodeSetClassifier) -> tuple[np.ndarray, np.ndarray]:
+        """Return the input of the base model, and the calibrated margins (n_codes,)."""
+        base_model = model.base_model_
+        by_trees = isinstance(base_model, PerCodeTrees)
+        X = base_model.columns_.transform(self.features, self.context) if by_trees else self.features.sparse()
+        margins = base_model.margins(self.features, self.context)
+        if model.stacker_ is not None:
+            margins = model.stacker_.margins(margins, self.context)
+        return X, model.calibrator_.slope_ * margins[0] + model.calibrator_.offsets_
+
+    def _of_trees(self, model: PerCodeTrees, position: int, X) -> list[tuple[FeatureId, float]]:
+        columns = model.columns_.of_code_[position]
+        shares = _shap(model.trees_[position], X[:, columns])
+        keys = [self.ids[column] for column in model.columns_.union_[columns]]
         return [*zip(keys, shares[:-1], strict=True), (_BIAS, shares[-1])]
 
-    def _read_by_weights(self, model: CodeSetClassifier, position: int) -> list[tuple[FeatureId, float]]:
-        reader, row = model.base_model_, self._seen(model)[0]
-        values = row.data * reader.coef_[position][row.indices]
-        keys = [self.keys[column] for column in row.indices]
-        return [*zip(keys, values, strict=True), (_BIAS, reader.intercept_[position])]
+    def _of_weights(self, model: PerCodeLogistic, position: int, X) -> list[tuple[FeatureId, float]]:
+        values = X.data * model.coef_[position][X.indices]
+        keys = [self.ids[column] for column in X.indices]
+        return [*zip(keys, values, strict=True), (_BIAS, model.intercept_[position])]
 
-    def _seen(self, model) -> tuple:
-        """Return what a model sees of the record, and its own margins; computed once."""
-        if id(model) not in self._of_model:
-            if isinstance(model, SingleCodeClassifier):
-                X = [self._shares(reader) for reader in model.base_models_]
-                margins = model.margins(self.features)[0]
-            else:
-                reader = model.base_model_
-                by_trees = isinstance(reader, PerCodeTrees)
-                X = reader.columns_.transform(self.features, self.context) if by_trees else self.features.sparse()
-                margins = reader.margins(self.features, self.context)
-                if model.stacker_ is not None:
-                    margins = model.stacker_.margins(margins, self.context)
-                margins = model.calibrator_.slope_ * margins[0] + model.calibrator_.offsets_
-            self._of_model[id(model)] = X, margins
-        return self._of_model[id(model)]
+    def _once(self, model, compute) -> tuple:
+        """Return what a method computes for a model; compute it for the first code only."""
+        if id(model) not in self._computed:
+            self._computed[id(model)] = compute(model)
+        return self._computed[id(model)]
 
 
 def _shap(trees: BoostedTrees, X: np.ndarray) -> np.ndarray:

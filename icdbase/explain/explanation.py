@@ -1,12 +1,12 @@
-"""Why this code: what speaks for it and against it, and where it stands in the record.
+"""Why this code: the evidence for it and against it, with spans of the record.
 
-Every part of the model is either a sum or a set of trees, and a prediction of
-trees is a sum too (SHAP values: Lundberg et al. 2020, "From local explanations
-to global understanding with explainable AI for trees", Nat Mach Intell 2:56;
-LightGBM computes them exactly).  So the margin - the log-odds that enter the
-calibrated probability, before the softmax within an exclusive group - is a sum
-of contributions of features, and each feature stands somewhere in the text, or
-is told to stand nowhere.
+Every part of the model is a sum or a set of trees, and a prediction of trees is
+a sum too (SHAP values: Lundberg et al. 2020, "From local explanations to global
+understanding with explainable AI for trees", Nat Mach Intell 2:56; LightGBM
+computes them exactly).  So the margin - the log-odds that enter the calibrated
+probability, before the softmax within an exclusive group - is a sum of
+contributions of features.  A feature either has spans in the text or is listed
+as unplaced.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-import numpy as np
 import pandas as pd
 from scipy.special import logit
 from sklearn.utils.validation import check_is_fitted
@@ -24,7 +23,9 @@ from threadpoolctl import threadpool_limits
 from icdbase.coder import IcdCoder
 from icdbase.core.errors import UsageError, did_you_mean
 from icdbase.explain.contributions import Contributions
-from icdbase.explain.locations import FeatureId, LocatedRecord, locate_features
+from icdbase.explain.locations import LocatedRecord, locate_features
+from icdbase.features.feature_id import FeatureId
+from icdbase.learning.details import PredictionDetails
 from icdbase.records.records import check_frame
 from icdbase.tasks.codes import NO_CODE
 
@@ -43,14 +44,14 @@ class Evidence:
     text : str
         The words; like the features left out of ``repr``, for they are patient data.
     contribution : float
-        In log-odds; positive speaks for the code.
+        In log-odds; positive supports the code.
     strength : float
-        What the findings that stand here contribute at all their places: a
-        disease that is told six times, in three fields, is not weak for it.
+        The contributions of the same findings, added over the whole record: a
+        disease that is mentioned six times, in three fields, is not weak for it.
     status : str
         Of the concept that is mentioned here: present, negated, ...; else empty.
     features : tuple of (kind, name, contribution)
-        The features that stand here.
+        The features that have this span.
     """
 
     field: str
@@ -77,14 +78,14 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Unplaced:
-    """A contribution that stands nowhere in the text.
+    """A contribution without a span in the text.
 
     Parameters
     ----------
     kind : {"bias", "context", "absent", "limit"}
-        What the code has before anything is read; what other models say of the
-        record; what the record does not say; what the cut of a tree's margin
-        at ``MARGIN_LIMIT`` takes away.
+        The intercept; the probabilities of the single targets' codes; features
+        that the record does not have; what the limit ``MARGIN_LIMIT`` of the
+        base model's margin takes away.
     name : str
     contribution : float
     """
@@ -156,7 +157,7 @@ class Explanation:
 
 
 def explain(coder: IcdCoder, record, codes: Iterable[str] | None = None, *, n_near: int = 0) -> Explanation:
-    """Say for codes of one record what speaks for and against them.
+    """Return the evidence for and against codes of one record.
 
     Parameters
     ----------
@@ -182,49 +183,48 @@ def explain(coder: IcdCoder, record, codes: Iterable[str] | None = None, *, n_ne
 
     Notes
     -----
-    Contributions add up to the margin.  A feature that stands at several places
-    gives each an equal part; features of one span are added, and a word inside
-    a term, a number or a listed diagnosis belongs to it.
+    Contributions add up to the margin.  The contribution of a feature with
+    several spans is divided equally among them; features of one span are added.
+    A word inside a term, a number or a listed diagnosis belongs to that.
 
     Examples
     --------
     >>> from icdbase.synthetic import make_records
     >>> records = make_records(60, random_state=0)
     >>> coder = IcdCoder().fit(records)
-    >>> told = explain(coder, {"主诉": "反复胸闷、心悸2年", "既往史": "否认糖尿病史"}, ["E11.900"]).codes[0]
-    >>> round(sum(item.contribution for item in (*told.evidence, *told.unplaced)) - told.margin, 6) + 0.0
+    >>> code = explain(coder, {"主诉": "反复胸闷、心悸2年", "既往史": "否认糖尿病史"}, ["E11.900"]).codes[0]
+    >>> round(sum(item.contribution for item in (*code.evidence, *code.unplaced)) - code.margin, 6) + 0.0
     0.0
     """
     check_is_fitted(coder)
     frame = _one_row(record, coder.task)
-    counts = coder.count(frame)
+    texts = {name: frame.iloc[0][name] for name in coder.features_.fields_}
+    details = coder.details(frame)
+    predicted = coder.decode(details.probabilities).iloc[0]
+    wanted = _wanted(coder, predicted, codes, details.probabilities)
+    if n_near > 0:
+        wanted = list(dict.fromkeys(wanted + _near(coder, predicted, details, n_near)))
+    explained = []
     with threadpool_limits(1):
-        features = coder.features_.transform(counts)
-        probabilities = coder._probabilities(features, counts)
-        predicted = coder.decode(probabilities).iloc[0]
-        wanted = _wanted(coder, predicted, codes, probabilities)
-        if n_near > 0:
-            wanted = list(dict.fromkeys(wanted + _near(coder, predicted, probabilities, n_near)))
-        texts = {name: frame.iloc[0][name] for name in coder.features_.fields_}
-        places = locate_features(
-            texts, coder.task, concept_tables=coder.concept_tables, tokenizer=coder.tokenizer
-        )
-        parts = Contributions(coder, features)
-        told = []
+        located = locate_features(texts, coder.task, concept_tables=coder.concept_tables, tokenizer=coder.tokenizer)
+        contributions = Contributions(coder, details)
         for target, code in wanted:
-            if code in coder.codes_[target]:
-                margin, contributions = parts.of(target, code)
-            else:  # known by name only
-                margin = float(logit(probabilities[target].iloc[0][code]))
-                keys = [key for key in places.spans if key.kind in ("listed diagnosis", "named operation") and key.name == code]
-                contributions = {key: margin / len(keys) for key in keys}
-            evidence, unplaced = _placed(contributions, places, texts)
-            told.append(CodeExplanation(
+            probability = float(details.probabilities[target].iloc[0][code])
+            learned = code in coder.codes_[target]
+            margin, parts = contributions.of(target, code) if learned else _by_name(code, probability, located)
+            explained.append(CodeExplanation(
                 target, code, coder.task.code_names.get(code, ""),
                 code == predicted[target] or code in _as_set(predicted[target]),
-                float(probabilities[target].iloc[0][code]), margin, evidence, unplaced,
+                probability, margin, _evidence(parts, located, texts), _unplaced(parts, located),
             ))
-    return Explanation(str(frame.index[0]), tuple(told), texts)
+    return Explanation(str(frame.index[0]), tuple(explained), texts)
+
+
+def _by_name(code: str, probability: float, located: LocatedRecord) -> tuple[float, dict[FeatureId, float]]:
+    """Return margin and contributions of a code that no model learned: its names in the record share the margin."""
+    margin = float(logit(probability))
+    names = [key for key in located.spans if key.kind in ("listed diagnosis", "named operation") and key.name == code]
+    return margin, {key: margin / len(names) for key in names}
 
 
 def _one_row(record, task) -> pd.DataFrame:
@@ -268,40 +268,43 @@ def _wanted(
     return wanted
 
 
-def _near(coder: IcdCoder, predicted: pd.Series, probabilities, n: int) -> list[tuple[str, str]]:
+def _near(coder: IcdCoder, predicted: pd.Series, details: PredictionDetails, n: int) -> list[tuple[str, str]]:
     near = []
     for target in coder.task.targets:
-        p = probabilities[target.name].iloc[0]
+        p = details.probabilities[target.name].iloc[0]
         out = set(_as_set(predicted[target.name])) | set(coder.unseen_codes_[target.name])
         if not target.is_single:
-            main = [np.array([predicted[single.name] or NO_CODE]) for single in coder.task.targets if single.is_single]
-            out |= set(p.index[coder._forbidden(p.index, main, 1)[0]])
+            out |= set(p.index[details.excluded[target.name].iloc[0]])
         near += [(target.name, code) for code in p.sort_values(ascending=False, kind="stable").index if code not in out][:n]
     return near
 
 
-def _placed(contributions: Mapping[FeatureId, float], places: LocatedRecord, texts: Mapping[str, str]):
-    """Share contributions among the places of each feature; what has none is told apart."""
-    total: defaultdict[tuple, float] = defaultdict(float)
-    unplaced, evidence = [], []
-    for key, value in contributions.items():
-        if places.spans.get(key):
-            total[key.finding] += value
-        else:
-            kind = key.kind if key.kind in ("bias", "context", "limit") else "absent"
-            unplaced.append(Unplaced(kind, str(key), value))
-    for keys, spans in places.features_at.items():  # spans at which the same stands: computed once
-        here = [key for key in keys if key in contributions]
+def _evidence(parts: Mapping[FeatureId, float], located: LocatedRecord, texts: Mapping[str, str]) -> tuple[Evidence, ...]:
+    """Divide each contribution among the spans of its feature; add the features of a span."""
+    of_finding: defaultdict[tuple, float] = defaultdict(float)
+    for key, value in parts.items():
+        if key in located.spans:
+            of_finding[key.finding] += value
+    evidence = []
+    for keys, spans in located.features_at.items():  # spans with the same features are computed once
+        here = [key for key in keys if key in parts]
         if here:
-            features = [(key.kind, str(key), contributions[key] / len(places.spans[key])) for key in here]
-            added = sum(value for _, _, value in features)
-            strength = sum(total[finding] for finding in sorted({key.finding for key in here}))
+            features = [(key.kind, str(key), parts[key] / len(located.spans[key])) for key in here]
+            contribution = sum(value for _, _, value in features)
+            strength = sum(of_finding[finding] for finding in sorted({key.finding for key in here}))
             features = tuple(sorted(features, key=lambda item: -abs(item[2])))
             evidence += [
-                Evidence(*span, texts[span.field][span.start : span.end], added, strength, places.status(span), features)
+                Evidence(*span, texts[span.field][span.start : span.end], contribution, strength, located.status(span), features)
                 for span in spans
             ]
-    return (
-        tuple(sorted(evidence, key=lambda item: (-item.strength, item.field, item.start, item.end))),
-        tuple(sorted(unplaced, key=lambda item: (-abs(item.contribution), item.kind, item.name))),
-    )
+    return tuple(sorted(evidence, key=lambda item: (-item.strength, item.field, item.start, item.end)))
+
+
+def _unplaced(parts: Mapping[FeatureId, float], located: LocatedRecord) -> tuple[Unplaced, ...]:
+    """Return the contributions of features without a span."""
+    kinds = ("bias", "context", "limit")
+    unplaced = [
+        Unplaced(key.kind if key.kind in kinds else "absent", str(key), value)
+        for key, value in parts.items() if key not in located.spans
+    ]
+    return tuple(sorted(unplaced, key=lambda item: (-abs(item.contribution), item.kind, item.name)))

@@ -12,7 +12,12 @@ from icdbase.features.blocks import Features
 __all__ = ["PerCodeLogistic", "StackingLogistic"]
 
 MARGIN_LIMIT = 8.0
-"""Log-odds beyond this are certainty; more would only drown what else is heard."""
+"""Log-odds of base models are cut here: larger ones would outweigh every other input of the stacking."""
+
+
+def clip_margins(margins: np.ndarray) -> np.ndarray:
+    """Return log-odds cut at ``MARGIN_LIMIT`` on both sides."""
+    return np.clip(margins, -MARGIN_LIMIT, MARGIN_LIMIT)
 
 
 class PerCodeLogistic(BaseEstimator):
@@ -40,7 +45,7 @@ class PerCodeLogistic(BaseEstimator):
     def margins(self, features: Features, context: np.ndarray | None = None) -> np.ndarray:
         """Return log-odds (n_records, n_codes)."""
         check_is_fitted(self)
-        return np.clip(features.sparse() @ self.coef_.T + self.intercept_, -MARGIN_LIMIT, MARGIN_LIMIT)
+        return clip_margins(features.sparse() @ self.coef_.T + self.intercept_)
 
 
 def fit_logistic(X, Y: np.ndarray, C: float) -> tuple[np.ndarray, np.ndarray]:

@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 from icdbase.features.blocks import Features
 from icdbase.learning.booster_text import load_booster
 from icdbase.learning.column_selection import ColumnSelector
-from icdbase.learning.logistic import MARGIN_LIMIT
+from icdbase.learning.logistic import clip_margins
 
 __all__ = ["BoostedTrees", "MulticlassTrees", "PerCodeTrees"]
 
@@ -178,4 +178,4 @@ class PerCodeTrees(BaseEstimator):
         listed = [
             trees.margins(X[:, columns]) for columns, trees in zip(self.columns_.of_code_, self.trees_, strict=True)
         ]
-        return np.clip(np.column_stack(listed), -MARGIN_LIMIT, MARGIN_LIMIT)
+        return clip_margins(np.column_stack(listed))

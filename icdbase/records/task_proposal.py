@@ -10,7 +10,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from icdbase.core.errors import DataError, Problem, printable
+from icdbase.core.errors import DataError, Problem
+from icdbase.core.terminal import printable
 from icdbase.files.cells import plain
 from icdbase.files.encoding import clean_name, decode, is_zip, read_bytes
 from icdbase.files.rows import Rows, read_rows

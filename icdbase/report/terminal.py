@@ -1,4 +1,4 @@
-"""Results as tables of text; prints nothing."""
+"""Text that the command line prints beside results: corpora, rankings, files, next commands."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from pathlib import Path
 
 import pandas as pd
 
-from icdbase.core.errors import printable
-from icdbase.core.text_tables import table
+from icdbase.core.terminal import printable
+from icdbase.core.text_tables import plural, table
 from icdbase.tasks.task import Task
 
-__all__ = ["corpus_line", "next_lines", "quoted", "top_table", "where_it_lies"]
+__all__ = ["corpus_line", "file_list", "next_commands", "quoted", "top_table"]
 
 
 def corpus_line(name: str, records: pd.DataFrame, task: Task) -> str:
-    """Say in one line what a corpus is.
+    """Return one line that describes a corpus.
 
     >>> from icdbase.tasks.editions import CCL25
     >>> records = pd.DataFrame({"主诉": ["胸痛3天"], "主诊断编码": ["I20.000"]}, index=["1"])
@@ -29,7 +29,7 @@ def corpus_line(name: str, records: pd.DataFrame, task: Task) -> str:
     """
     fields = [field for field in task.text_fields if field in records]
     characters = sum(records[field].str.len().sum() for field in fields) / max(len(records), 1)
-    parts = [f"{len(records):,} record{'s' * (len(records) != 1)}", f"{characters:,.0f} characters a record"]
+    parts = [plural(len(records), "record"), f"{characters:,.0f} characters a record"]
     for target in task.targets:
         if target.name not in records:
             continue
@@ -42,19 +42,19 @@ def corpus_line(name: str, records: pd.DataFrame, task: Task) -> str:
 
 
 def top_table(rows: Sequence[Mapping], task: Task) -> str:
-    """Lay out what :func:`icdbase.records.rankings.top_rows` returned, a record and target once."""
-    laid, before = [], None
+    """Return the rows of :func:`icdbase.records.rankings.top_rows` as a table; record and target stand once."""
+    lines, before = [], None
     for row in rows:
         place = (row[task.id_field], row["target"])
         head = ["", ""] if place == before else list(place)
         before = place
-        laid.append([*head, row["code"] or "(no code)", f"{row['probability']:.3f}", row["name"]])
-    return table([task.id_field, "target", "code", "p", "name"], laid)
+        lines.append([*head, row["code"] or "(no code)", f"{row['probability']:.3f}", row["name"]])
+    return table([task.id_field, "target", "code", "p", "name"], lines)
 
 
-def next_lines(paths: Mapping[str, Path], test_files: Sequence, task: str, record: str) -> tuple[str, ...]:
-    """What to type next: check the submission, ask why a record got its codes."""
-    # Without an activated environment "icdbase" alone would not be found.
+def next_commands(paths: Mapping[str, Path], test_files: Sequence, task: str, record: str) -> tuple[str, ...]:
+    """Return the commands that check the submission and explain the codes of a record."""
+    # Outside an activated environment the shell does not find "icdbase".
     icdbase = "icdbase" if shutil.which("icdbase") else _relative(Path(sys.executable).parent / "icdbase")
     option = "" if task == "ccl25" else f" --task {quoted(task)}"
     files = " ".join(f"--input {quoted(file)}" for file in test_files)
@@ -65,7 +65,7 @@ def next_lines(paths: Mapping[str, Path], test_files: Sequence, task: str, recor
 
 
 def _relative(path: Path) -> str:
-    """Return the path as seen from here; as it is where no relative path leads (another drive of Windows)."""
+    """Return the relative path; on another drive of Windows, the path itself."""
     try:
         return os.path.relpath(path)
     except ValueError:
@@ -73,7 +73,7 @@ def _relative(path: Path) -> str:
 
 
 def quoted(word) -> str:
-    """Quote a word of a command line for the shell, where it needs it.
+    """Quote a word of a command line for the shell, if necessary.
 
     >>> quoted("病历/a.json"), quoted("1; rm a")
     ('病历/a.json', "'1; rm a'")
@@ -82,8 +82,9 @@ def quoted(word) -> str:
     return word if re.fullmatch(r"[\w@%+=:,./-]+", word.replace(os.sep, "/")) else shlex.quote(word)
 
 
-def where_it_lies(paths: Mapping[str, Path], *next_commands: str) -> str:
-    """List what was written, and what to type next."""
+def file_list(paths: Mapping[str, Path], commands: Sequence[str] = ()) -> str:
+    """Return a list of written files by kind, and of commands to run next."""
     width = max(len(name) for name in paths)
     lines = [f"{name:<{width}}  {path}" for name, path in paths.items()]
-    return printable("\n".join(lines + (["", "next:", *(f"  {command}" for command in next_commands)] if next_commands else [])))
+    lines += ["", "next:", *(f"  {command}" for command in commands)] if commands else []
+    return printable("\n".join(lines))

@@ -23,20 +23,16 @@ from joblib import Parallel, delayed, effective_n_jobs, parallel_config
 from icdbase.coder import IcdCoder
 from icdbase.core import progress
 from icdbase.core.atomic_files import cannot_write, check_output, only_writer
-from icdbase.core.backends import code_version, library_versions, on_cluster, spread
+from icdbase.core.backends import on_cluster, scatter
 from icdbase.core.errors import DataWarning, UsageError
+from icdbase.core.versions import code_version, library_versions
+from icdbase.core.workload import BATCH_SIZE, MIN_RECORDS_FOR_PROCESSES
 from icdbase.files.rows import write_rows
 from icdbase.records.batches import InputChangedError, RecordBatches
 from icdbase.records.submissions import submission_rows
 from icdbase.storage.model_folder import load_with_card
 
-__all__ = ["BATCH_SIZE", "predict_file"]
-
-BATCH_SIZE = 1000
-"""Records that are in work at a time, in each process."""
-
-WORTH_PROCESSES = 4000
-"""Fewer records are done before a second process has read its dictionaries."""
+__all__ = ["predict_file"]
 
 
 def predict_file(model_folder, input_file, out_file, *, batch_size: int = BATCH_SIZE, n_jobs: int | None = -1) -> int:
@@ -102,13 +98,13 @@ def predict_file(model_folder, input_file, out_file, *, batch_size: int = BATCH_
 
 def _predicted(coder: IcdCoder, frames: Iterator[pd.DataFrame], n_records: int, n_jobs) -> Iterator[list[dict]]:
     """Yield the rows of each frame, in order."""
-    if not on_cluster() and (effective_n_jobs(n_jobs) == 1 or n_records < WORTH_PROCESSES):
+    if not on_cluster() and (effective_n_jobs(n_jobs) == 1 or n_records < MIN_RECORDS_FOR_PROCESSES):
         coder.set_params(n_jobs=1)
         for frame in frames:
             yield submission_rows(coder.predict(frame), coder.task)
         return
     content = pickle.dumps(coder.set_params(n_jobs=1))
-    with spread([content]):
+    with scatter([content]):
         run = Parallel(n_jobs=n_jobs, return_as="generator", batch_size=1)
     # As bytes a batch travels with its job; a frame Dask would lay on one worker, and with that it would die.
     yield from run(delayed(_predict_with)(content, pickle.dumps(frame)) for frame in frames)

@@ -27,8 +27,9 @@ import pandas as pd
 from icdbase import __version__
 from icdbase.coder import IcdCoder
 from icdbase.core.atomic_files import atomic_write, check_output, only_writer
-from icdbase.core.backends import library_versions
 from icdbase.core.errors import DataError, ModelError, PrivacyWarning, UsageError, VersionWarning
+from icdbase.core.versions import library_versions
+from icdbase.features.words import WordBlock
 from icdbase.learning.classifiers import SingleCodeClassifier
 from icdbase.learning.codes_by_name import N_SHARES
 from icdbase.learning.logistic import PerCodeLogistic
@@ -65,6 +66,10 @@ _OWN_TYPES = frozenset(
         "icdbase.learning.classifiers.CodeSetClassifier",
         "icdbase.coder.IcdCoder",
         "icdbase.features.blocks.FeatureBuilder",
+        "icdbase.features.concepts.ConceptBlock",
+        "icdbase.features.diagnosis_list.DiagnosisListBlock",
+        "icdbase.features.measurements.MeasurementBlock",
+        "icdbase.features.words.WordBlock",
         "icdbase.learning.trees.BoostedTrees",
         "icdbase.learning.trees.MulticlassTrees",
         "icdbase.learning.logistic.PerCodeLogistic",
@@ -324,16 +329,24 @@ def _try_out(coder: IcdCoder, card: Mapping) -> None:
         if model is None and not len(coder.codes_[target]):
             continue  # a set of codes that was empty in every training record
         _check_shapes(model, len(coder.codes_[target]))
-    if any(listed.p_.shape != (N_SHARES,) for listed in coder.codes_by_name_.values()):
+    if any(listed.shares_.shape != (N_SHARES,) for listed in coder.codes_by_name_.values()):
         raise ModelError(_MISFIT)
-    idf, terms, task = coder.features_.tfidf_.idf_, coder.features_.terms_, coder.task
+    _check_words(coder.features_.blocks_.get("words"))
+    task, terms = coder.task, coder.features_.terms_
     texts = [*task.text_fields, *(text for pair in (task.code_names, task.exclusive_groups) for item in pair.items() for text in item)]
-    if idf.shape != terms.shape or not ((idf >= 0) & (idf < _MOST_IDF)).all() or not all(isinstance(text, str) for text in texts):
+    if not all(isinstance(text, str) for text in texts):
         raise ModelError(_MISFIT)
     own_words = "，".join(terms[:_TRIED_OUT].tolist())
     codes = {target.name: [None, next(iter(coder.codes_[target.name]), None)] for target in targets}
     texts = dict.fromkeys(task.text_fields, "") | {coder.features_.fields_[0]: ["", own_words]}
     coder.predict(pd.DataFrame({task.id_field: ["1", "2"], **texts, **codes}))
+
+
+def _check_words(block: WordBlock | None) -> None:
+    if block is not None:
+        idf = block.tfidf_.idf_
+        if idf.shape != block.terms_.shape or not ((idf >= 0) & (idf < _MOST_IDF)).all():
+            raise ModelError(_MISFIT)
 
 
 def _check_shapes(model, n_codes: int) -> None:

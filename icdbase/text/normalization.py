@@ -14,6 +14,8 @@ import re
 import unicodedata
 from collections.abc import Sequence
 
+from icdbase.text.numerals import CHINESE, ROMAN
+
 __all__ = ["normalize", "normalize_all", "normalize_with_offsets"]
 
 # The punctuation that makes up most of the changes, replaced at C speed ...
@@ -23,7 +25,7 @@ _NARROW = dict(_COMMON)
 _RARE = re.compile(
     "[\u00a0-\u00ff\u0384-\u03ff\u2000-\u24ff\u2f00-\u2fdf\u3000\u3036-\u33ff\uf900-\ufaff\ufe30-\uffef]"
 )
-_ROMAN = {"i": "1", "ii": "2", "iii": "3", "iv": "4", "v": "5", "vi": "6", "一": "1", "二": "2", "三": "3", "四": "4"}
+_CLASSES = {numeral: str(value) for numeral, value in (ROMAN | {char: CHINESE[char] for char in "一二三四"}).items()}
 # Begins with a plain set of characters, which the engine looks for five times faster than for a choice.
 _NUMERAL = re.compile(r"[iv一二三四](?:(?<=[iv])[iv]{0,2})?(?=(?:\s?[-~/、]\s?[iv]{1,3})?\s?[级型度期类°])")
 _MASK = re.compile(r"(?:\*|x{3,}|×{2,})+")
@@ -157,7 +159,7 @@ def _fold_numeral(match: re.Match) -> str:
     inside_a_word = before[-1:].isascii() and before[-1:].isalpha()
     if inside_a_word and not before.endswith(("killip", "nyha")):
         return match[0]
-    return _ROMAN.get(match[0], match[0])
+    return _CLASSES.get(match[0], match[0])
 
 
 def _fold_masks(match: re.Match) -> str:

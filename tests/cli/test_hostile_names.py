@@ -14,10 +14,10 @@ from click.testing import CliRunner
 
 import icdbase
 from icdbase.cli.main import main
-from icdbase.core.errors import printable
+from icdbase.core.terminal import printable
 from icdbase.core.text_tables import table
-from icdbase.experiments.exports import to_latex, to_markdown
-from icdbase.report.terminal import next_lines, quoted
+from icdbase.experiments.markup import to_latex, to_markdown
+from icdbase.report.terminal import next_commands, quoted
 
 BELL, RTL = "\x1b]0;gone\x07", "\u202e"
 MARKUP = "[/b][link=http://evil.example]x[/link]"
@@ -128,7 +128,7 @@ def test_a_table_of_text_shows_brackets():
 
 def test_what_is_to_be_typed_next_runs_nothing_else(tmp_path):
     paths = {"predictions": tmp_path / "a b.json", "model": tmp_path / "$(touch x)"}
-    lines = next_lines(paths, "a;b.json", "ccl25", "1`touch y`")
+    lines = next_commands(paths, "a;b.json", "ccl25", "1`touch y`")
     for line in lines:
         assert shlex.split(line)[1] in ("check", "explain")
     assert [shlex.split(line)[-1] for line in lines] == [str(paths["predictions"]), "1`touch y`"]
@@ -159,8 +159,8 @@ def test_printable_json_is_the_same_json():
 
 
 def test_nothing_is_printed_past_the_guard():
-    """Verbs print with `cli_common.echo`; errors and warnings with `errors.explained`."""
+    """Verbs print with `options.echo`; errors and warnings with `terminal.exit_on_error`."""
     package = Path(icdbase.__file__).parent
     found = {path.name for path in package.rglob("*.py") for line in path.read_text("utf-8").splitlines()
              if re.search(r"click\.echo\(|(?<![\w.])print\(", line) and not line.lstrip().startswith((">>>", "..."))}
-    assert found == {"cli_common.py", "errors.py"}
+    assert found == {"options.py", "terminal.py"}

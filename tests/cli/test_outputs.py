@@ -13,7 +13,8 @@ from click.testing import CliRunner
 from icdbase import IcdCoder, read_records, save, write_records
 from icdbase.cli.main import main
 from icdbase.core.atomic_files import atomic_write, check_output
-from icdbase.core.errors import DataError, explained
+from icdbase.core.errors import DataError
+from icdbase.core.terminal import exit_on_error
 from icdbase.report import terminal
 
 ROOT = Path(__file__).parents[2]
@@ -78,8 +79,8 @@ def test_run_baseline_tries_its_outputs_first(folder, out):
 
 
 def test_a_device_is_not_replaced_by_a_file():
-    with pytest.raises(DataError, match="this is no plain file"), atomic_write(os.devnull):
-        pass
+    with atomic_write(os.devnull) as file:
+        file.write("new")
     assert not Path(os.devnull).is_file()
 
 
@@ -144,7 +145,7 @@ def test_another_drive_of_windows_has_no_relative_path(tmp_path, monkeypatch):
 
     monkeypatch.setattr("os.path.relpath", other_drive)
     monkeypatch.setattr("shutil.which", lambda name: None)
-    lines = terminal.next_lines({"predictions": "p", "model": "m"}, "test.json", "ccl25", "ZY1")
+    lines = terminal.next_commands({"predictions": "p", "model": "m"}, "test.json", "ccl25", "ZY1")
     assert lines[0].startswith(f"{Path(sys.executable).parent / 'icdbase'} check")
 
 
@@ -160,16 +161,16 @@ def test_redirected_output_in_a_western_code_page(folder, encoding):
 def test_a_chinese_code_page_stays(monkeypatch):
     stream = io.TextIOWrapper(io.BytesIO(), encoding="gbk")
     monkeypatch.setattr(sys, "stdout", stream)
-    with explained():
+    with exit_on_error():
         print("主诊断 𠮷")
     stream.flush()
     assert stream.buffer.getvalue().decode("gbk").startswith("主诊断 \\U00020bb7")
 
 
 def test_an_error_of_the_system_is_one_line(capsys):
-    with pytest.raises(SystemExit) as caught, explained():
+    with pytest.raises(SystemExit) as caught, exit_on_error():
         raise OSError(24, "Too many open files", "cells")
     assert caught.value.code == 1
     assert capsys.readouterr().err == "error: cells: Too many open files; check the path, its permissions and the disk\n"
-    with pytest.raises(BrokenPipeError), explained():
+    with pytest.raises(BrokenPipeError), exit_on_error():
         raise BrokenPipeError(32, "Broken pipe")

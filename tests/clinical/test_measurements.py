@@ -12,7 +12,7 @@ from icdbase.clinical.measurements.finder import MEASUREMENTS, FoundValue, find_
 from icdbase.clinical.measurements.grades import blood_pressure_grade, extract_grades
 from icdbase.clinical.measurements.laboratory import ANALYTES
 from icdbase.clinical.measurements.summary import measure, summarise, summary_matrix
-from icdbase.features.accumulators import MeasurementBuilder
+from icdbase.features.measurements import MeasurementBuilder
 from icdbase.tasks.editions import CCL25
 from icdbase.text.normalization import normalize
 from icdbase.text.phrase_matching import expand_phrases
@@ -335,10 +335,10 @@ def test_summaries_by_hand():
     rows.add([("现病史", pairs), ("诊疗经过", [("troponin", 30.0, 0, 0), ("troponin", 90.0, 0, 0)])])
     rows.add([("现病史", [])])
     rows.add([("现病史", [("sbp_alone", 200.0, 0, 0)]), ("诊疗经过", [("stenosis_lad", 80.0, 0, 0), ("stenosis_rca", 49.0, 0, 0), ("troponin", 30.0, 0, 0)])])
-    numbers, columns = rows.numbers(), [measurement.name for measurement in MEASUREMENTS]
+    numbers, columns = rows.table(), [measurement.name for measurement in MEASUREMENTS]
 
     def told(*fields):
-        matrix = summary_matrix(numbers.names, *numbers.told(fields), 3)
+        matrix = summary_matrix(numbers.names, *numbers.in_fields(fields), 3)
         return [{name: value for name, value in zip(columns, row, strict=True) if not np.isnan(value)} for row in matrix]
 
     assert told("现病史", "诊疗经过") == [
@@ -363,8 +363,8 @@ def test_a_summary_does_not_depend_on_other_records(texts):
     found, rows = [find_measurements({"现病史": text}) for text in texts], MeasurementBuilder(["现病史"])
     for numbers in found:
         rows.add([("现病史", [(item.name, item.value, item.start, item.end) for item in numbers])])
-    numbers = rows.numbers()
-    together = summary_matrix(numbers.names, *numbers.told(["现病史"]), len(texts))
+    numbers = rows.table()
+    together = summary_matrix(numbers.names, *numbers.in_fields(["现病史"]), len(texts))
     alone = [list(summarise(numbers).values()) for numbers in found]
     assert [row[~np.isnan(row)].tolist() for row in together] == alone
 

@@ -42,9 +42,9 @@ def small_files():
 
 @pytest.mark.parametrize("size", [9000, 10_000_000])  # fails when closed; fails while it is written
 def test_no_room(path, small_files, size):
-    with pytest.raises(OSError, match="File too large") as caught, atomic_write(path) as file:
+    with pytest.raises(DataError, match="File too large") as caught, atomic_write(path) as file:
         file.write("x" * size)
-    assert caught.value.filename == str(path)
+    assert caught.value.path == str(path)
     assert_untouched(path)
 
 
@@ -53,9 +53,9 @@ def test_no_room_for_the_last_step(path, monkeypatch):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(OSError, match="No space left") as caught, atomic_write(path) as file:
+    with pytest.raises(DataError, match="No space left") as caught, atomic_write(path) as file:
         file.write("new")
-    assert caught.value.filename == str(path)
+    assert caught.value.path == str(path)
     assert_untouched(path)
 
 
@@ -67,13 +67,13 @@ def test_no_descriptor_left(path):
         with pytest.raises(OSError, match="Too many open files"):
             while True:
                 taken.append(os.open(os.devnull, os.O_RDONLY))
-        with pytest.raises(OSError, match="Too many open files") as caught, atomic_write(path) as file:
+        with pytest.raises(DataError, match="Too many open files") as caught, atomic_write(path) as file:
             file.write("new")
     finally:
         for handle in taken:
             os.close(handle)
         resource.setrlimit(resource.RLIMIT_NOFILE, limits)
-    assert caught.value.filename == str(path)
+    assert caught.value.path == str(path)
     assert_untouched(path)
 
 
@@ -105,7 +105,7 @@ def test_a_pipe_is_written_to_and_no_device_replaced(tmp_path):
     reader.join(10)
     assert told == ["new"]
     assert stat.S_ISFIFO((tmp_path / "pipe").stat().st_mode)
-    with pytest.raises(IsADirectoryError), atomic_write(tmp_path):
+    with pytest.raises(DataError, match="this is a folder"), atomic_write(tmp_path):
         pass
 
 

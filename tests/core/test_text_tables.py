@@ -98,12 +98,12 @@ def test_the_terminals_width_is_used(monkeypatch, train):
 
 
 def test_an_ablation_shows_every_p(monkeypatch):
-    from icdbase.experiments.exports import _ABLATION_COLUMNS, _cells
+    from icdbase.experiments.result_text import _ABLATION_COLUMNS, formatted_cells
 
-    row = {"acc": 0.866, "difference": -0.01, "low": -0.02, "high": -0.001, "p_holm": 0.0011,
+    row = {"acc": 0.866, "difference": -0.01, "low": -0.02, "high": -0.001, "p": 0.001, "p_holm": 0.0011,
            "main_difference": 0.001, "other_difference": -0.02}
     variants = ["reference", "boosted_features=False, main_informs_others=False", "without exclusive_groups, calibrate"]
-    headings, rows = _cells(pd.DataFrame([{"variant": variant, **row} for variant in variants]), _ABLATION_COLUMNS)
+    headings, rows = formatted_cells(pd.DataFrame([{"variant": variant, **row} for variant in variants]), _ABLATION_COLUMNS)
     monkeypatch.setenv("COLUMNS", "80")
     assert table(headings, rows).split().count("0.0011") == len(variants)
     monkeypatch.setenv("COLUMNS", "40")

@@ -12,7 +12,9 @@ from click.testing import CliRunner
 import icdbase
 from icdbase.cli import demo
 from icdbase.core.errors import UsageError
-from icdbase.demo.app import MAX_TEXT, N_SPANS, SEED, demo_app, refused
+from icdbase.demo.app import N_SPANS, demo_app
+from icdbase.demo.guard import refused
+from icdbase.demo.record_input import MAX_TEXT, SEED
 from icdbase.synthetic import simulate
 from icdbase.tasks.editions import CCL25, CCL26
 

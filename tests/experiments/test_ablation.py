@@ -20,19 +20,13 @@ from icdbase.core.errors import DataError, DataWarning, IcdbaseError, UsageError
 from icdbase.evaluation.resampling import approximate_randomisation, holm, paired_bootstrap
 from icdbase.experiments.ablation import REFERENCE, SMALLEST_P, ablate
 from icdbase.experiments.cross_validation import cross_validate
-from icdbase.experiments.exports import (
-    ablation_text,
-    curve_text,
-    cv_text,
-    to_latex,
-    to_markdown,
-    write_ablation,
-    write_curve,
-)
+from icdbase.experiments.exports import write_ablation, write_curve
 from icdbase.experiments.learning_curve import learning_curve
+from icdbase.experiments.markup import to_latex, to_markdown
 from icdbase.experiments.plots import ablation_figure, curve_figure
-from icdbase.experiments.run_card import RunCard, changed_parameters
-from icdbase.experiments.variants import PRESETS, expand_variants, read_variants
+from icdbase.experiments.result_text import ablation_text, curve_text, cv_text
+from icdbase.experiments.run_card import RunCard
+from icdbase.experiments.variants import PRESETS, changed_parameters, expand_variants, read_variants
 from icdbase.learning.decoding import RULES
 from icdbase.synthetic import make_records
 
@@ -226,7 +220,7 @@ def test_the_smallest_p_is_a_bound(found, tmp_path):
     (row,) = (line for line in ablation_text(found).splitlines() if "without 乙栏 " in line)
     assert "<= 0.0003" in row
     written = write_ablation(found, tmp_path)
-    assert "| without 乙栏 |" in written["Markdown"].read_text("utf-8") and "| <= 0.0003 |" in written["Markdown"].read_text("utf-8")
+    assert "| without 乙栏 |" in written["Markdown"].read_text("utf-8") and r"| \<= 0.0003 |" in written["Markdown"].read_text("utf-8")
     assert r"& $\leq$ 0.0003 &" in written["LaTeX"].read_text("utf-8")
     assert written["LaTeX"].read_text("utf-8").count(r"\leq") == 1
 
@@ -483,7 +477,7 @@ def test_group_column(few, tmp_path):
 
 
 def test_train_keeps_the_records_of_a_group_together(few, tmp_path, monkeypatch):
-    from icdbase.cli.main import train as train_command
+    from icdbase.cli.train import train as train_command
 
     path = tmp_path / "train.csv"
     grouped = few.assign(**{OTHERS: few[OTHERS].map(";".join), "患者编号": [f"P{n // 2}" for n in range(len(few))]})

@@ -11,14 +11,14 @@ import pandas as pd
 import pytest
 
 from icdbase import CCL25, IcdCoder, Target, Task, score
-from icdbase.core.backends import library_versions
 from icdbase.core.errors import DataError, UsageError
+from icdbase.core.versions import library_versions
 from icdbase.evaluation.resampling import paired_bootstrap
-from icdbase.experiments import cells
+from icdbase.experiments import trials
 from icdbase.experiments.ablation import ablate
-from icdbase.experiments.cells import Cell, run_cells
 from icdbase.experiments.cross_validation import cross_validate
 from icdbase.experiments.learning_curve import learning_curve
+from icdbase.experiments.trials import Trial, run_trials
 from icdbase.features.blocks import FeatureBuilder
 from icdbase.learning.folds import inner_folds
 
@@ -94,11 +94,11 @@ def test_features_of_a_fold_equal_those_refitted_from_its_raw_text(records, fiel
 
 def test_test_text_cannot_move_the_vocabulary_or_anybody_elses_prediction(few):
     coder = IcdCoder(**LEAN)
-    cell = Cell({}, np.arange(25), np.arange(25, 40))
-    before = run_cells(coder, few, [cell], n_jobs=1)[0]
+    cell = Trial({}, np.arange(25), np.arange(25, 40))
+    before = run_trials(coder, few, [cell], n_jobs=1)[0]
     moved = few.copy()
     moved.loc[moved.index[25], "现病史"] = "前所未闻之词，房颤，" * 500
-    after = run_cells(coder, moved, [cell], n_jobs=1)[0]
+    after = run_trials(coder, moved, [cell], n_jobs=1)[0]
     pd.testing.assert_frame_equal(before.iloc[1:], after.iloc[1:])
     counts = coder.count(moved)
     terms = FeatureBuilder().fit(counts.take(cell.train)).terms_
@@ -116,7 +116,7 @@ def test_predict_does_not_see_labels_of_the_test_rows(monkeypatch):
 
 def test_a_cell_equals_fit_and_predict_from_raw_text(few):
     train, test = np.arange(25), np.arange(25, 40)
-    codes = run_cells(IcdCoder(**LEAN), few, [Cell({}, train, test)], n_jobs=1)[0]
+    codes = run_trials(IcdCoder(**LEAN), few, [Trial({}, train, test)], n_jobs=1)[0]
     by_hand = IcdCoder(**LEAN).fit(few.iloc[train]).predict(few.iloc[test])
     pd.testing.assert_frame_equal(codes, by_hand.astype(object))
 
@@ -173,7 +173,7 @@ def test_decoding_variants_share_one_fit_and_equal_fits_of_their_own(monkeypatch
     records = small_records(30, 3)
     rows = np.arange(20), np.arange(20, 30)
     changed = [{}, {"decoding": "top_k", "top_k": 2}, {"decoding": "threshold", "threshold": 0.3}]
-    shared = run_cells(lean(), records, [Cell(each, *rows) for each in changed], n_jobs=1)
+    shared = run_trials(lean(), records, [Trial(each, *rows) for each in changed], n_jobs=1)
     assert len(fits) == 1
     for each, codes in zip(changed, shared, strict=True):
         own = lean(**each).fit(records.iloc[:20]).predict(records.iloc[20:])
@@ -186,8 +186,8 @@ def test_variants_that_share_a_fit_inherit_nothing_from_each_other(tmp_path):
     records = small_records(30, 3)
     rows = np.arange(20), np.arange(20, 30)
     changed = [{"decoding": "top_k", "top_k": 3}, {"top_k": 1}, {}]
-    forth = run_cells(lean(), records, [Cell(each, *rows) for each in changed], n_jobs=1, folder=tmp_path / "forth")
-    back = run_cells(lean(), records, [Cell(each, *rows) for each in changed[::-1]], n_jobs=1, folder=tmp_path / "back")
+    forth = run_trials(lean(), records, [Trial(each, *rows) for each in changed], n_jobs=1, folder=tmp_path / "forth")
+    back = run_trials(lean(), records, [Trial(each, *rows) for each in changed[::-1]], n_jobs=1, folder=tmp_path / "back")
     for one, other in zip(forth, back[::-1], strict=True):
         assert one.to_numpy().tolist() == other.to_numpy().tolist()
     assert forth[1].equals(forth[2]) and not forth[0].equals(forth[2])
@@ -262,9 +262,9 @@ def test_groups_stay_together_inside_each_fit(monkeypatch, tmp_path):
 
 def test_kept_cells_of_other_groups_are_not_read(tmp_path):
     records = small_records(20, 0)
-    rows = [Cell({}, np.arange(12), np.arange(12, 20))]
+    rows = [Trial({}, np.arange(12), np.arange(12, 20))]
     for groups in (None, np.arange(20).astype(str), (np.arange(20) // 2).astype(str)):
-        run_cells(lean(), records, rows, groups=groups, n_jobs=1, folder=tmp_path)
+        run_trials(lean(), records, rows, groups=groups, n_jobs=1, folder=tmp_path)
     assert len(list(tmp_path.glob("cells/*.json"))) == 3
 
 
@@ -303,9 +303,9 @@ INTERRUPTED = """
 import sys
 sys.path.insert(0, {tests!r})
 from test_cross_validation import lean, small_records
-from icdbase import runs
-from icdbase.ablation import ablate
-cells.code_version = lambda: "0.0.0+test"
+from icdbase.experiments import trials
+from icdbase.experiments.ablation import ablate
+trials.code_version = lambda: "0.0.0+test"
 ablate(lean(), small_records(60, 5), "fields,techniques", n_folds=2, n_jobs=1, folder={folder!r})
 """
 
@@ -321,9 +321,9 @@ def test_killed_and_started_again_it_computes_nothing_twice(tmp_path, monkeypatc
     process.wait()
     kept = {path: path.stat().st_mtime_ns for path in folder.glob("cells/*.json")}
     computed = []
-    monkeypatch.setattr(cells, "code_version", lambda: "0.0.0+test")  # somebody may be editing the package
-    plain = cells._run_job
-    monkeypatch.setattr(cells, "_run_job", lambda *job: (computed.extend(job[2]), plain(*job))[1])
+    monkeypatch.setattr(trials, "code_version", lambda: "0.0.0+test")  # somebody may be editing the package
+    plain = trials._run_job
+    monkeypatch.setattr(trials, "_run_job", lambda *job: (computed.extend(job[2]), plain(*job))[1])
     arguments = {"factors": "fields,techniques", "n_folds": 2, "n_jobs": 1}
     resumed = ablate(lean(), small_records(60, 5), **arguments, folder=folder)
     n_cells = 2 * len(resumed.table)
@@ -355,9 +355,9 @@ def test_other_data_parameters_folds_or_code_are_computed_anew(tmp_path, monkeyp
     moved.iloc[0, 0] += "。"
     assert n_kept(moved) == 8
     assert n_kept(records.rename(columns={"甲栏": "乙栏", "乙栏": "甲栏"})) == 10
-    monkeypatch.setattr(cells, "library_versions", lambda: library_versions() | {"lightgbm": "0.0.1"})
+    monkeypatch.setattr(trials, "library_versions", lambda: library_versions() | {"lightgbm": "0.0.1"})
     assert n_kept(records) == 12
-    monkeypatch.setattr(cells, "code_version", lambda: "0.0.0+other")
+    monkeypatch.setattr(trials, "code_version", lambda: "0.0.0+other")
     assert n_kept(records) == 14
 
 

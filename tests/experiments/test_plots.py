@@ -6,7 +6,6 @@ import pandas as pd
 import pytest
 
 from icdbase import CCL25
-from icdbase.core.errors import IcdbaseError
 from icdbase.experiments import plots
 from icdbase.experiments.plots import ablation_figure, curve_figure, drawable, save_figure
 
@@ -34,7 +33,7 @@ def test_the_package_draws_all_its_own_names(no_other_fonts):
 def test_the_font_is_small_and_its_licence_lies_beside_it():
     from importlib import resources
 
-    data = resources.files("icdbase") / "data"
+    data = resources.files("icdbase") / "experiments"
     assert len((data / "plot_font.ttf").read_bytes()) < 200_000
     assert "Apache License" in (data / "plot_font_license.txt").read_text("utf-8")
 
@@ -80,18 +79,3 @@ def test_curve(others, tmp_path):
     assert [tick.get_text() for tick in figure.axes[0].get_xticklabels()] == ["40", "80"]
     assert len(figure.axes[0].lines) == (3 if others[0] else 2)
     save_figure(figure, tmp_path / "curve")
-
-
-def test_without_matplotlib_the_remedy_is_named(monkeypatch):
-    import builtins
-
-    plain = builtins.__import__
-
-    def refuse(name, *args, **kwargs):
-        if name.startswith("matplotlib"):
-            raise ImportError(name)
-        return plain(name, *args, **kwargs)
-
-    monkeypatch.setattr(builtins, "__import__", refuse)
-    with pytest.raises(IcdbaseError, match="plots need matplotlib; install it: pip install matplotlib"):
-        curve_figure(pd.DataFrame())

@@ -25,7 +25,10 @@ from icdbase.clinical.measurements.finder import _matcher, find_measurements
 from icdbase.clinical.measurements.summary import summarise
 from icdbase.core.errors import UsageError
 from icdbase.explain.explanation import explain
-from icdbase.explain.locations import FeatureId, Span, _measured, _smallest_covers, feature_ids, locate_features
+from icdbase.explain.locations import _smallest_covers, locate_features
+from icdbase.features.feature_id import FeatureId
+from icdbase.features.measurements import summarised_values
+from icdbase.features.texts import Span
 from icdbase.tasks.editions import CCL25
 from icdbase.text.normalization import normalize, normalize_with_offsets
 
@@ -147,7 +150,7 @@ def test_the_cut_of_the_margin_is_an_item_of_its_own(coder, held_out, monkeypatc
 def test_keys_name_the_columns(coder, plain, held_out):
     for chosen in (coder, plain):
         features = chosen.features_.transform(chosen.count(held_out.iloc[:2]))
-        sparse, dense = feature_ids(chosen.features_, chosen.task)
+        sparse, dense = chosen.features_.feature_ids()
         names = {kind: [str(key) for key in (*sparse, *dense) if key.kind == kind] for kind in
                  ("word", "concept", "listed diagnosis", "measurement")}
         for block, kind in (("words", "word"), ("concepts", "concept"), ("diagnosis_list", "listed diagnosis"),
@@ -159,7 +162,7 @@ def test_what_is_there_has_a_place_and_what_is_absent_has_none(coder, held_out):
     for row in range(5):
         record = held_out.iloc[[row]]
         features = coder.features_.transform(coder.count(record))
-        sparse, dense = feature_ids(coder.features_, coder.task)
+        sparse, dense = coder.features_.feature_ids()
         told = {sparse[column] for column in features.sparse().indices}
         told |= {key for key, value in zip(dense, features.dense()[0], strict=True) if not np.isnan(value)}
         texts = record.iloc[0][list(coder.features_.fields_)]
@@ -217,7 +220,7 @@ def test_steps_grow_with_the_text_however_often_a_phrase_stands_there(kind, trai
 def test_places_of_numbers():
     text = "血压180/100mmhg,复查130/80mmhg;前降支狭窄80%,右冠狭窄30%;血钾3.1mmol/l,血钾4.0mmol/l,血钾3.6mmol/l"
     found = find_measurements({"诊疗经过": text})
-    places = {name: [text[item.start : item.end] for item in items] for name, items in _measured(found).items()}
+    places = {name: [text[item.start : item.end] for item in items] for name, items in summarised_values(found).items()}
     assert set(places) == set(summarise(found))
     assert set(places["sbp_highest"]) == set(places["bp_grade"]) == {"180/100mmhg"}
     assert places["potassium_min"] == ["血钾3.1mmol/l"]
@@ -229,7 +232,7 @@ def test_places_of_numbers():
 def test_both_pressures_stand_at_one_reading():
     text = "血压150/95mmhg,血压180/95mmhg,当时血压200/100mmhg,住院血压120/100mmhg,血压最高达150mmhg"
     places = {name: [text[item.start : item.end] for item in items]
-              for name, items in _measured(find_measurements({"诊疗经过": text})).items()}
+              for name, items in summarised_values(find_measurements({"诊疗经过": text})).items()}
     assert places["sbp_highest"] == places["dbp_highest"] == ["200/100mmhg"]
     assert set(places["bp_grade"]) == {"180/95mmhg", "200/100mmhg"}
 

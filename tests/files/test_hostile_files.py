@@ -14,7 +14,8 @@ import pytest
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 
 import icdbase
-from icdbase.core.errors import DataError, explained
+from icdbase.core.errors import DataError
+from icdbase.core.terminal import exit_on_error
 from icdbase.files import workbooks
 from icdbase.files.rows import read_rows
 from icdbase.records.records import read_records
@@ -103,7 +104,7 @@ def test_too_little_memory_is_no_damage(tmp_path, monkeypatch, place):
     (MemoryError, "not enough memory"), (TerminatedWorkerError, "a worker process was killed, mostly for memory"),
 ])  # fmt: skip
 def test_too_little_memory_anywhere_else(capsys, error, what):
-    with pytest.raises(SystemExit) as caught, explained():
+    with pytest.raises(SystemExit) as caught, exit_on_error():
         raise error
     assert caught.value.code == 1
     assert capsys.readouterr().err.startswith(f"error: {what}; close other programs, or give --n-jobs 1")

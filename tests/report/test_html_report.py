@@ -14,7 +14,9 @@ import icdbase
 from icdbase.cli.main import main
 from icdbase.core.errors import DataError, UsageError
 from icdbase.evaluation.alignment import align
-from icdbase.report.html import coupled_errors, reliability, report_html, write_report
+from icdbase.report.calibration import reliability
+from icdbase.report.errors import coupled_errors
+from icdbase.report.html import report_html, write_report
 from icdbase.tasks.editions import CCL25, PUBLISHED_SCORES
 
 MAIN, OTHERS = CCL25.main.name, CCL25.others.name

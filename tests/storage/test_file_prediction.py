@@ -57,7 +57,7 @@ def test_the_output_does_not_depend_on_the_batch_size(job, tmp_path, long_files,
 
 
 def test_nor_on_processes(job, tmp_path, monkeypatch):
-    monkeypatch.setattr(file_prediction, "WORTH_PROCESSES", 10)
+    monkeypatch.setattr(file_prediction, "MIN_RECORDS_FOR_PROCESSES", 10)
     run(job, tmp_path / "pred.json", 20, n_jobs=2)
     assert (tmp_path / "pred.json").read_bytes() == (job / "expected.json").read_bytes()
 
@@ -82,13 +82,13 @@ def test_probabilities_do_not_depend_on_order_or_company(coder, held_out):
 
 def test_counting_does_not_depend_on_processes(coder, held_out, monkeypatch):
     alone = coder.count(held_out)
-    monkeypatch.setattr(counting, "WORTH_PROCESSES", 10)
+    monkeypatch.setattr(counting, "MIN_RECORDS_FOR_PROCESSES", 10)
     monkeypatch.setattr(counting, "_CHUNK", 7)
     together = sklearn.base.clone(coder).set_params(n_jobs=2).count(held_out)
-    assert together.terms.tolist() == alone.terms.tolist()
+    assert together.words.names.tolist() == alone.words.names.tolist()
     assert together.labels.equals(alone.labels)
     assert together.labels.index.dtype == alone.labels.index.dtype == object
-    for block in ("words", "mentions", "listed"):
+    for block in ("words", "concepts", "listed"):
         for field, counts in getattr(alone, block).items():
             other = getattr(together, block)[field]
             assert (other.shape, other.indptr.tolist()) == (counts.shape, counts.indptr.tolist())
@@ -103,7 +103,7 @@ def test_counting_does_not_depend_on_processes(coder, held_out, monkeypatch):
 
 
 def numbers_of(counts, rows):
-    found = counts.found
+    found = counts.measurements
     numbers = [
         (found.names[name], found.fields[field], value)
         for name, field, value in zip(found.name_of, found.field_of, found.values.tolist(), strict=True)

@@ -371,7 +371,7 @@ SHAPES = {
     f"{change.__name__}_{owner}.{name}": (lambda m, owner=owner, name=name, change=change: m.array(owner, name, change))
     for owner, name in [
         ("StackingLogistic", "coef_"), ("StackingLogistic", "intercept_"), ("CodeCalibrator", "offsets_"), ("ColumnSelector", "union_"),
-        ("FeatureBuilder", "terms_"), ("FeatureBuilder", "concept_names_"), ("FeatureBuilder", "measurement_names_"),
+        ("WordBlock", "terms_"), ("ConceptBlock", "names_"), ("MeasurementBlock", "names_"), ("DiagnosisListBlock", "codes_"),
         ("TfidfTransformer", "idf_"), ("SingleCodeClassifier", "classes_"), ("CodeSetClassifier", "seen_"),
     ]
     for change in (one_row, too_long, np.transpose if name == "coef_" else np.atleast_2d)

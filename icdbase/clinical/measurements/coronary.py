@@ -11,17 +11,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-__all__ = ["STENT_COUNTS", "VESSELS", "read_stenoses", "read_stents", "read_timi"]
+from icdbase.text.numerals import CHINESE, parse_number
 
-VESSELS = {
-    "left_main": "左主干|lm|lmca|左冠主干|左冠状动脉主干",
-    "lad": "{左/}前降支|lad|对角支|d1|d2",
-    "lcx": "{左/}回旋支|lcx|钝缘支|om1|om2|om|旋支",
-    "rca": "右冠{状动脉/脉/}|rca|后降支|左室后支|pda",
-}
-
-STENT_COUNTS = "枚|{植入/置入/放/装/安/放置/}{了/}支架{1/2/3/4/5/6/一/二/两/三/四}个|{1/2/3/4/5/6/一/二/两/三/四}个{/药物/药物洗脱/冠脉/心脏}支架"
-"""Words beside which a number of stents stands."""
+__all__ = ["extract_stenoses", "extract_stents", "extract_timi"]
 
 _WINDOW = 60
 _PERCENT = re.compile(r"(\d{1,3})(?:\s?%?\s?[-~至]\s?(\d{1,3}))?\s?%")
@@ -41,12 +33,10 @@ _FLOW_CLASS = "([0-3]|iii|ii|i)"
 _TIMI = re.compile(
     rf"\s?(?:前向)?(?:血流)?(?:分级)?[\s:为约达(]{{0,3}}{_FLOW_CLASS}(?:\s?[-~]\s?{_FLOW_CLASS})?\s?[级度)]?"
 )
-_FLOW = {"0": 0, "1": 1, "2": 2, "3": 3, "i": 1, "ii": 2, "iii": 3}
 _COUNT = re.compile(r"([1-9]|10|[一二两三四五六])\s?$")
-_NUMERALS = {"一": 1, "二": 2, "两": 2, "三": 3, "四": 4, "五": 5, "六": 6}
 
 
-def read_stenoses(text: str, vessels: list[tuple[int, int, str]]) -> Iterator[tuple[str, float, int, int]]:
+def extract_stenoses(text: str, vessels: list[tuple[int, int, str]]) -> Iterator[tuple[str, float, int, int]]:
     """Yield (vessel, percent, start, end) for each vessel whose narrowing is told.
 
     A vessel speaks for the text up to the next vessel, the sentence's end or 60
@@ -63,7 +53,7 @@ def read_stenoses(text: str, vessels: list[tuple[int, int, str]]) -> Iterator[tu
     --------
     >>> text = "左主干未见狭窄,lad近段狭窄80-90%,lcx正常,右冠中段100%闭塞。"
     >>> spans = [(0, 3, "left_main"), (8, 11, "lad"), (22, 25, "lcx"), (28, 30, "rca")]
-    >>> [(vessel, percent) for vessel, percent, _, _ in read_stenoses(text, spans)]
+    >>> [(vessel, percent) for vessel, percent, _, _ in extract_stenoses(text, spans)]
     [('left_main', 0.0), ('lad', 90.0), ('lcx', 0.0), ('rca', 100.0)]
     """
     for position, (start, end, vessel) in enumerate(vessels):
@@ -87,31 +77,31 @@ def _percent(window: str) -> float | None:
     return next((percent for pattern, percent in _WORDS if pattern.search(window)), None)
 
 
-def read_timi(text: str, start: int, end: int) -> tuple[int, int] | None:
+def extract_timi(text: str, start: int, end: int) -> tuple[int, int] | None:
     """Return flow grade and end of its text, given where TIMI stands; of a range the lower.
 
-    >>> read_timi("前向血流timi2-3级", 4, 8), read_timi("timiiii级", 0, 7)
+    >>> extract_timi("前向血流timi2-3级", 4, 8), extract_timi("timiiii级", 0, 7)
     ((2, 12), (3, 7))
     """
     if end - start > 4:
-        return _FLOW[text[start + 4 : end]], end
+        return int(parse_number(text[start + 4 : end])), end
     match = _TIMI.match(text, end, end + 20)
     if not match:
         return None
-    return min(_FLOW[group] for group in match.groups() if group), match.end()
+    return min(int(parse_number(group)) for group in match.groups() if group), match.end()
 
 
-def read_stents(text: str, start: int, end: int) -> tuple[int, int] | None:
+def extract_stents(text: str, start: int, end: int) -> tuple[int, int] | None:
     """Return the number of stents and its start, given where 枚 or 个 stands.
 
-    >>> read_stents("于前降支植入支架2枚", 9, 10), read_stents("放支架两个", 0, 5)
+    >>> extract_stents("于前降支植入支架2枚", 9, 10), extract_stents("放支架两个", 0, 5)
     ((2, 8), (2, 0))
     """
     if text[start] != "枚":
-        number = next(char for char in text[start:end] if char.isdigit() or char in _NUMERALS)
-        return _NUMERALS.get(number) or int(number), start
+        number = next(char for char in text[start:end] if char.isdigit() or char in CHINESE)
+        return int(parse_number(number)), start
     window = max(start - 30, 0)
     match = _COUNT.search(text, max(start - 4, 0), start)
     if not match or "支架" not in text[window : start + 12]:
         return None
-    return _NUMERALS.get(match[1]) or int(match[1]), match.start()
+    return int(parse_number(match[1])), match.start()

@@ -5,11 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from icdbase.text.numerals import parse_number
+
 __all__ = [
-    "DISEASES",
     "DURATION_REACH",
-    "LESION_WORDS",
-    "ORGANS",
     "extract_age",
     "extract_minutes",
     "extract_size",
@@ -19,36 +18,9 @@ __all__ = [
     "extract_years_before",
 ]
 
-ORGANS = {
-    "lung_nodule": "{左/右/双/两}{侧/}肺|肺{内/部/野/结节/小结节}|{胸部/肺部/肺}ct|胸部{hrct/平扫}",
-    "thyroid_nodule": "甲状腺",
-    "liver_cyst": "肝",
-    "kidney_cyst": "肾",
-    "": "胆|前列腺|乳腺|脾|胰|子宫|卵巢|附件|颈{总/内/部/}动脉|股动脉|心包|瓣|心脏|淋巴结|脑",
-}
-"""Organs whose nodules or cysts are measured by themselves; a size behind another organ is none of theirs."""
-
-LESION_WORDS = {
-    "nodule": "{小/微/多发/实性/混合性/}结节{影/灶/}|{磨/毛}玻璃{影/密度影/结节/样影/样结节}|gg{n/o}|{低/等/混合/高}回声{区/团/结节/灶/小灶}|{类/小/}圆{形/}{高密度/}{影/灶}|{实性/小}{小/}{灶/病灶}|{淡薄/}密度增高影|小结",
-    "cyst": "囊肿|囊{性/状/样}{低密度影/灶/病变/占位/结构/无回声/无回声区}|囊腔|无回声{区/结节/灶/囊腔}|{类圆形/}低密度{影/灶}|液性暗区|无回声",
-}
-"""Words for what is measured."""
-
-DISEASES = {
-    "hypertension": "血压{升高/增高/偏高/高}",
-    "diabetes": "{2型/ii型/}糖尿病|血糖{升高/增高/偏高/高}",
-    "coronary": "冠心病|冠{状动/}脉粥样硬化性心脏病|心绞痛|心{肌/}梗{死/塞/}",
-    "stroke": "脑梗{死/塞/}|腔{隙性脑/}梗{死/塞/}|脑{卒中/中风/血栓/血管病/血管意外/血管堵}|中风",
-    "fibrillation": "{阵发性/持续性/}{房颤/心房颤动/心房纤颤}",
-    "failure": "心{衰/力衰竭/功能不全}",
-    "stent": "支架{植入/置入/术/后/术后}{术/}{后/}|心脏支架{术/}{后/}|{放/装/安/植入/置入/放置}{/过/了}{/心脏/冠脉/药物}支架|pci{术/}{后/}|{冠脉/心脏}介入{治疗/术}{术/}{后/}",
-}
-"""Diseases whose years are told, with the words that they follow (高血压 is read with its grade)."""
-
 DURATION_REACH = 20
-"""Characters from the name of a disease within which its years are told."""
+"""Characters from the name of a disease within which its years stand."""
 
-_NUMERAL = dict(zip("一二两三四五六七八九十半", (1, 2, 2, 3, 4, 5, 6, 7, 8, 9, 10, 0.5), strict=True))
 # What looks like a number of years or months and is a date: 2015年前, 98年确诊, 19年戒烟, 12月5日, 二〇一五年.
 _DATE = (
     r"\d{4}|0\d年|[89]\d年(?![余多来])|\d\d年(?:[代初底末春夏秋冬]|起(?![病初])|戒(?!烟?[已约近]?\d)|\d{1,2}月|开始|(?:体检)?(?:发现|确诊|诊断))"
@@ -86,20 +58,6 @@ _EVENT = re.compile("(?:初潮|绝经|停经|[初再结]婚|发病)(?:年龄)?[:
 _THEN = re.compile("时|起|(?:初|再|结|适龄|登记)婚|绝经|停经|初潮|月经|生育|因|患|去世|病故|死|开始|余?前")
 
 
-def _count(text: str) -> float:
-    """Read a small number, Arabic or Chinese (十余 counts as ten).
-
-    >>> _count("12"), _count("二十"), _count("十五"), _count("半")
-    (12.0, 20.0, 15.0, 0.5)
-    """
-    if text[0].isdigit():
-        return float(text)
-    if "十" in text:
-        tens, _, ones = text.partition("十")
-        return 10.0 * _NUMERAL.get(tens, 1) + _NUMERAL.get(ones, 0)
-    return float(_NUMERAL[text])
-
-
 def extract_years(text: str, end: int) -> Iterator[tuple[float, int]]:
     """Yield (years, end) told right behind the name of a disease, in the same clause; a calendar year is none.
 
@@ -127,7 +85,7 @@ def extract_years_before(text: str, start: int) -> Iterator[tuple[float, int]]:
 
 
 def _years(match: re.Match) -> float:
-    return round(_count(match["count"]) / (1 if match["unit"] == "年" else 12), 2)
+    return round(parse_number(match["count"]) / (1 if match["unit"] == "年" else 12), 2)
 
 
 def extract_smoking(text: str, end: int) -> Iterator[tuple[float, int]]:
@@ -138,7 +96,7 @@ def extract_smoking(text: str, end: int) -> Iterator[tuple[float, int]]:
     """
     match = _SMOKING.match(text, end, end + 20 + _LOOK_AHEAD) or _SMOKING_AFTER_AMOUNT.match(text, end, end + 32 + _LOOK_AHEAD)
     if match:
-        yield _count(match["count"]), match.end()
+        yield parse_number(match["count"]), match.end()
 
 
 def extract_size(text: str, end: int) -> Iterator[tuple[float, int]]:
@@ -186,7 +144,7 @@ def extract_minutes(text: str, end: int) -> Iterator[tuple[float, int]]:
 def _minutes(text: str) -> float:
     if text in "数几":
         return 3.0
-    return 0.7 if text == "大半" else _count(text.rstrip("几余"))
+    return 0.7 if text == "大半" else parse_number(text.rstrip("几余"))
 
 
 def extract_age(text: str, start: int) -> Iterator[tuple[float, int]]:

@@ -14,15 +14,16 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from icdbase.text.numerals import parse_number
+
 __all__ = [
-    "DIASTOLIC_LIMITS", "GRADE_WORDS", "STRATA", "SYSTOLIC_LIMITS", "Grade", "blood_pressure_grade", "extract_grade",
+    "DIASTOLIC_LIMITS", "STRATA", "SYSTOLIC_LIMITS", "Grade", "blood_pressure_grade", "extract_grade",
     "extract_grades",
 ]
 
 STRATA = {"低危": 1, "中危": 2, "高危": 3, "很高危": 4, "极高危": 4}
 """Cardiovascular risk; 很高危 (2018) and 极高危 (older texts, code names) are one."""
 
-_CLASS = {"1": 1, "2": 2, "3": 3, "4": 4, "i": 1, "ii": 2, "iii": 3, "iv": 4, "一": 1, "二": 2, "三": 3, "四": 4}
 _ONE = r"([1-4]|iv|i{1,3}|[一二三四])"
 _UPTO = r"(?:\s?[-~—–/、至到]\s?([1-4]|iv|i{1,3}|[一二三四]))?"
 _SPACE = r"[\s:(为约属于,\[]{0,4}"
@@ -58,24 +59,15 @@ class Grade(NamedTuple):
     end: int
 
 
-GRADE_WORDS = {
-    "高血压": "高血压{/病/症}",
-    "心功能": "心功能",
-    "nyha": "nyha{/i/ii/iii/iv}",
-    "killip": "{kil/kill}ip{/s/'s}{/i/ii/iii/iv}|killp|kiliip|泵功能",
-}
-"""Word that a class may stand beside to its forms; whoever scans for words looks for these."""
-
-
 def extract_grade(word: str, text: str, start: int, end: int) -> Iterator[Grade]:
-    """Read the class that stands beside one of :data:`GRADE_WORDS`.
+    """Read the class that stands beside 高血压, 心功能, nyha or killip.
 
     Of a range (2-3级) the higher class counts, as coders do.
 
     Parameters
     ----------
     word : str
-        A key of :data:`GRADE_WORDS`.
+        One of these, whatever the form of it in the text.
     text : str
         Normalised text.
     start, end : int
@@ -95,7 +87,7 @@ def extract_grade(word: str, text: str, start: int, end: int) -> Iterator[Grade]
             if not (name == "nyha" and text[max(start - 12, 0) : start].rfind("kill") >= 0):
                 yield _class(name, match, start)
     elif attached := _ATTACHED.search(text, start, end):
-        yield Grade(word, _CLASS[attached[0]], start, end)
+        yield Grade(word, int(parse_number(attached[0])), start, end)
     elif word == "nyha":
         match = _NYHA.match(text, end, end + 30)
         if match:
@@ -111,7 +103,7 @@ def extract_grade(word: str, text: str, start: int, end: int) -> Iterator[Grade]
 
 
 def _class(name: str, match: re.Match, start: int) -> Grade:
-    value = max(_CLASS[group] for group in match.groups() if group)
+    value = max(int(parse_number(group)) for group in match.groups() if group)
     return Grade(name, value, start, match.end())
 
 
@@ -120,7 +112,7 @@ def _class_before(name: str, text: str, start: int, end: int) -> Iterator[Grade]
     window = max(start - 12, 0)
     match = _GRADE_BEFORE.search(text[window:start])
     if match:
-        value = max(_CLASS[group] for group in match.groups() if group)
+        value = max(int(parse_number(group)) for group in match.groups() if group)
         yield Grade(name, value, window + match.start(), end)
 
 
@@ -130,7 +122,7 @@ def _read_pressure(text: str, start: int, end: int) -> Iterator[Grade]:
     if not grade and (before := _GRADED_PRESSURE.search(text[max(start - 6, 0) : start])):
         grade = before[1]
     if grade:
-        yield Grade("hypertension_grade", _CLASS[grade], start, match.end())
+        yield Grade("hypertension_grade", int(parse_number(grade)), start, match.end())
     stratum = (match["after"] or match["before"]) if match else None
     if stratum:
         yield Grade("hypertension_stratum", STRATA[stratum], start, match.end())

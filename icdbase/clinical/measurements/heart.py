@@ -10,18 +10,9 @@ from __future__ import annotations
 
 import re
 
-from icdbase.clinical.measurements.laboratory import parse_number
+from icdbase.text.numerals import parse_number
 
-__all__ = ["BEATS", "LESIONS", "extract_beats", "extract_lesion"]
-
-BEATS = {
-    "pac_count": "房早|{房性/室上性}{早搏/早跳/期前收缩/期外收缩/异位搏动/搏动/逸搏/过早搏动/提早搏动/提前搏动}|室上早|pac{/s}|apc{/s}|apb{/s}|svpb|sve",
-    "pvc_count": "室早|室性{早搏/早跳/期前收缩/期外收缩/异位搏动/搏动/过早搏动/提早搏动/提前搏动}|pvc{/s}|vpc{/s}|vpb{/s}|pvb{/s}|ve",
-}
-"""Ectopic beats that are counted, with their words."""
-
-LESIONS = "{反/返}流|关闭{不全/欠佳/不良/不佳}|闭合不全|狭窄|脱垂"
-"""Words for what a valve suffers from; a vessel's 狭窄 is told apart by what stands before."""
+__all__ = ["extract_beats", "extract_lesion"]
 
 _BEAT_COUNT = re.compile(
     r"(?:总数|一共|总共|共计|合计|累计|共|总计|数|有|计|为|:|,|\s|\(|约|达|总|个数|单发|搏动|发生|发作|出现|检出|记录到|全天|24小时){0,4}"

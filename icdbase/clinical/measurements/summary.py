@@ -10,19 +10,16 @@ from functools import cache
 
 import numpy as np
 
-from icdbase.clinical.measurements.coronary import VESSELS
-from icdbase.clinical.measurements.durations import DISEASES
-from icdbase.clinical.measurements.finder import MEASUREMENTS, SIZES, FoundValue, find_measurements
+from icdbase.clinical.measurements.finder import MEASUREMENTS, FoundValue, find_measurements
 from icdbase.clinical.measurements.grades import DIASTOLIC_LIMITS, SYSTOLIC_LIMITS
-from icdbase.clinical.measurements.laboratory import ANALYTES
 
-__all__ = ["measure", "summarise", "summary_matrix"]
+__all__ = ["measure", "summarise", "summary_matrix", "summary_sources"]
 
 _KINDS = ("highest", "admission", "discharge", "other")
 """Of pressures that are told in pairs; see :func:`icdbase.clinical.measurements.blood_pressure.find_pressures`."""
 
-_LARGEST = ("hypertension_grade", "hypertension_stratum", "nyha", "killip", "pac_count", "pvc_count", "valve_lesion",
-            "nodule_mm", "stents", "attack_minutes", "smoking_years")
+_SERIES = frozenset({"first", "last", "max", "min", "ratio"})
+"""Summaries that take the values of one name in text order."""
 
 
 @cache
@@ -32,16 +29,26 @@ def _columns() -> dict[str, int]:
 
 @cache
 def _kept() -> dict[str, list[tuple[str, str]]]:
-    """By name of a number: what is told of its values in text order, and how."""
-    largest = (*_LARGEST, *SIZES, *(f"{disease}_years" for disease in DISEASES), *(f"stenosis_{name}" for name in VESSELS))
-    kept = {name: [(name, "max")] for name in largest}
-    first = ("age", "male", *(f"{side}_{kind}" for kind in ("admission", "discharge") for side in ("sbp", "dbp")))
-    kept |= {name: [(name, "first")] for name in first}
-    kept["timi"] = [("timi_min", "min")]
-    for analyte in ANALYTES:
-        alone = len(analyte.keep) == 1
-        kept[analyte.name] = [(analyte.name if alone else f"{analyte.name}_{how}", how) for how in analyte.keep]
+    """Return by name of a number its measurements, and how each summarises the values in text order."""
+    kept: dict[str, list[tuple[str, str]]] = {}
+    for measurement in MEASUREMENTS:
+        if measurement.summary in _SERIES:
+            kept.setdefault(measurement.value, []).append((measurement.name, measurement.summary))
     return kept
+
+
+@cache
+def summary_sources() -> dict[str, tuple[str, ...]]:
+    """Return for each measurement the names of the found values that enter it.
+
+    >>> summary_sources()["potassium_min"], summary_sources()["dbp_admission"]
+    (('potassium',), ('dbp_admission',))
+    """
+    sources = {summary: (name,) for name, kept in _kept().items() for summary, _ in kept}
+    systolic, diastolic = (tuple(f"{side}_{kind}" for kind in (*_KINDS, "alone")) for side in ("sbp", "dbp"))
+    sources |= {"sbp_highest": systolic, "dbp_highest": diastolic, "bp_grade": systolic + diastolic}
+    stenoses = tuple(item.value for item in MEASUREMENTS if item.value.startswith("stenosis_"))
+    return sources | dict.fromkeys(("stenosis_max", "vessels_narrowed"), stenoses)
 
 
 def summary_matrix(
@@ -119,7 +126,7 @@ def _grade(pressure: np.ndarray, limits: Sequence[float]) -> np.ndarray:
 def _fill_vessels(matrix):
     """Worst stenosis of all vessels, and how many are narrowed by half or more."""
     columns = _columns()
-    stenoses = matrix[:, [columns[f"stenosis_{vessel}"] for vessel in VESSELS]]
+    stenoses = matrix[:, [columns[item.name] for item in MEASUREMENTS if item.value.startswith("stenosis_")]]
     told = ~np.isnan(stenoses).all(axis=1)
     matrix[told, columns["stenosis_max"]] = np.fmax.reduce(stenoses[told], axis=1)
     matrix[told, columns["vessels_narrowed"]] = (stenoses[told] >= 50).sum(axis=1)

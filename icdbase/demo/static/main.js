@@ -1,4 +1,4 @@
-// What happens: choose a record, ask for codes, switch fields, compare.
+// Actions of the page: choose a record, request codes, switch fields, compare.
 
 import { WORDS } from "./words.js";
 import { announce, drawChooser, drawFields, drawPanels, drawSummary, drawWords, el, paint, scrollToSpan } from "./view.js";
@@ -7,11 +7,11 @@ const $ = id => document.getElementById(id);
 const state = {
   about: null, record: null, language: "en", comparing: false,
   settings: [], // per panel: {model, off: Set of fields}
-  results: [null, null], // what the server said, per panel
-  base: null, // panel A's model with all fields on: what changes are told against
+  results: [null, null], // answers of the server, per panel
+  base: null, // panel A's model with all fields: the reference for changes
   pinned: null, hovered: null, // {panel, target, code}
 };
-const asking = [null, null, null]; // a request under way, per panel, and for the base
+const asking = [null, null, null]; // running requests, per panel and for the base
 
 async function ask(what, body = {}, slot = null) {
   if (slot !== null) {
@@ -28,9 +28,9 @@ async function ask(what, body = {}, slot = null) {
     if (error.name === "AbortError") throw error;
     throw new Error(WORDS[state.language].failed);
   }
-  const told = await answer.json();
-  if (!answer.ok) throw new Error(told.error);
-  return told;
+  const result = await answer.json();
+  if (!answer.ok) throw new Error(result.error);
+  return result;
 }
 
 let busy = 0;

@@ -1,4 +1,4 @@
-// What is seen: codes with their confidence, fields with their evidence.
+// The view: codes with their probabilities, fields with their evidence.
 
 import { ENGLISH, WORDS } from "./words.js";
 
@@ -273,7 +273,7 @@ export function paint(state, code) {
 }
 
 function segmentsOf(spans) {
-  // Spans overlap (a disease's name holds words): each stretch of text carries what covers it.
+  // Spans overlap (the name of a disease contains words): each piece of text lists the spans that cover it.
   const parts = [];
   for (const field of new Set(spans.map(span => span[0]))) {
     const here = spans.filter(span => span[0] === field);

@@ -1,25 +1,25 @@
-// What the page says, in English and Chinese, and how the fields are called in English.
+// Texts of the page in English and Chinese, and English names of the fields.
 
 export const WORDS = {
   en: {
     language: "中文", otherLanguage: "zh-CN", theme: "Light or dark", skip: "Skip to the codes",
     notice: "Synthetic records. For research and teaching, not for clinical use.",
     title: "Read a record. See its codes. Ask why.",
-    lead: "A cardiology record goes in, one main diagnosis code and a set of other codes come out. Point at a code and its evidence lights up in the text; switch a field off and watch the codes change.",
+    lead: "The model reads a cardiology record and predicts one main diagnosis code and a set of other codes. Point at a code to see its evidence in the text; switch a field off to see how the codes change.",
     choose: "Choose a record", random: "Next random", paste: "Paste one", compare: "Compare two settings",
-    codes: "Predicted codes", for: "for the code", against: "against it", denied: "denied in the text", allOn: "All fields on",
+    codes: "Predicted codes", for: "for the code", against: "against it", denied: "negated in the text", allOn: "All fields on",
     synthetic: "Synthetic record", pasted: "Pasted record", characters: "characters", examples: "Synthetic records",
-    foot: "Computed on this machine. What you paste goes only to the icdbase process that serves this page; it is neither stored nor logged. Probabilities come from a small statistical model and are no medical advice.",
+    foot: "Computed on this machine. Pasted text goes only to the icdbase process that serves this page; it is neither stored nor logged. Probabilities come from a small statistical model and are no medical advice.",
     pasteTitle: "Paste a record", asJson: "JSON record", asFields: "Field by field", close: "Close", cancel: "Cancel", read: "Read it",
-    pasteHint: "Nothing you paste is stored or logged. With label columns in it, the page also shows what the coder chose.",
+    pasteHint: "Pasted text is neither stored nor logged. If it has label columns, the page also shows the codes that the coder chose.",
     model: "Model", setting: "Setting", trained: n => `trained on ${n} records`, allFields: "all fields", ofFields: (n, all) => `${n} of ${all} fields`,
     more: n => n === 1 ? "1 code" : `${n} codes`, nearly: "Nearly chosen", missed: "chosen by the coder, not by the model",
     right: "the coder chose it too", wrong: "the coder did not choose it", coder: "coder ✓",
     added: "added", removed: "removed", changed: "changed", only: "only here",
     against_all: "against all fields", against_A: "against A", same: "no change", differs: (plus, minus) => `${plus} added, ${minus} removed`,
-    evidence: "Evidence", speaksFor: "speaks for it", speaksAgainst: "speaks against it", nothing: "No words of this record speak for or against it.",
-    sum: "How it adds up, in log-odds", text: "the text above and below", bias: "before anything is read", context: "what the main code suggests", absent: "what is not said", limit: "cut of extremes", total: "margin",
-    on: "on", off: "off", empty: "empty", unread: "not read by this model", field: "Field", useField: "Read this field", times: n => ` ×${n}`,
+    evidence: "Evidence", speaksFor: "evidence for it", speaksAgainst: "evidence against it", nothing: "No words of this record are evidence for or against it.",
+    sum: "How it adds up, in log-odds", text: "the text above and below", bias: "prior, before any text", context: "contribution of the main code", absent: "what the record does not mention", limit: "limit of extreme values", total: "margin",
+    on: "on", off: "off", empty: "empty", unread: "not used by this model", field: "Field", useField: "Use this field", times: n => ` ×${n}`,
     plain: "words and keywords only", default: "all techniques", milliseconds: n => `${n} ms`, noCodes: "none",
     failed: "The server does not answer. Is icdbase demo still running?", waiting: "Reading …", pinned: "evidence shown", explainIt: "show its evidence", log: "log-odds",
   },

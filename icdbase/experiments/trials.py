@@ -1,10 +1,9 @@
-"""Many fits of the same records, side by side, each kept as it finishes.
+"""Trials: fit on some records, predict others, in parallel; finished trials are stored.
 
-The records are counted once.  A :class:`Cell` is one fit and what it is asked;
-with a run folder, its predictions are written there under a hash of all that
-they depend on, so an interrupted run goes on where it stopped, and nothing is
-read that belongs to other data, other parameters, other code or other versions
-of the libraries.
+The records are counted once for all trials.  With a run folder, the predictions
+of a :class:`Trial` are stored under a hash of everything on which they depend:
+records, parameters, rows, groups, code, versions of libraries.  An interrupted
+run therefore continues, and predictions of other data or code are never used.
 """
 
 from __future__ import annotations
@@ -28,32 +27,33 @@ from sklearn.base import clone
 from icdbase.coder import IcdCoder
 from icdbase.core import progress
 from icdbase.core.atomic_files import atomic_write
-from icdbase.core.backends import code_version, library_versions, spread
+from icdbase.core.backends import scatter
 from icdbase.core.errors import DataWarning, UsageError, did_you_mean
+from icdbase.core.versions import code_version, library_versions
 from icdbase.features.counts import Counts
 from icdbase.storage.model_folder import fingerprint
 
-__all__ = ["Cell", "check_parameters", "run_cells"]
+__all__ = ["Trial", "check_parameters", "run_trials"]
 
-CELLS = "cells"
-"""Folder of the kept predictions inside a run folder."""
+FOLDER = "cells"
+"""Folder of stored predictions in a run folder."""
 
 _READ_IN_PREDICT = frozenset({"decoding", "threshold", "top_k"})
-"""Parameters that ``fit`` does not look at: one fit serves all their values."""
+"""Parameters that ``fit`` does not use: trials that differ only in these share one fit."""
 
 _READ_IN_COUNT = ("task", "concept_tables", "tokenizer")
 
 
 @dataclass(frozen=True)
-class Cell:
-    """One fit and what it is asked.
+class Trial:
+    """A changed coder, the records it is fitted on and the records it predicts.
 
     Parameters
     ----------
     parameters : mapping of str to object
-        What to change in the coder.
+        Changed parameters of the coder.
     train, test : int array
-        Positions of records.
+        Positions of training and test records.
     """
 
     parameters: Mapping[str, object]
@@ -61,60 +61,60 @@ class Cell:
     test: np.ndarray
 
 
-def run_cells(
+def run_trials(
     coder: IcdCoder,
     records: pd.DataFrame,
-    cells: Sequence[Cell],
+    trials: Sequence[Trial],
     *,
     groups: np.ndarray | None = None,
     folder=None,
     n_jobs: int | None = -1,
     stage: str = "fits",
 ) -> list[pd.DataFrame]:
-    """Predict the test rows of each cell by a coder that has seen its training rows only.
+    """Fit each trial on its training records and predict its test records.
 
     Parameters
     ----------
     coder : IcdCoder
-        Not changed; its ``n_jobs`` is not used, the cells are what runs in parallel.
+        Not changed.  Its ``n_jobs`` is not used: the trials run in parallel.
     records : DataFrame
         Labelled records, as :func:`icdbase.records.records.check_frame` returns them.
-    cells : sequence of Cell
+    trials : sequence of Trial
     groups : array of shape (n_records,), optional
-        Records of one group share a fold inside each fit, too.
+        Records of one group stay in one fold inside each fit.
     folder : str or os.PathLike, optional
-        Run folder; what it holds already is not computed again.
+        Run folder; trials stored there are not computed again.
     n_jobs : int or None
         Processes; the result does not depend on it.
     stage : str
-        What is said to who watches the progress.
+        Name of the work in reports of progress.
 
     Returns
     -------
     list of DataFrame
-        One a cell: index of the test rows, a column a target.
+        One for each trial: index of the test records, a column for each target.
     """
     names = [target.name for target in coder.task.targets]
-    keys = _keys(coder, records, cells, groups)
-    shelf = _CellStore(folder, names)
-    found = {key: shelf.get(key, len(cell.test)) for key, cell in dict(zip(keys, cells, strict=True)).items()}
-    missing = {key: cell for key, cell in zip(keys, cells, strict=True) if found[key] is None}
+    keys = _keys(coder, records, trials, groups)
+    store = _TrialStore(folder, names)
+    found = {key: store.get(key, len(trial.test)) for key, trial in dict(zip(keys, trials, strict=True)).items()}
+    missing = {key: trial for key, trial in zip(keys, trials, strict=True) if found[key] is None}
     done = len(found) - len(missing)
     progress.report(stage, done, len(found))
     for results in _compute(coder, records, missing, groups, n_jobs):
         for key, codes, seconds in results:
-            shelf.put(key, codes, seconds, missing[key])
+            store.put(key, codes, seconds, missing[key])
             found[key] = codes
             done += 1
         progress.report(stage, done, len(found))
     return [
-        pd.DataFrame(found[key], index=records.index[cell.test], columns=names, dtype=object)
-        for key, cell in zip(keys, cells, strict=True)
+        pd.DataFrame(found[key], index=records.index[trial.test], columns=names, dtype=object)
+        for key, trial in zip(keys, trials, strict=True)
     ]
 
 
 def check_parameters(coder: IcdCoder, parameters: Mapping[str, object], variant: str) -> None:
-    """Raise a UsageError on a parameter that the coder does not have, or an unknown field."""
+    """Raise a UsageError if a parameter or field is unknown."""
     known = [name for name in coder.get_params() if name not in ("n_jobs", "task")]
     for name in parameters:
         if name not in known:
@@ -123,34 +123,35 @@ def check_parameters(coder: IcdCoder, parameters: Mapping[str, object], variant:
         coder.task.check_fields(parameters["fields"])
 
 
-def _keys(coder: IcdCoder, records: pd.DataFrame, cells: Sequence[Cell], groups: np.ndarray | None) -> list[str]:
-    """A hash of all that a cell's predictions depend on."""
+def _keys(coder: IcdCoder, records: pd.DataFrame, trials: Sequence[Trial], groups: np.ndarray | None) -> list[str]:
+    """Return a hash of everything on which the predictions of each trial depend."""
     common = [code_version(), library_versions(), type(coder).__qualname__, fingerprint(records), groups]
     keys = []
-    for cell in cells:
-        parameters = coder.get_params() | dict(cell.parameters)
+    for trial in trials:
+        parameters = coder.get_params() | dict(trial.parameters)
         parameters.pop("n_jobs")
         parameters["concept_tables"] = [Path(path).read_text("utf-8") for path in parameters["concept_tables"]]
-        content = [*common, parameters, cell.train.tolist(), cell.test.tolist()]
-        keys.append(hashlib.sha256(json.dumps(content, default=_plain, sort_keys=True).encode()).hexdigest()[:40])
+        content = [*common, parameters, trial.train.tolist(), trial.test.tolist()]
+        keys.append(hashlib.sha256(json.dumps(content, default=_json_value, sort_keys=True).encode()).hexdigest()[:40])
     return keys
 
 
-def _plain(value):
+def _json_value(value):
+    """Return what JSON stores for a value that it does not know."""
     if is_dataclass(value):
         return asdict(value)
     return value.tolist() if isinstance(value, (np.ndarray, np.generic)) else repr(value)
 
 
-class _CellStore:
-    """The kept predictions: by position, without record ids."""
+class _TrialStore:
+    """Stored predictions, by position and without record ids."""
 
     def __init__(self, folder, names: Sequence[str]):
-        self.folder = None if folder is None else Path(folder) / CELLS
+        self.folder = None if folder is None else Path(folder) / FOLDER
         self.names = names
 
     def get(self, key: str, n_records: int) -> list[list] | None:
-        """Return kept codes; None if there are none, or the file is damaged."""
+        """Return stored codes; None if there are none or the file is damaged."""
         if self.folder is None:
             return None
         try:
@@ -161,57 +162,57 @@ class _CellStore:
         whole = len(rows) == n_records and all(len(row) == len(self.names) for row in rows)
         return rows if whole and all(isinstance(code, str | tuple | None) for row in rows for code in row) else None
 
-    def put(self, key: str, codes: list[list], seconds: float, cell: Cell) -> None:
-        """Keep codes under their key, whole or not at all."""
+    def put(self, key: str, codes: list[list], seconds: float, trial: Trial) -> None:
+        """Store codes under their key, whole or not at all."""
         if self.folder is None:
             return
-        content = {"parameters": dict(cell.parameters), "seconds": round(seconds, 3), "targets": self.names,
+        content = {"parameters": dict(trial.parameters), "seconds": round(seconds, 3), "targets": self.names,
                    "codes": codes}
         with atomic_write(self.folder / f"{key}.json") as file:
-            json.dump(content, file, ensure_ascii=False, default=_plain)
+            json.dump(content, file, ensure_ascii=False, default=_json_value)
 
 
 def _compute(
-    coder: IcdCoder, records: pd.DataFrame, cells: Mapping[str, Cell], groups: np.ndarray | None, n_jobs
+    coder: IcdCoder, records: pd.DataFrame, trials: Mapping[str, Trial], groups: np.ndarray | None, n_jobs
 ) -> Iterator[list[tuple]]:
-    """Yield ``(key, codes, seconds)`` of the cells that share a fit, as the fits finish."""
-    jobs = _jobs(coder, cells)
+    """Yield lists of ``(key, codes, seconds)``, one list for each fit as it finishes."""
+    jobs = _jobs(coder, trials)
     n_jobs = min(effective_n_jobs(n_jobs), len(jobs)) or 1
     counted = {}
     for counting in {job[0] for job in jobs}:
         member = next(iter(next(job[1] for job in jobs if job[0] == counting).values()))
         counts = clone(coder).set_params(**member.parameters).count(records)
         counted[counting] = _Shared(counts) if n_jobs > 1 else counts
-    with spread(counted.values()):
+    with scatter(counted.values()):
         run = Parallel(n_jobs=n_jobs, return_as="generator_unordered", batch_size=1)
     yield from run(delayed(_run_job)(coder, counted[counting], members, groups) for counting, members in jobs)
 
 
-def _jobs(coder: IcdCoder, cells: Mapping[str, Cell]) -> list[tuple[str, dict[str, Cell]]]:
-    """Cells that share a fit, with the name of the counts they are read from."""
-    jobs: dict[tuple, dict[str, Cell]] = {}
-    for key, cell in cells.items():
-        parameters = coder.get_params() | dict(cell.parameters)
+def _jobs(coder: IcdCoder, trials: Mapping[str, Trial]) -> list[tuple[str, dict[str, Trial]]]:
+    """Group the trials that share a fit; name the counts that each group needs."""
+    jobs: dict[tuple, dict[str, Trial]] = {}
+    for key, trial in trials.items():
+        parameters = coder.get_params() | dict(trial.parameters)
         counting = repr([parameters[name] for name in _READ_IN_COUNT])
         fitting = repr(sorted((k, v) for k, v in parameters.items() if k not in _READ_IN_PREDICT and k != "task"))
-        jobs.setdefault((counting, fitting, cell.train.tobytes(), cell.test.tobytes()), {})[key] = cell
+        jobs.setdefault((counting, fitting, trial.train.tobytes(), trial.test.tobytes()), {})[key] = trial
     return [(counting, members) for (counting, *_), members in jobs.items()]
 
 
 class _Shared:
-    """Counts that each worker process unpacks once, however many cells it runs.
+    """Counts that a worker process unpacks once for all its trials.
 
-    joblib puts the one large array into memory that all workers map.
+    joblib puts the packed array into shared memory.
     """
 
-    _unpacked: dict[str, Counts] = {}  # noqa: RUF012 - of this process, on purpose
+    _unpacked: dict[str, Counts] = {}  # noqa: RUF012 - one dict for each process, on purpose
 
     def __init__(self, counts: Counts):
         self.token = uuid4().hex
         self.packed = np.frombuffer(pickle.dumps(counts, protocol=5), dtype=np.uint8)
 
     def counts(self) -> Counts:
-        """Return the counts, from the last call if they are the same."""
+        """Return the counts; unpack them only if the last call was for other counts."""
         if self.token not in self._unpacked:
             self._unpacked.clear()
             self._unpacked[self.token] = pickle.loads(self.packed)
@@ -219,29 +220,28 @@ class _Shared:
 
 
 def _run_job(
-    coder: IcdCoder, counts, cells: Mapping[str, Cell], groups: np.ndarray | None
+    coder: IcdCoder, counts, trials: Mapping[str, Trial], groups: np.ndarray | None
 ) -> list[tuple[str, list[list], float]]:
-    """Fit once; predict for each cell."""
+    """Fit once, then predict for each trial."""
     if isinstance(counts, _Shared):
         counts = counts.counts()
     start = time.perf_counter()
-    first = next(iter(cells.values()))
+    first = next(iter(trials.values()))
     held_out = counts.take(first.test)
     held_out = replace(held_out, labels=held_out.labels.iloc[:, :0])  # predict must not see them
-    # A coder of one thread; its own steps are no news to who watches the cells, nor work for a cluster.
-    # What its fold warns of was said of all records before.
+    # One thread, no cluster and no bars of its own.  The caller has already warned of problems in all records.
     with progress.bars(enabled=False), parallel_config(backend="threading"), warnings.catch_warnings():
         warnings.simplefilter("ignore", DataWarning)
         fitted = clone(coder).set_params(**first.parameters, n_jobs=1)
         fitted.fit(counts.take(first.train), groups=None if groups is None else groups[first.train])
         results = []
-        for key, cell in cells.items():
-            codes = _with_parameters_of(cell, coder, fitted).predict(held_out)
+        for key, trial in trials.items():
+            codes = _with_parameters_of(trial, coder, fitted).predict(held_out)
             results.append((key, codes.to_numpy(dtype=object).tolist(), time.perf_counter() - start))
             start = time.perf_counter()
     return results
 
 
-def _with_parameters_of(cell: Cell, coder: IcdCoder, fitted: IcdCoder) -> IcdCoder:
-    """Return what was fitted with the reference's parameters and what the cell changes of them, nothing else."""
-    return copy(fitted).set_params(**coder.get_params(deep=False) | dict(cell.parameters) | {"n_jobs": 1})
+def _with_parameters_of(trial: Trial, coder: IcdCoder, fitted: IcdCoder) -> IcdCoder:
+    """Return the fitted coder with the reference's parameters, changed by this trial only."""
+    return copy(fitted).set_params(**coder.get_params(deep=False) | dict(trial.parameters) | {"n_jobs": 1})

@@ -1,0 +1,74 @@
+"""The verb ``train``."""
+
+from __future__ import annotations
+
+import click
+
+from icdbase.cli.options import (
+    FOLDER,
+    concepts_option,
+    echo,
+    examples,
+    group_option,
+    new_coder,
+    read_groups,
+    shown_paths,
+    task_option,
+    train_option,
+)
+
+# Modules heavier than click are imported inside the verbs: --help must not wait for scikit-learn.
+
+
+@click.command(epilog=examples(
+    "icdbase train --train ICD-Coding-train.json --model models/first",
+    "icdbase train --train train.csv --model models/two --fields 主诉,入院诊断",
+    "icdbase train --task mytask.toml --train mine.csv --model models/mine",
+))
+@task_option
+@train_option()
+@click.option("--model", "model_folder", type=FOLDER, required=True, help="Folder to write the model to.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Random seed.")
+@click.option("--setting", default="default", show_default=True, help="Named setting: default or plain.")
+@click.option("--fields", help="Text fields to use, separated by commas (default: all).")
+@click.option("--min-df", type=click.IntRange(min=1), default=2, show_default=True,
+              help="Least number of training records that contain a word; for privacy, see docs/security.md.")
+@click.option("--main-learner", type=click.Choice(["trees", "linear", "both"]), default="trees", show_default=True,
+              help="Classifier of single codes; choose linear for many codes and short texts.")
+@group_option
+@concepts_option
+@click.option("--n-jobs", type=int, default=-1, show_default=True, help="Threads; -1 = all cores. Same result.")
+def train(task_name, train_files, model_folder, seed, setting, fields, min_df, main_learner, group, concepts, n_jobs):
+    """Train a model on labelled records."""
+    from icdbase import get_task, read_records, save
+    from icdbase.core import progress
+    from icdbase.records.checks import counted
+    from icdbase.report.terminal import corpus_line
+    from icdbase.storage.model_folder import check_model_folder
+
+    check_model_folder(model_folder)  # an error now is better than after the training
+    task = get_task(task_name)
+    coder = new_coder(
+        setting, seed, concepts, task=task, fields=_chosen_fields(fields, task), min_df=min_df,
+        main_learner=main_learner, n_jobs=n_jobs,
+    )
+    records = read_records(train_files, task, require_labels=True)
+    echo(corpus_line(shown_paths(train_files), records, coder.task))
+    with progress.bars():
+        coder.fit(records, groups=read_groups(train_files, group, records, task))
+    options = {"task": None if task_name == task.name else task_name, "group": group}
+    save(coder, model_folder, records=records, options={name: value for name, value in options.items() if value})
+    for target, codes in coder.unseen_codes_.items():
+        if codes:
+            echo(f"{target}: never predicted, no training record: {', '.join(codes)}")
+    for target, counts in coder.outside_codes_.items():
+        if counts:
+            echo(f"{target}: not learned and never predicted, outside the candidate list: {counted(counts)}")
+    echo(f"model: {model_folder}")
+
+
+def _chosen_fields(fields: str | None, task) -> tuple[str, ...] | None:
+    """Return the fields named in --fields; None for all."""
+    if fields is None:
+        return None
+    return task.check_fields(part.strip() for part in fields.replace("，", ",").split(",") if part.strip())

@@ -1,0 +1,76 @@
+"""Text for a terminal: no control characters, errors as one message, Chinese on every code page."""
+
+from __future__ import annotations
+
+import re
+import sys
+import warnings
+from collections.abc import Iterator
+from concurrent.futures import BrokenExecutor
+from contextlib import contextmanager
+
+from icdbase.core.errors import IcdbaseError, IcdbaseWarning
+
+__all__ = ["exit_on_error", "printable"]
+
+# Control characters except tab and line feed, marks of writing direction, line and paragraph separators,
+# halves of surrogate pairs.
+_UNPRINTABLE = re.compile("[\0-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def printable(text: str) -> str:
+    """Escape control characters as JSON does; the value of a JSON text stays the same.
+
+    >>> print(printable("ZY1\x1b[2J\u202e"))
+    ZY1\\u001b[2J\\u202e
+    """
+    return _UNPRINTABLE.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+
+
+@contextmanager
+def exit_on_error() -> Iterator[None]:
+    """Print an error that a user can cause as one message on stderr, and exit with its code.
+
+    Warnings of icdbase take one line each; other warnings are ignored.  Streams
+    can print Chinese, whatever the code page.  For programs that a person
+    starts: the command line and ``run_baseline.py``.
+    """
+    _enable_chinese(sys.stdout, sys.stderr)
+    with warnings.catch_warnings():
+        warnings.showwarning = _show_warning
+        warnings.filterwarnings("ignore")
+        warnings.filterwarnings("always", category=IcdbaseWarning)
+        try:
+            yield
+        except BrokenPipeError:  # the reader of the output, such as head, has ended
+            raise
+        except (IcdbaseError, OSError, MemoryError, BrokenExecutor) as error:
+            print(printable(f"error: {_message(error)}"), file=sys.stderr)
+            raise SystemExit(getattr(error, "exit_code", 1)) from None
+
+
+def _show_warning(message, category, filename, lineno, file=None, line=None) -> None:
+    print(printable(f"warning: {message}"), file=sys.stderr)
+
+
+def _message(error: BaseException) -> str:
+    """Return the text of an error with its remedy."""
+    if isinstance(error, IcdbaseError):
+        return str(error)
+    if isinstance(error, OSError):
+        where = f"{error.filename}: " if error.filename else ""
+        return f"{where}{error.strerror or type(error).__name__}; check the path, its permissions and the disk"
+    what = "not enough memory" if isinstance(error, MemoryError) else "a worker process was killed, mostly for memory"
+    return f"{what}; close other programs, or give --n-jobs 1 or fewer records at a time (docs/large-files.md)"
+
+
+def _enable_chinese(*streams) -> None:
+    """Switch streams to UTF-8 if their code page has no Chinese, such as redirected output on Western Windows."""
+    for stream in streams:
+        if not hasattr(stream, "reconfigure"):
+            continue
+        try:
+            "诊断编码".encode(stream.encoding)
+        except UnicodeEncodeError:
+            stream.reconfigure(encoding="utf-8")
+        stream.reconfigure(errors="backslashreplace")  # characters that even GBK lacks
