@@ -1,4 +1,4 @@
-"""The floor that a model must clear: answers that never look at the record."""
+"""Majority baseline: the same codes for every record.  A model must score above it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["majority_predictions"]
 
 
 def majority_predictions(train: pd.DataFrame, records: pd.DataFrame, task: Task = CCL25) -> pd.DataFrame:
-    """Predict the same for every record: what is most frequent in training.
+    """Predict the most frequent training codes for every record.
 
     Single targets get their most frequent code.  Multi targets get their ``k``
     most frequent codes, with the ``k`` that maximises the mean F1 over the

@@ -1,4 +1,4 @@
-"""Intervals and paired tests over records: how sure is a score, how real a difference.
+"""Intervals of a score over records, and paired tests of two systems.
 
 All functions take one value a record and know nothing of codes.  Resampling is
 done on the distinct values, not on the records: drawing ``n`` records with
@@ -33,7 +33,7 @@ _CHUNK = 2**20
 _DECIMALS = 12
 
 N_PERMUTATIONS = 9999
-"""Random swaps of a paired test, unless told otherwise."""
+"""Default number of random swaps of a paired test."""
 
 
 class PairedDifference(NamedTuple):

@@ -1,4 +1,4 @@
-"""Results as tables of text; prints nothing."""
+"""Scores as tables of text."""
 
 from __future__ import annotations
 

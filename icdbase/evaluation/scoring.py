@@ -1,4 +1,4 @@
-"""The official score, and what stands behind it: per record, per target, per code.
+"""The official score, and its parts per record and per target.
 
 Pure functions over two tables, ``gold`` and ``pred``: index = record ids, one
 column a target; a single target holds one code (``None`` = no code), a multi
@@ -30,7 +30,6 @@ from icdbase.tasks.task import Target, Task
 from icdbase.tasks.task_file import get_task
 
 __all__ = ["Scores", "official_scorer", "record_scores", "score"]
-
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The text of a file: which encoding it is in, and what is no text at all.
+"""The text of a file: its encoding, and files that are no text.
 
 The choice is deterministic: a byte-order mark decides; without one the bytes
 are strict UTF-8, else strict GB18030, else the file is refused with the offset

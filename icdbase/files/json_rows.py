@@ -60,7 +60,7 @@ def json_decoder(*, strict: bool) -> json.JSONDecoder:
 
 
 def _parse(text: str):
-    """Parse JSON; raw line breaks and tabs inside strings are forgiven."""
+    """Parse JSON; raw line breaks and tabs inside strings are accepted."""
     try:
         return json_decoder(strict=True).decode(text)
     except json.JSONDecodeError as error:

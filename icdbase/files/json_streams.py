@@ -1,7 +1,7 @@
 """Rows of a long JSON file, some at a time: memory does not grow with the file.
 
-A JSON array or JSON Lines in UTF-8 is read in blocks.  What is wrong with it is
-said in the words of :mod:`icdbase.files.rows`, with line and column.
+A JSON array or JSON Lines in UTF-8 is read in blocks.  Its
+problems have the wording of :mod:`icdbase.files.json_rows`, with line and column.
 """
 
 from __future__ import annotations
@@ -118,14 +118,14 @@ def _lines(blocks: Iterator[str]) -> Iterator[str]:
 
 
 class _Window:
-    """The part of a text that is being looked at, and where it stands in the file."""
+    """The part of a text that is being parsed, with its line and column in the file."""
 
     def __init__(self, blocks: Iterator[str]):
         self.blocks, self.text, self.at, self.ended = blocks, "", 0, False
         self.line, self.column, self.placed = 1, 1, 0  # line and column of the character ``placed`` of ``text``
 
     def read_on(self) -> bool:
-        """Drop what is behind us, read on; False at the end of the file."""
+        """Drop the text before ``at``, read the next blocks; False at the end of the file."""
         self.place(self.at)
         rest, added = len(self.text) - self.at, []
         # As much as is waiting: what is longer than a block is decoded a bounded number of times.
@@ -209,7 +209,7 @@ def _broken(window: _Window, path, number: int, message: str, position: int, pla
 
 
 def _trailing_comma() -> tuple[str, bool]:
-    """What this Python says of a comma before the bracket, and whether it points to the comma."""
+    """Python's message for a comma before the closing bracket, and whether its position is the comma (versions differ)."""
     try:
         json.loads("[0,]")
     except json.JSONDecodeError as error:

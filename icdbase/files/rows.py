@@ -24,7 +24,7 @@ __all__ = ["Rows", "is_table", "read_rows", "write_rows"]
 
 @dataclass
 class Rows:
-    """What a file holds, before anybody asks what it means.
+    """The rows of a file, before their columns get a meaning.
 
     Parameters
     ----------

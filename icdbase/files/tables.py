@@ -50,7 +50,7 @@ def read_delimited(text: str, ending: str, known: Collection[str]) -> tuple[str,
     """
     delimiter = _delimiter(text, ending, known)
     layout = "TSV" if delimiter == "\t" else "CSV"
-    # A note may be longer than the module's own limit; raising it harms nobody.
+    # A note may be longer than the csv module's default limit.
     csv.field_size_limit(max(csv.field_size_limit(), len(text)))
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     table, problems, start = [], [], 1

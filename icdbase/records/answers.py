@@ -1,7 +1,7 @@
-"""What systems answer, in whatever form: language models keep to no format.
+"""Answers of any system, a language model among them, in many forms.
 
-Everything that is forgiven is here; the official form is in
-:mod:`icdbase.records.predictions`.
+The official form is in :mod:`icdbase.records.predictions`; all other forms that are
+accepted are here.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from icdbase.tasks.task import Task
 __all__ = ["UNREADABLE", "AnswerReader", "n_unreadable", "no_predictions", "read_answers"]
 
 UNREADABLE = "(UNREADABLE)"
-"""Stands for what could not be read where that counts as wrong: no code is equal to it, in any spelling."""
+"""Code of what could not be read, where that counts as wrong; it is equal to no code in any spelling."""
 
 
 class AnswerReader:
@@ -75,7 +75,7 @@ class AnswerReader:
         return codes, [replace(problem, remedy=problem.remedy or f"write {official_form(self.task)}") for problem in problems]
 
     def _parts(self, value) -> tuple[list, str]:
-        """Return what an answer says of each target, or what is wrong with it as a whole."""
+        """Return the part of an answer for each target, or what is wrong with the answer as a whole."""
         targets = self.task.targets
         if not isinstance(value, dict) or not any(name in value for target in targets for name in target.spellings):
             parts, rule = split_prediction(plain(value), self.task)
@@ -155,14 +155,14 @@ def read_answers(path, task: Task) -> Rows:
 
 
 def _pairs(whole: dict, known) -> list[dict]:
-    """Take an object of ids and answers apart; nothing if it is something else."""
+    """Return a row for each id and its answer in an object; none if the object is something else."""
     if whole.keys() & known or any(isinstance(value, list) for value in whole.values()) or hasattr(whole, "twice"):
         return []
     return [{name: value} for name, value in whole.items()]
 
 
 def _mistaken(rows: Rows, task: Task) -> list[Problem]:
-    """Say why rows without a column of predictions are none; nothing if they have a column a target instead."""
+    """Return why rows without a column of predictions are no answers; nothing if each target has a column."""
     if any(name in rows.columns for name in task.text_fields) or not all(
         any(name in rows.columns for name in target.spellings) for target in task.targets
     ):

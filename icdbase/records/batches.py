@@ -29,7 +29,7 @@ MOST_PROBLEMS = 1000
 
 
 class InputChangedError(DataError):
-    """A file that was written to between its check and its end."""
+    """A file that was changed between its check and the end of its reading."""
 
 
 class RecordBatches:
@@ -116,11 +116,11 @@ class RecordBatches:
                 rows.records = rows.records[skipped:]
                 if rows.records:
                     yield build_frame(rows, self.task)[0]
-        except DataError:  # it was in order before
+        except DataError:  # the first reading found no problem
             digest = hashlib.sha256()
         if digest.hexdigest() != self.digest:
             rule = "the file has changed while it was read"
-            raise InputChangedError(self.path, [Problem(rule, remedy="run again when nobody writes to it")])
+            raise InputChangedError(self.path, [Problem(rule, remedy="run again when no program writes to it")])
 
 
 def _digest(records: pd.DataFrame) -> str:

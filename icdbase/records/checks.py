@@ -1,6 +1,6 @@
-"""What can be said about records as a whole: columns, candidate lists, repetitions.
+"""Checks of records as a whole: columns, candidate lists, repetitions.
 
-Problems make a file unusable; findings are worth a warning.
+A problem makes a file unusable; a finding is a text for a warning.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ OPEN_TARGETS = (
     "or add them to the code table of your task"
 )
 ID_NAME = re.compile(r"id|idx|key|number|编号|标识|住院号|病案号|病历号|序号", re.IGNORECASE)
-"""How columns of ids are called."""
+"""Names that columns of ids have."""
 
 _SHOWN = 10
 _COMPARED = 500
@@ -57,7 +57,7 @@ def missing_label(record: str, field: str) -> Problem:
 
 
 def absent_labels(columns: Collection[str], task: Task, layout: str) -> list[Problem]:
-    """Return a problem for each target that has no column; of a submission, `column_problems` says what it is."""
+    """Return a problem for each target that has no column; `column_problems` reports a submission."""
     if _is_submission(columns, task):
         return []
     problems = []
@@ -88,7 +88,7 @@ def _is_submission(columns: Collection[str], task: Task) -> bool:
 
 
 def id_column_problems(problems: list[Problem], columns: Collection[str], task: Task, layout: str) -> list[Problem]:
-    """Return problems in which one says that the id column is missing, in place of one for each record."""
+    """Return the problems with a single one for a missing id column in place of one for each record."""
     if not columns or task.id_field in columns:
         return problems
     remedy = _near_column([task.id_field], columns, task, layout)
@@ -128,7 +128,7 @@ def misspelt_fields(columns: Collection[str], task: Task, layout: str) -> list[s
 
 
 def lost_zeros(missing: Collection[str], unknown: Collection[str]) -> str:
-    """Return a remedy if ids that are missing and ids that nobody knows differ by leading zeros only.
+    """Return a remedy if missing ids and unknown ids differ by leading zeros only.
 
     >>> lost_zeros(["0012", "0013"], ["12"])
     '12 seems to be 0012 without its leading zeros: set the id column to text in the spreadsheet and export it again'

@@ -140,11 +140,10 @@ def _read_label(row: dict, target: Target, parser: LabelParser, record: str) -> 
 
 
 def _settle_blanks(found: dict) -> dict:
-    """Decide what an empty text means.
+    """Return labels in which an empty text has a meaning.
 
-    In a record with a main code it says that there is no other code, and so
-    does a missing value where a target may be empty; in a record without main
-    code, nobody has coded yet.
+    In a record with a main code it means "no code", and so does a missing value
+    where a target may be empty; a record without main code is not coded yet.
     """
     coded = is_coded(found)
     settled = {}

@@ -62,12 +62,12 @@ def format_prediction(codes: Mapping, task: Task = CCL25) -> str:
 
 
 def parse_prediction(text: str, task: Task = CCL25) -> dict:
-    """Read the codes of a record, written by whomever.
+    """Read the codes of a record in any common spelling.
 
     Brackets may be absent or Chinese, separators full-width, ``x`` upper case;
-    blanks and trailing separators do not matter.  What looks like a code but is
-    none (a language model's invention) is kept: it is a wrong prediction, no
-    broken file.
+    blanks and trailing separators do not matter.  A text that looks like a code but
+    is none (a language model may invent one) is kept: it is a wrong prediction, the
+    file is not broken.
 
     Parameters
     ----------
@@ -118,7 +118,7 @@ def split_prediction(value, task: Task) -> tuple[list[str], str]:
 
 
 def parse_parts(parts: Iterable, task: Task, parser: LabelParser) -> tuple[dict, list[Problem]]:
-    """Return the codes of each target, from what is said of it, and the problems, by target."""
+    """Return the codes of each target, one part for each, and the problems, by target."""
     codes, problems = {}, []
     for target, part in zip(task.targets, parts, strict=True):
         codes[target.name], found = _parse_part(plain(part), target, parser)
@@ -163,7 +163,7 @@ def official_form(task: Task) -> str:
 
 
 def check_predictions(predictions: pd.DataFrame, task: Task = CCL25) -> pd.DataFrame:
-    """Return predictions in the form of `read_submission`, or say what is wrong.
+    """Return predictions in the form of `read_submission`, or raise all problems.
 
     Parameters
     ----------

@@ -1,6 +1,6 @@
 """Records as a pandas DataFrame, one row a record: read, check, write.
 
-Whoever gets a frame from here can rely on it: the ids are unique strings, every
+A frame from here keeps these promises: the ids are unique strings, every
 text field of the task is there and holds strings, every label is a canonical
 code, a tuple of such codes, or None.
 """
@@ -33,9 +33,9 @@ __all__ = ["check_frame", "read_records", "write_records"]
 def read_records(path, task: Task = CCL25, *, require_labels: bool = False) -> pd.DataFrame:
     """Read records from JSON array, JSON Lines, CSV, TSV or Excel.
 
-    UTF-8 with or without byte-order mark, UTF-16 with mark, and GB18030 are told
-    apart; missing fields, null and NaN are empty texts; both spellings of a
-    label column and all usual separators of codes are understood.
+    The encoding is detected: UTF-8 with or without byte-order mark, UTF-16 with
+    mark, or GB18030.  Missing fields, null and NaN are empty texts.  All names of a
+    label column and all usual separators of codes are accepted.
 
     Parameters
     ----------
@@ -119,12 +119,12 @@ def _join(frames: list[pd.DataFrame], task: Task) -> pd.DataFrame:
 
 
 def check_frame(frame: pd.DataFrame, task: Task = CCL25, *, require_labels: bool = False) -> pd.DataFrame:
-    """Return a frame of your own in the form of `read_records`, or say what is wrong.
+    """Return a frame of your own in the form of `read_records`, or raise all problems.
 
     The id may be the index or a column; missing text fields are filled with "";
     labels may be ``"A; B;C"`` or lists; other columns are left out.  The frame
-    itself is not changed, and codes outside the candidate lists are not
-    reported: that is done once, when a file is read.
+    itself is not changed.  Codes outside the candidate lists are reported only when
+    a file is read.
 
     Parameters
     ----------

@@ -85,8 +85,8 @@ def read_submission(path, task: Task = CCL25, *, invalid: str = "raise") -> pd.D
     ----------
     path : str or os.PathLike
         JSON array, JSON Lines, CSV, TSV or Excel; ``-`` is standard input.
-        What is forgiven: see :class:`icdbase.records.answers.AnswerReader` for an answer
-        and :func:`icdbase.records.answers.read_answers` for the file.
+        For the forms that are accepted see :class:`icdbase.records.answers.AnswerReader`
+        (an answer) and :func:`icdbase.records.answers.read_answers` (a file).
     task : Task
     invalid : {"raise", "zero"}
         What to do with an answer that cannot be read: stop, or count what cannot
@@ -124,7 +124,7 @@ def read_submission(path, task: Task = CCL25, *, invalid: str = "raise") -> pd.D
 
 
 def _notes(predictions: pd.DataFrame, unreadable: list[Problem], n_first_only: int, task: Task) -> list[str]:
-    """Say what was forgiven, and which codes are no candidates."""
+    """Return warnings: codes that are no candidates, answers that are unreadable or incomplete."""
     notes = [outside_candidates(predictions, target, ignored=(UNREADABLE,)) for target in task.targets]
     if unreadable:
         records = list(dict.fromkeys(problem.record for problem in unreadable))
@@ -135,11 +135,11 @@ def _notes(predictions: pd.DataFrame, unreadable: list[Problem], n_first_only: i
     return list(filter(None, notes))
 
 
-# --- would the platform take it? ------------------------------------------------------
+# --- check for the platform -----------------------------------------------------------
 
 
 def check_submission(path, records: pd.DataFrame, task: Task = CCL25) -> list[Problem]:
-    """Say why the platform would refuse a submission, or cost it points.
+    """Return why the platform would refuse a submission, or what would cost it points.
 
     Parameters
     ----------

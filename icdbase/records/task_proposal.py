@@ -1,4 +1,7 @@
-"""Look at a table and propose a task: which column is the id, which are texts, which are labels."""
+"""Propose a task for a table: its id column, its text columns, its label columns.
+
+The proposal uses the readers of records, so it is here and not in ``tasks``.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +16,8 @@ from icdbase.files.cells import plain
 from icdbase.files.encoding import clean_name, decode, is_zip, read_bytes
 from icdbase.files.rows import Rows, read_rows
 from icdbase.files.tables import HEADER_WITHIN
-from icdbase.records.checks import ID_NAME, codes_outside
-from icdbase.records.frames import build_frame
+from icdbase.records.checks import ID_NAME, codes_outside, known_columns
+from icdbase.records.frames import build_frame, columns_of_targets
 from icdbase.records.labels import LabelParser
 from icdbase.tasks.codes import is_code_shaped
 from icdbase.tasks.editions import BUILT_IN
@@ -23,7 +26,7 @@ from icdbase.tasks.task import Target, Task
 __all__ = ["propose_task"]
 
 LOOKED_AT = 2000
-"""Records that are enough to tell what a column is."""
+"""Records from which the kind of a column is determined."""
 
 _SEPARATORS = ";；,，、/"
 _LABEL_NAME = re.compile(r"code|label|icd|class|target|编码|代码|标签|类别", re.IGNORECASE)
@@ -110,21 +113,18 @@ def propose_task(path) -> str:
     """
     rows = read_rows(path, _header_cells(path))
     _refuse_headerless(rows)
-    for task in reversed(BUILT_IN.values()):
-        known = {spelling for target in task.targets for spelling in target.spellings}
-        if len(set(task.text_fields) & set(rows.columns)) > len(task.text_fields) // 2 and (
-            task.name == "ccl25" or task.targets[2].name in rows.columns or task.text_fields[-3] in rows.columns
-        ):
-            if outside := [target.name for target in task.targets if codes_outside(build_frame(rows, task)[0], target)]:
-                return _opened(task, outside)
-            found = "labelled" if known & set(rows.columns) else "without labels"
-            return f'# records of a built-in task, {found}: --task {task.name} will do\nbase = "{task.name}"\n'
+    if task := _built_in(rows):
+        records, _ = build_frame(rows, task)
+        if outside := [target.name for target in task.targets if codes_outside(records, target)]:
+            return _opened(task, outside)
+        found = "labelled" if columns_of_targets(rows.columns, task) else "without labels"
+        return f'# records of a built-in task, {found}: --task {task.name} will do\nbase = "{task.name}"\n'
     columns = _columns(rows)
     identity = _choose_id(columns, path)
     rest = [column for column in columns if column is not identity and column.cells]
     coded = [column for column in rest if column.is_icd()]
     few_valued = [column for column in rest if column not in coded and column.is_label()]
-    # Beside codes, sex and department are no labels unless their name says so.
+    # Where there are codes, sex and department are labels only if their names look like it.
     named = [column for column in few_valued if _LABEL_NAME.search(column.name)]
     labels = [*coded, *named] or few_valued
     texts = [column for column in rest if column not in (*coded, *few_valued) and not column.is_number()]
@@ -132,6 +132,18 @@ def propose_task(path) -> str:
         raise DataError(path, [Problem("no column looks like text", remedy="docs/tasks.md shows a task file to fill in")])
     left_out = [column.name for column in columns if column not in [identity, *labels, *texts]]
     return _toml(identity, texts, labels, left_out)
+
+
+def _built_in(rows: Rows) -> Task | None:
+    """The last built-in task of which most text fields are there, and a column that the tasks before it lack."""
+    found, before = None, set()
+    for task in BUILT_IN.values():
+        columns = set(known_columns(task))
+        n_fields = len(set(task.text_fields) & set(rows.columns))
+        if n_fields > len(task.text_fields) // 2 and (columns - before) & set(rows.columns):
+            found = task
+        before |= columns
+    return found
 
 
 def _opened(task: Task, outside: list[str]) -> str:

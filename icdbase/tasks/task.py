@@ -92,7 +92,7 @@ class Task:
         Code to its standard name, over all targets.
     exclusive_groups : mapping of str to str
         Code to the name of the group of which a record carries at most one
-        code, over all targets together (one hypertension grade, say).
+        code, over all targets together, such as the grades of hypertension.
     known_codes : mapping of str to tuple of str
         Target whose set of codes is open to the codes that are known of it.
     train_counts : mapping of str to mapping of str to int
@@ -109,9 +109,9 @@ class Task:
     code_system : {"icd", "free"}
         Whether codes are checked and spelt as ICD codes, or taken as written.
     tokenizer : str
-        Who cuts the words; see :class:`icdbase.text.tokenization.Tokenizer`.
+        How texts are cut into tokens; see :class:`icdbase.text.tokenization.Tokenizer`.
     blocks : tuple of str
-        Feature blocks that have something to say on these texts.
+        Feature blocks that make sense for these texts.
     reads_like : mapping of str to str
         Text field to the field of the evaluation whose role it plays:
         ``{"admission_dx": "入院诊断"}`` makes it a list of diagnoses.

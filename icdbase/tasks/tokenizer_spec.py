@@ -18,7 +18,7 @@ WORDS = r"[^\W\d_]+(?:[-'’][^\W\d_]+)*|\d+(?:[.,/]\d+)*"
 
 
 def check_tokenizer(kind: str) -> list[tuple[str, str]]:
-    """Return name and argument of each tokenizer in ``ngrams:3-5+pairs``, say.
+    """Return name and argument of each tokenizer in a specification such as ``ngrams:3-5+pairs``.
 
     Raises
     ------
