@@ -181,7 +181,8 @@ def find_in_field(text: str, field: str = "", marked: str = "") -> list[tuple[st
                     found.append(("nodule_mm", value, begin, stop))
         else:
             found += extractor(what, text, start, end)
-    found += [(f"stenosis_{vessel}", *rest) for vessel, *rest in extract_stenoses(text, vessels)]
+    if vessels:
+        found += [(f"stenosis_{vessel}", *rest) for vessel, *rest in extract_stenoses(text, vessels)]
     found += find_pressures(text, field)
     return found
 
