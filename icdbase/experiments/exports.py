@@ -88,7 +88,7 @@ def ablation_text(result: AblationResult) -> str:
 def ablation_notes(result: AblationResult) -> list[str]:
     """Say on what the table rests, and what it cannot show; lines of 79 characters at most."""
     units = "records" if result.n_groups is None else "groups"
-    changed = ", ".join(f"{name}={value}" for name, value in result.reference.items())
+    changed = ", ".join(f"{name}={value!r}" for name, value in result.reference.items())
     different = result.significant()
     notes = [
         f"{_basis(result)}; fold seed {result.random_state}.",
