@@ -71,7 +71,7 @@ def ablation_text(result: AblationResult) -> str:
 def ablation_notes(result: AblationResult) -> list[str]:
     """Return notes on how the table was computed and what it cannot show; at most 79 characters a line."""
     units = "records" if result.n_groups is None else "groups"
-    changed = ", ".join(f"{name}={value}" for name, value in result.reference.items())
+    changed = ", ".join(f"{name}={value!r}" for name, value in result.reference.items())
     different = ", ".join(result.significant())
     notes = [
         f"{basis(result)}; fold seed {result.random_state}.",
