@@ -5,7 +5,7 @@
 # 都从 0.5 切，这一课说明为什么对 F1 来说 0.5 是错的。带 `≈` 的数字可能随库版本变动百分之几；病历是模拟的。
 #
 # Other diagnoses come four or five to a record, out of 53 codes. Each code gets its own logistic regression and its own
-# probability; then a set must be chosen. Everybody cuts at 0.5; this lesson shows why that is wrong for F1. MeasurementTable
+# probability; then a set must be chosen. Everybody cuts at 0.5; this lesson shows why that is wrong for F1. Numbers
 # behind `≈` may move by a few hundredths with library versions; the records are simulated.
 
 # %% [markdown]

@@ -5,7 +5,7 @@
 # 再跑一次真正的消融。带 `≈` 的数字可能随库版本变动。模拟病历上的结论只说明模拟是怎样写的，不说明真实病历。
 #
 # "Are the discharge orders (出院医嘱) of any use?" Take them away, train again, see how the score changes. Taking away is easy; the hard
-# part is to tell whether a difference is real or luck. First eight records by hand, then a real ablation. MeasurementTable behind
+# part is to tell whether a difference is real or luck. First eight records by hand, then a real ablation. Numbers behind
 # `≈` may move with library versions. A finding on simulated records tells how the simulation writes, not how doctors do.
 
 # %% [markdown]
