@@ -112,6 +112,23 @@ class Counts:
             operations={field: scores[rows] for field, scores in self.operations.items()},
         )
 
+    def keep(self, fields: Mapping[str, np.ndarray], measured: np.ndarray) -> Counts:
+        """Return the counts as if parts of the records had been left out.
+
+        Parameters
+        ----------
+        fields : mapping of field to bool array of shape (n_records,)
+            Whether the record keeps the field.
+        measured : bool array of shape (n_records, n_quantities)
+            Whether the record keeps its measurements of a quantity of ``found.names``.
+        """
+        by_field = {
+            name: {field: _keep_rows(matrix, fields[field]) for field, matrix in getattr(self, name).items()}
+            for name in ("words", "mentions", "listed", "operations")
+        }
+        in_field = np.vstack([fields[field] for field in self.found.fields])
+        return replace(self, found=self.found.keep(in_field, measured), **by_field)
+
 
 def count_records(
     records: pd.DataFrame,
@@ -241,3 +258,11 @@ def _readers(task: Task, tables: tuple[tuple[str, int], ...]) -> tuple:
     """Build automaton and linker once; an edited table (path, time of change) is read anew."""
     spotter = ConceptSpotter(load_concepts([path for path, _ in tables]))
     return spotter, DiagnosisLinker(task, spotter), OperationFinder(task)
+
+
+def _keep_rows(matrix: sparse.csr_matrix, kept: np.ndarray) -> sparse.csr_matrix:
+    """Empty the other rows."""
+    lengths = np.diff(matrix.indptr)
+    entries = np.repeat(kept, lengths)
+    ends = np.concatenate([[0], np.cumsum(lengths * kept)])
+    return sparse.csr_matrix((matrix.data[entries], matrix.indices[entries], ends), shape=matrix.shape)

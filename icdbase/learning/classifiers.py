@@ -74,7 +74,7 @@ class SingleCodeClassifier(BaseEstimator):
         self.fit_out_of_fold(features, y, folds)
         return self
 
-    def fit_out_of_fold(self, features: Features, y: Sequence[str], folds: np.ndarray) -> np.ndarray:
+    def fit_out_of_fold(self, features: Features, y: Sequence[str], folds: np.ndarray, whole=None) -> np.ndarray:
         """Fit, and return the probabilities of the training records by models that had not seen them.
 
         Parameters
@@ -82,12 +82,14 @@ class SingleCodeClassifier(BaseEstimator):
         features : Features
         y : sequence of str, length n_records
         folds : int array of shape (n_records,)
+        whole : bool array of shape (n_records,), optional
+            False for thinned copies: trees learn from them, the temperature does not.
 
         Returns
         -------
         array of shape (n_records, n_classes)
         """
-        makers = self._makers()
+        makers, whole = self._makers(), slice(None) if whole is None else whole
         self.classes_, labels = np.unique(np.asarray(y, dtype=str), return_inverse=True)
         if len(self.classes_) == 1:
             self.base_models_, self.weights_ = [], []
@@ -100,11 +102,11 @@ class SingleCodeClassifier(BaseEstimator):
 
         self.base_models_, margins = out_of_fold(fit_predict, folds, self.n_jobs, "main code")
         self.weights_ = [1.0] if len(makers) == 1 else [
-            1 / (len(makers) * TemperatureScaler().fit(margins[:, reader], labels).temperature_)
+            1 / (len(makers) * TemperatureScaler().fit(margins[whole, reader], labels[whole]).temperature_)
             for reader in range(len(makers))
         ]
         margins = sum(weight * margins[:, reader] for reader, weight in enumerate(self.weights_))
-        self.scaler_ = TemperatureScaler().fit(margins, labels)
+        self.scaler_ = TemperatureScaler().fit(margins[whole], labels[whole])
         if not self.calibrate:
             self.scaler_.temperature_ = 1.0
         return self.scaler_.transform(margins)
@@ -181,20 +183,30 @@ class CodeSetClassifier(BaseEstimator):
         self.random_state = random_state
 
     def fit(self, features: Features, Y: np.ndarray, folds: np.ndarray, context=None) -> CodeSetClassifier:
-        """Fit on features, a bool array (n_records, n_codes), and out-of-fold context.
+        """Fit on features, a bool array (n_records, n_codes), and out-of-fold context."""
+        self.fit_out_of_fold(features, Y, folds, context)
+        return self
+
+    def fit_out_of_fold(self, features: Features, Y: np.ndarray, folds: np.ndarray, context=None, whole=None) -> np.ndarray:
+        """Fit, and return the probabilities of the whole training records by models that had not seen them.
 
         ``context`` (n_records, n_context) holds what other models say of the
-        record, such as the probabilities of the main code.
+        record, such as the probabilities of the main code.  ``whole``
+        (n_records,) is False for thinned copies: the reader learns from half of
+        them (all of them cost more than they bring), what comes after it from none.
         """
         self.n_codes_ = Y.shape[1]
         self.seen_ = np.flatnonzero(Y.any(axis=0))
         truth = Y[:, self.seen_].astype(float)
 
+
         def fit_predict(train, test):
             reader = self._new_reader().fit(features.take(train), truth[train], _rows(context, train))
             return reader, reader.margins(features.take(test), _rows(context, test))
 
-        self.base_model_, margins = out_of_fold(fit_predict, folds, self.n_jobs, "other codes")
+        self.base_model_, margins = out_of_fold(fit_predict, folds, self.n_jobs, "other codes", whole)
+        if whole is not None:
+            margins, truth, context = margins[whole], truth[whole], _rows(context, whole)
         self.stacker_ = None
         if self.boosted_features or context is not None:
             self.stacker_ = StackingLogistic().fit(margins, truth, context)
@@ -205,7 +217,7 @@ class CodeSetClassifier(BaseEstimator):
             self.calibrator_.fit(margins, truth)
         else:
             self.calibrator_.identity(len(self.seen_))
-        return self
+        return self._all_codes(self.calibrator_.transform(margins))
 
     def _new_reader(self) -> PerCodeTrees | PerCodeLogistic:
         if not self.boosted_features:
@@ -223,8 +235,11 @@ class CodeSetClassifier(BaseEstimator):
         margins = self.base_model_.margins(features, context)
         if self.stacker_ is not None:
             margins = self.stacker_.margins(margins, context)
-        p = np.zeros((len(features), self.n_codes_))
-        p[:, self.seen_] = self.calibrator_.transform(margins)
+        return self._all_codes(self.calibrator_.transform(margins))
+
+    def _all_codes(self, seen: np.ndarray) -> np.ndarray:
+        p = np.zeros((len(seen), self.n_codes_))
+        p[:, self.seen_] = seen
         return p
 
 

@@ -46,6 +46,7 @@ def decode(
     threshold: float = 0.5,
     top_k: int = 5,
     min_codes: int = 1,
+    min_probability: float = 0.0,
     groups: Sequence[str | None] | None = None,
     forbidden=None,
 ) -> np.ndarray:
@@ -62,6 +63,10 @@ def decode(
     top_k : int
     min_codes : int
         The fewest codes of a set, as far as so many are allowed.
+    min_probability : float
+        Of ``expected_f1``: a less probable code is chosen only if it is the most probable one.
+        Where little is known of a record, every set has a low expected F1, and the best
+        one may hold codes that are hardly probable.
     groups : sequence of str or None, length n_codes
         Exclusive group of each code; a set holds at most one code of a group.
     forbidden : bool array of shape (n_records, n_codes)
@@ -86,6 +91,8 @@ def decode(
     [[1, 0, 0]]
     >>> decode([[0.9, 0.6, 0.5]], groups=[None, "grade", "grade"]).astype(int).tolist()
     [[1, 1, 0]]
+    >>> decode([[0.4, 0.35, 0.3]], min_probability=0.35).astype(int).tolist()
+    [[1, 1, 0]]
     >>> decode([[0.3, 0.2]], rule="threshold").astype(int).tolist()
     [[1, 0]]
     """
@@ -95,9 +102,10 @@ def decode(
     if forbidden is not None:
         p = np.where(forbidden, 0.0, p)
     if rule == "expected_f1" and p.shape[1] > MANY_CODES:
-        return _decode_likely(p, groups, min_codes)
+        return _decode_likely(p, groups, min_codes, min_probability)
     allowed = _best_of_each_group(p, groups) & (p > 0)
     if rule == "expected_f1":
+        allowed &= (p >= min_probability) | (p == p.max(axis=1, keepdims=True, initial=0.0))
         parts = range(0, len(p), _AT_ONCE)
         chosen = [_best_sets(p[at : at + _AT_ONCE], allowed[at : at + _AT_ONCE], groups, min_codes) for at in parts]
         return np.concatenate([np.zeros((0, p.shape[1]), dtype=bool), *chosen])
@@ -106,7 +114,7 @@ def decode(
     return chosen | _first(ranked, min_codes)
 
 
-def _decode_likely(p: np.ndarray, groups, min_codes: int) -> np.ndarray:
+def _decode_likely(p: np.ndarray, groups, min_codes: int, min_probability: float) -> np.ndarray:
     """Choose for each record among its most probable codes; the cost would grow with the square of all codes."""
     chosen = np.zeros(p.shape, dtype=bool)
     likely = np.sort(np.argsort(-p, axis=1, kind="stable")[:, :MANY_CODES], axis=1)
@@ -114,7 +122,10 @@ def _decode_likely(p: np.ndarray, groups, min_codes: int) -> np.ndarray:
         columns = columns[p[row, columns] > 0]
         theirs = None if groups is None else [groups[column] for column in columns]
         if len(columns):
-            chosen[row, columns] = decode(p[[row]][:, columns], groups=theirs, min_codes=min_codes)[0]
+            likely_p = p[[row]][:, columns]
+            chosen[row, columns] = decode(
+                likely_p, groups=theirs, min_codes=min_codes, min_probability=min_probability
+            )[0]
     return chosen
 
 

@@ -14,6 +14,9 @@ __all__ = ["PerCodeLogistic", "StackingLogistic"]
 MARGIN_LIMIT = 8.0
 """Log-odds beyond this are certainty; more would only drown what else is heard."""
 
+FEW_PER_LEAF = 10
+"""A leaf holds this part of the records at least, where these are few."""
+
 
 class PerCodeLogistic(BaseEstimator):
     """One L2-penalised logistic regression per code on the sparse blocks.

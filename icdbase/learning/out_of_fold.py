@@ -12,7 +12,8 @@ from icdbase.core import progress
 __all__ = ["out_of_fold"]
 
 
-def out_of_fold(fit_predict: Callable, folds: np.ndarray, n_jobs: int | None, stage: str = "") -> tuple:
+def out_of_fold(fit_predict: Callable, folds: np.ndarray, n_jobs: int | None, stage: str = "",
+                whole: np.ndarray | None = None) -> tuple:
     """Run ``fit_predict(train_rows, test_rows)`` for each fold and once for all rows.
 
     Parameters
@@ -24,6 +25,8 @@ def out_of_fold(fit_predict: Callable, folds: np.ndarray, n_jobs: int | None, st
         Threads; the result does not depend on it.
     stage : str
         What is said to who watches the progress.
+    whole : bool array of shape (n_records,), optional
+        False for thinned copies: only every other one is learned from, and by the last model only.
 
     Returns
     -------
@@ -32,13 +35,14 @@ def out_of_fold(fit_predict: Callable, folds: np.ndarray, n_jobs: int | None, st
     array of shape (n_records, ...)
         Margins of each record by the model that had not seen it.
     """
-    everything = np.arange(len(folds))
-    splits = [(everything, everything[:0])]
-    splits += [(np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)) for fold in np.unique(folds)]
+    whole = np.ones(len(folds), dtype=bool) if whole is None else whole
+    learned = np.flatnonzero(whole | (np.arange(len(folds)) % 2 == 0))
+    splits = [(learned, learned[:0])]
+    splits += [(np.flatnonzero((folds != fold) & whole), np.flatnonzero((folds == fold) & whole)) for fold in np.unique(folds)]
     run = Parallel(n_jobs=n_jobs, prefer="threads", return_as="generator")
     results = progress.track(run(delayed(fit_predict)(*split) for split in splits), stage, len(splits))
     model, predicted = next(results)
-    margins = np.empty((len(folds), *predicted.shape[1:]))
+    margins = np.zeros((len(folds), *predicted.shape[1:]))
     for (_, test), (_, predicted) in zip(splits[1:], results, strict=True):  # a fold's model is let go at once
         margins[test] = predicted
     return model, margins

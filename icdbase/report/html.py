@@ -35,6 +35,8 @@ PUBLISHED = (
 """CCL25-Eval Task 8, real records: system, in Chinese, data set, metric, figure."""
 
 N_BINS = 10
+MIN_PER_BIN = 10
+LEAST_SHOWN = 0.05  # most codes of a set are all but impossible and would hide the others
 N_COUPLED = 20
 MAX_CODES_EXPLAINED = 6
 MAX_SPANS = 5
@@ -134,7 +136,8 @@ def report_html(
         confusions=[(target.name, _confusion_rows(gold, predictions, task, target.name))
                     for target in task.targets if target.is_single],
         codes=_code_rows(gold, predictions, task),
-        curves=[_curve(target, pairs, probabilities[target.name]) for target in task.targets],
+        curves=[curve for target in task.targets
+                for curve in _curves(target, pairs, probabilities[target.name], pairs.codes[target.name][1])],
         coupled=[(target.name, coupled_errors(pairs, target.name)[:N_COUPLED])
                  for target in task.targets if not target.is_single],
         hardest=_hardest(coder, gold, predictions, pairs, probabilities, n_hardest, with_text),
@@ -183,7 +186,7 @@ def _code_rows(gold, predictions, task) -> list[tuple[str, list[dict], int]]:
             for target in task.targets]
 
 
-def reliability(p: np.ndarray, truth: np.ndarray, n_bins: int = N_BINS) -> list[dict]:
+def reliability(p: np.ndarray, truth: np.ndarray, n_bins: int = N_BINS, min_count: int = 1) -> list[dict]:
     """Compare predicted probabilities with what came true, bin by bin.
 
     Parameters
@@ -192,6 +195,8 @@ def reliability(p: np.ndarray, truth: np.ndarray, n_bins: int = N_BINS) -> list[
     truth : bool array of shape (n,)
     n_bins : int
         Of equal width; empty bins are left out.
+    min_count : int
+        A bin of fewer is merged with its neighbour below, the lowest with the one above.
 
     Returns
     -------
@@ -206,6 +211,11 @@ def reliability(p: np.ndarray, truth: np.ndarray, n_bins: int = N_BINS) -> list[
     [(0.25, 0.5, 2), (0.75, 1.0, 1)]
     """
     bins = np.minimum((np.asarray(p) * n_bins).astype(int), n_bins - 1)
+    for upwards, numbers in ((False, range(n_bins - 1, 0, -1)), (True, range(n_bins - 1))):
+        for number in numbers:
+            if 0 < (bins == number).sum() < min_count:
+                others = bins[bins > number] if upwards else bins[bins < number]
+                bins[bins == number] = (others.min() if upwards else others.max()) if len(others) else number
     points = []
     for number in np.unique(bins):
         inside = bins == number
@@ -223,20 +233,24 @@ def _wilson(share: float, count: int, z: float = 1.96) -> tuple[float, float]:
     return max(centre - half, 0.0), min(centre + half, 1.0)
 
 
-def _curve(target, pairs: Pairs, p: pd.DataFrame) -> dict:
-    """Of a single target the code it believes most, of a multi target every code."""
+def _curves(target, pairs: Pairs, p: pd.DataFrame, predicted) -> list[dict]:
+    """Of a single target the most probable code; of a multi target the codes above 0.05, and those that were chosen."""
     truth, _ = pairs.codes[target.name]
-    codes = p.columns.tolist()
+    values, codes = p.to_numpy(), p.columns.tolist()
     if target.is_single:
-        believed = p.to_numpy().argmax(axis=1)
-        values = p.to_numpy().max(axis=1)
-        true = np.array([codes[column] == code for column, code in zip(believed, truth, strict=True)])
-    else:
-        values = p.to_numpy().ravel()
-        true = np.array([[code in listed for code in codes] for listed in truth]).ravel()
-    points = reliability(values, true)
-    error = sum(point["count"] * abs(point["predicted"] - point["observed"]) for point in points) / max(len(values), 1)
-    return {"target": target.name, "single": target.is_single, "points": points, "error": error, "count": len(values)}
+        best = values.argmax(axis=1)
+        true = np.array([codes[column] == code for column, code in zip(best, truth, strict=True)])
+        return [_curve(target.name, "most probable", values.max(axis=1), true)]
+    true = np.array([[code in listed for code in codes] for listed in truth], dtype=bool).reshape(values.shape)
+    chosen = np.array([[code in listed for code in codes] for listed in predicted], dtype=bool).reshape(values.shape)
+    parts = (("above 0.05", values > LEAST_SHOWN), ("chosen", chosen))
+    return [_curve(target.name, kind, values[part], true[part]) for kind, part in parts]
+
+
+def _curve(target: str, kind: str, p: np.ndarray, true: np.ndarray) -> dict:
+    points = reliability(p, true, min_count=MIN_PER_BIN)
+    gap = sum(point["count"] * abs(point["predicted"] - point["observed"]) for point in points) / max(len(p), 1)
+    return {"target": target, "kind": kind, "points": points, "error": gap, "count": len(p)}
 
 
 def coupled_errors(pairs: Pairs, target: str) -> list[tuple[str, str, int, float]]:
