@@ -25,8 +25,10 @@ from icdbase.learning.code_sets import TaskDecoder
 from icdbase.learning.decoding import parse_rule
 from icdbase.learning.details import PredictionDetails
 from icdbase.learning.folds import inner_folds
+from icdbase.learning.out_of_fold import THINNED
 from icdbase.learning.target_models import SetTargetModel, SingleTargetModel
-from icdbase.learning.training_labels import training_labels
+from icdbase.learning.thinning import add_thinned
+from icdbase.learning.training_labels import too_few_records, training_labels
 from icdbase.records.checks import not_learned
 from icdbase.records.records import check_frame
 from icdbase.tasks.editions import CCL25
@@ -39,6 +41,7 @@ SETTINGS = {
     "plain": {
         "blocks": ("words", "concepts"),
         "boosted_features": False, "main_informs_others": False, "exclusive_groups": False,
+        "thinned_share": 0.0, "decoding": "expected_f1:0",
     },
 }
 """Named settings: ``plain`` is TF-IDF and keywords, LightGBM, logistic regression, no more."""
@@ -69,12 +72,14 @@ class IcdCoder(BaseEstimator):
         Fit the sets' logistic regressions on the scores of small trees, not on words and concepts.
     main_informs_others : bool
         Give the sets' models the probabilities of the single codes.
+    thinned_share : float
+        Copies per training record that lack fields and measurements at random; see :mod:`icdbase.learning.thinning`.
     calibrate : bool
         Calibrate the probabilities, out of fold.
     exclusive_groups : bool
         Predict at most one code of each of the task's groups, main code included.
     decoding : str
-        ``"expected_f1"``, ``"threshold:0.5"`` or ``"top_k:5"``; see :func:`icdbase.learning.decoding.decode`.
+        ``"expected_f1:0.05"``, ``"threshold:0.5"`` or ``"top_k:5"``; see :func:`icdbase.learning.decoding.decode`.
     n_folds : int
         Folds of the out-of-fold predictions inside ``fit``.
     n_jobs : int or None
@@ -99,8 +104,8 @@ class IcdCoder(BaseEstimator):
 
     def __init__(
         self, *, task=CCL25, fields=None, blocks=None, codes_by_name=True, min_df=2, concept_tables=(), tokenizer=None,
-        main_learner="trees", boosted_features=True, main_informs_others=True, calibrate=True, exclusive_groups=True,
-        decoding="expected_f1", n_folds=4, n_jobs=-1, random_state=0,
+        main_learner="trees", boosted_features=True, main_informs_others=True, thinned_share=0.5, calibrate=True,
+        exclusive_groups=True, decoding="expected_f1", n_folds=4, n_jobs=-1, random_state=0,
     ):
         self.task = task
         self.fields = fields
@@ -112,6 +117,7 @@ class IcdCoder(BaseEstimator):
         self.main_learner = main_learner
         self.boosted_features = boosted_features
         self.main_informs_others = main_informs_others
+        self.thinned_share = thinned_share
         self.calibrate = calibrate
         self.exclusive_groups = exclusive_groups
         self.decoding = decoding
@@ -140,7 +146,7 @@ class IcdCoder(BaseEstimator):
         return count_records(check_frame(records, self.task), self.task, **how)
 
     def fit(self, records, y=None, *, groups=None) -> IcdCoder:
-        """Learn from labelled records; a DataWarning names codes outside the candidate lists.
+        """Learn from labelled records; a DataWarning names codes outside the candidate lists, and too few records.
 
         Parameters
         ----------
@@ -167,6 +173,8 @@ class IcdCoder(BaseEstimator):
             features = self.features_.fit_transform(counts)
             folds = inner_folds(labels, self.task, self.n_folds, self.random_state, groups)
             self.models_ = {target.name: self._new_model(target, counts) for target in self._targets_in_order()}
+            features, labels, folds = add_thinned(counts, self.features_, features, labels, folds, self.thinned_share, self.random_state)
+            some = counts.take(np.arange(min(len(counts), 50)))
             del counts  # of many records half the memory; what follows uses the features only
             single = []
             for name, model in self.models_.items():
@@ -174,6 +182,8 @@ class IcdCoder(BaseEstimator):
                     single.append(model.fit_out_of_fold(features, labels[name], folds))
                 else:
                     model.fit(features, labels[name], folds, self._context(single))
+        for message in too_few_records(some.labels, self.predict(some), (folds != THINNED).sum()):
+            warnings.warn(message, DataWarning, stacklevel=2)
         return self
 
     def _targets_in_order(self) -> list[Target]:
@@ -232,7 +242,8 @@ class IcdCoder(BaseEstimator):
         return self._decoder().decode(probabilities)
 
     def _decoder(self) -> TaskDecoder:
-        return TaskDecoder(self.task, self.decoding, self.task.exclusive_groups if self.exclusive_groups else {})
+        lowest = {name: model.lowest_chosen_ for name, model in self.models_.items() if not model.target.is_single}
+        return TaskDecoder(self.task, self.decoding, self.task.exclusive_groups if self.exclusive_groups else {}, lowest)
 
     def _counted(self, records) -> Counts:
         """Count records, or check that this coder would have made the same counts."""
@@ -246,5 +257,7 @@ class IcdCoder(BaseEstimator):
     def _check_parameters(self):
         parse_rule(self.decoding)
         parse_learner(self.main_learner)
+        if not 0 <= self.thinned_share <= 1:
+            raise UsageError(f"thinned_share must lie in [0, 1], got {self.thinned_share}")
         if self.n_folds < 2:
             raise UsageError(f"n_folds must be at least 2, got {self.n_folds}")

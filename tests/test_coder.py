@@ -10,11 +10,12 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV
 
-from icdbase import CCL25, IcdCoder, official_scorer, score
+from icdbase import CCL25, IcdCoder, majority_predictions, make_records, official_scorer, score
 from icdbase.coder import SETTINGS
 from icdbase.core.errors import DataError, DataWarning, ModelError, UsageError
 from icdbase.features.blocks import BLOCKS
 from icdbase.features.counts import _joined
+from icdbase.learning.training_labels import FEW_RECORDS
 from icdbase.text import tokenization
 
 MAIN, OTHERS = CCL25.main.name, CCL25.others.name
@@ -277,7 +278,9 @@ def test_training_needs_labels(train):
 
 @pytest.mark.parametrize("n", [2, 3, 7])
 def test_a_handful_of_records_is_enough(train, held_out, n):
-    codes = IcdCoder().fit(train[:n]).predict(held_out[:3])
+    with pytest.warns(DataWarning) as said:
+        codes = IcdCoder().fit(train[:n]).predict(held_out[:3])
+    assert "add records" in str(said[0].message)
     assert codes[OTHERS].map(len).min() >= 1
 
 
@@ -287,3 +290,24 @@ def test_empty_texts_are_coded_and_no_records_are_refused(coder, held_out):
     assert len(coder.predict(empty)) == 2
     with pytest.raises(DataError, match="no record"):
         coder.predict(held_out[:0])
+
+
+@pytest.mark.parametrize("n_records", [12, 18, 30, 60])
+def test_the_text_is_read_from_few_records_on(n_records, recwarn):
+    records = make_records(160, random_state=1)
+    codes = IcdCoder().fit(records.iloc[:n_records]).predict(records.iloc[60:])
+    assert codes[MAIN].nunique() > 2 and codes[OTHERS].nunique() > 50
+    assert [str(w.message)[:40] for w in recwarn if w.category is DataWarning] == (
+        ["12 training records: from fewer than 18 "] if n_records == 12 else []
+    )
+    if n_records >= FEW_RECORDS:
+        majority = majority_predictions(records.iloc[:n_records], records.iloc[60:])
+        assert score(records.iloc[60:], codes).acc > score(records.iloc[60:], majority).acc + 0.05
+
+
+def test_one_answer_for_all_is_said(train):
+    mute = train.iloc[:40].assign(**dict.fromkeys(CCL25.text_fields, "无特殊。"))
+    with pytest.warns(DataWarning) as said:
+        IcdCoder().fit(mute)
+    for target, warning in zip((MAIN, OTHERS), said, strict=True):
+        assert f"{target}: 40 training records get one and the same answer" in str(warning.message)

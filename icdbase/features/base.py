@@ -94,6 +94,10 @@ class FieldCounts(Mapping):
         """Return the counts of some records, by position, in that order."""
         return replace(self, n_records=len(rows), by_field={field: counts[rows] for field, counts in self.items()})
 
+    def keep(self, fields: Mapping[str, np.ndarray]) -> FieldCounts:
+        """Return the counts as if some records lacked some fields; by field a bool array (n_records,)."""
+        return replace(self, by_field={field: _kept_rows(counts, fields[field]) for field, counts in self.items()})
+
     def whole_record(self, fields: Sequence[str]) -> sparse.csr_matrix:
         """Return the sum over some fields."""
         first, *rest = (self[field] for field in fields)
@@ -114,6 +118,18 @@ class FieldCounts(Mapping):
         for matrix in by_field.values():
             matrix.sort_indices()
         return replace(parts[0], n_records=sum(part.n_records for part in parts), names=names, by_field=by_field)
+
+
+def _kept_rows(matrix: sparse.csr_matrix, kept: np.ndarray) -> sparse.csr_matrix:
+    """Empty the other rows.
+
+    >>> _kept_rows(sparse.csr_matrix([[1, 2], [3, 0]]), np.array([False, True])).toarray().tolist()
+    [[0, 0], [3, 0]]
+    """
+    lengths = np.diff(matrix.indptr)
+    entries = np.repeat(kept, lengths)
+    ends = np.concatenate([[0], np.cumsum(lengths * kept)])
+    return sparse.csr_matrix((matrix.data[entries], matrix.indices[entries], ends), shape=matrix.shape)
 
 
 def _moved(matrix: sparse.csr_matrix, to: np.ndarray | None, n_columns: int) -> sparse.csr_matrix:

@@ -52,6 +52,15 @@ class Features:
             return self
         return Features({name: block[rows] for name, block in self.blocks.items()}, self.names)
 
+    def append(self, others: Features) -> Features:
+        """Return these features with those of other records below."""
+        stacked = {
+            name: sparse.vstack([block, others.blocks[name]], format="csr") if sparse.issparse(block)
+            else np.vstack([block, others.blocks[name]])
+            for name, block in self.blocks.items()
+        }
+        return Features(stacked, self.names)
+
     def sparse(self) -> sparse.csr_matrix:
         """Return the sparse blocks side by side."""
         parts = [block for block in self.blocks.values() if sparse.issparse(block)]

@@ -83,6 +83,20 @@ class Counts:
         rows = np.flatnonzero(rows) if rows.dtype == bool else rows
         return replace(self, labels=self.labels.iloc[rows], **{part: getattr(self, part).take(rows) for part in _PARTS})
 
+    def keep(self, fields: Mapping[str, np.ndarray], measured: np.ndarray) -> Counts:
+        """Return the counts as if parts of the records had been left out.
+
+        Parameters
+        ----------
+        fields : mapping of field to bool array of shape (n_records,)
+            Whether the record keeps the field.
+        measured : bool array of shape (n_records, n_quantities)
+            Whether the record keeps its values of a quantity of ``measurements.names``.
+        """
+        parts = {part: getattr(self, part).keep(fields) for part in _PARTS if part != "measurements"}
+        in_field = np.vstack([fields[field] for field in self.measurements.fields])
+        return replace(self, measurements=self.measurements.keep(in_field, measured), **parts)
+
 
 def count_records(
     records: pd.DataFrame,

@@ -59,6 +59,13 @@ class MeasurementTable:
         at = np.arange(ends[-1]) + np.repeat(self.ends[:-1][rows] - ends[:-1], lengths)
         return MeasurementTable(self.names, self.fields, self.name_of[at], self.field_of[at], self.values[at], ends)
 
+    def keep(self, in_field: np.ndarray, measured: np.ndarray) -> MeasurementTable:
+        """Return the values of kept fields (n_fields, n_records) and kept quantities (n_records, n_names)."""
+        row_of = np.repeat(np.arange(len(self)), np.diff(self.ends))
+        kept = in_field[self.field_of, row_of] & measured[row_of, self.name_of]
+        ends = np.concatenate([[0], np.cumsum(np.bincount(row_of[kept], minlength=len(self)))])
+        return MeasurementTable(self.names, self.fields, self.name_of[kept], self.field_of[kept], self.values[kept], ends)
+
     @staticmethod
     def concatenate(parts: Sequence[MeasurementTable]) -> MeasurementTable:
         """Put the values of records one under the other."""

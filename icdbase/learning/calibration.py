@@ -1,8 +1,9 @@
 """Calibration: margins to probabilities, fitted on out-of-fold margins.
 
 Both calibrators have one slope for all classes (temperature scaling, Guo et
-al. 2017, "On calibration of modern neural networks", ICML): a slope for one
-code with ten records would be noise.  Each code has an offset, with a penalty.
+al. 2017, "On calibration of modern neural networks", ICML), because a slope for one
+code with ten records would be noise.  Each code has an offset, with a penalty;
+all share the rate at which coders overlook what is stated.
 """
 
 from __future__ import annotations
@@ -48,9 +49,12 @@ class TemperatureScaler(BaseEstimator):
 
 
 class CodeCalibrator(BaseEstimator):
-    """One slope for all codes, one offset per code; an exclusive group is one categorical variable.
+    """Slope and lapse rate shared by all codes, an offset each, exclusive groups as one choice.
 
     Within a group the probabilities are a softmax over its codes and "none".
+    Coders overlook some findings however plainly they are stated, so no
+    probability rises above one minus the lapse rate (as in psychometric
+    functions: Wichmann and Hill 2001, Perception & Psychophysics 63).
 
     Parameters
     ----------
@@ -61,6 +65,7 @@ class CodeCalibrator(BaseEstimator):
     Attributes
     ----------
     slope_ : float
+    lapse_ : float
     offsets_ : array of shape (n_codes,)
     """
 
@@ -71,36 +76,48 @@ class CodeCalibrator(BaseEstimator):
     def fit(self, margins: np.ndarray, truth: np.ndarray) -> CodeCalibrator:
         """Fit on out-of-fold margins and true codes, both (n_records, n_codes)."""
         members = _group_columns(self.groups)
+        n_true, first = np.array(truth, dtype=float), np.ones(margins.shape[1], dtype=bool)
+        for columns in members:  # several, where a coder gave more than one code of a group
+            n_true[:, columns] = truth[:, columns].sum(axis=1, keepdims=True)
+            first[columns[1:]] = False  # a group counts once
+        none = n_true == 0
 
         def loss_and_gradient(parameters):
-            slope, offsets = np.exp(parameters[0]), parameters[1:]
-            logits = slope * margins + offsets
-            p = _probabilities(logits, members)
-            loss = _log_loss(logits, truth, members) + self.shrinkage * (offsets**2).sum()
-            slip = p * _weights(truth, members) - truth
+            slope, kept, offsets = np.exp(parameters[0]), 1 - parameters[1], parameters[2:]
+            p = _probabilities(slope * margins + offsets, members)
+            total = p.copy()
+            for columns in members:
+                total[:, columns] = p[:, columns].sum(axis=1, keepdims=True)
+            rest = 1 - kept * total
+            loss = -(truth * np.log(kept * p)).sum() - np.log(rest[:, first][none[:, first]]).sum()
+            slip = p * (n_true + none * kept * (1 - total) / rest) - truth
+            of_lapse = truth.sum() / kept - (none * total / rest)[:, first].sum()
             gradient = np.concatenate(
-                [[(slip * margins).sum() * slope], slip.sum(axis=0) + 2 * self.shrinkage * offsets]
+                [[(slip * margins).sum() * slope, of_lapse], slip.sum(axis=0) + 2 * self.shrinkage * offsets]
             )
-            return loss, gradient
+            return loss + self.shrinkage * (offsets**2).sum(), gradient
 
-        start = np.zeros(1 + margins.shape[1])
-        solution = minimize(loss_and_gradient, start, jac=True, method="L-BFGS-B", bounds=_bounds(len(start)))
-        self.slope_ = float(np.exp(solution.x[0]))
-        self.offsets_ = solution.x[1:]
+        start = np.zeros(2 + margins.shape[1])
+        bounds = [(-3.0, 1.5), _LAPSES] + [(-5.0, 5.0)] * margins.shape[1]
+        start[1] = _LAPSES[0]
+        solution = minimize(loss_and_gradient, start, jac=True, method="L-BFGS-B", bounds=bounds)
+        self.slope_, self.lapse_ = float(np.exp(solution.x[0])), float(solution.x[1])
+        self.offsets_ = solution.x[2:]
         return self
 
     def identity(self, n_codes: int) -> CodeCalibrator:
-        """Set slope one and no offsets: the margins are used unchanged."""
-        self.slope_, self.offsets_ = 1.0, np.zeros(n_codes)
+        """Set slope one, no lapses and no offsets: the margins are the log-odds."""
+        self.slope_, self.lapse_, self.offsets_ = 1.0, 0.0, np.zeros(n_codes)
         return self
 
     def transform(self, margins: np.ndarray) -> np.ndarray:
         """Return probabilities (n_records, n_codes)."""
-        return _probabilities(self.slope_ * margins + self.offsets_, _group_columns(self.groups))
+        logits = self.slope_ * margins + self.offsets_
+        return (1 - self.lapse_) * _probabilities(logits, _group_columns(self.groups))
 
 
-def _bounds(n: int) -> list[tuple[float, float]]:
-    return [(-3.0, 1.5)] + [(-5.0, 5.0)] * (n - 1)
+_LAPSES = (1e-3, 0.3)
+"""Range of the lapse rate; above zero, so that no logarithm is of zero."""
 
 
 def _group_columns(groups: Sequence[str | None] | None) -> list[list[int]]:
@@ -114,29 +131,6 @@ def _group_columns(groups: Sequence[str | None] | None) -> list[list[int]]:
 def _probabilities(logits: np.ndarray, members: list[list[int]]) -> np.ndarray:
     p = expit(logits)
     for columns in members:
-        p[:, columns] = softmax(_with_none(logits[:, columns]), axis=1)[:, 1:]
+        with_none = np.hstack([np.zeros((len(logits), 1)), logits[:, columns]])
+        p[:, columns] = softmax(with_none, axis=1)[:, 1:]
     return p
-
-
-def _log_loss(logits: np.ndarray, truth: np.ndarray, members: list[list[int]]) -> float:
-    grouped = {column for columns in members for column in columns}
-    single = [column for column in range(logits.shape[1]) if column not in grouped]
-    z, y = logits[:, single], truth[:, single]
-    loss = (np.logaddexp(0, z) - y * z).sum()
-    for columns in members:
-        y = truth[:, columns]
-        none = np.maximum(1 - y.sum(axis=1, keepdims=True), 0)
-        loss -= (log_softmax(_with_none(logits[:, columns]), axis=1) * np.hstack([none, y])).sum()
-    return float(loss)
-
-
-def _weights(truth: np.ndarray, members: list[list[int]]) -> np.ndarray:
-    """Return one, or the number of a group's codes where a record has several of them by mistake."""
-    weights = np.ones(truth.shape)
-    for columns in members:
-        weights[:, columns] = np.maximum(truth[:, columns].sum(axis=1, keepdims=True), 1)
-    return weights
-
-
-def _with_none(logits: np.ndarray) -> np.ndarray:
-    return np.hstack([np.zeros((len(logits), 1)), logits])

@@ -14,7 +14,7 @@ from icdbase.features.blocks import Features
 from icdbase.learning.calibration import CodeCalibrator, TemperatureScaler
 from icdbase.learning.logistic import PerCodeLogistic, StackingLogistic
 from icdbase.learning.multiclass_linear import MulticlassLogistic, MulticlassRidge
-from icdbase.learning.out_of_fold import out_of_fold
+from icdbase.learning.out_of_fold import THINNED, out_of_fold
 from icdbase.learning.trees import MulticlassTrees, PerCodeTrees
 
 __all__ = ["LEARNERS", "CodeSetClassifier", "SingleCodeClassifier", "parse_learner"]
@@ -97,12 +97,13 @@ class SingleCodeClassifier(BaseEstimator):
         features : Features
         y : sequence of str, length n_records
         folds : int array of shape (n_records,)
+            ``THINNED`` for thinned copies: the temperature does not depend on them.
 
         Returns
         -------
         array of shape (n_records, n_classes)
         """
-        makers = self._makers()
+        makers, whole = self._makers(), folds != THINNED
         self.classes_, labels = np.unique(np.asarray(y, dtype=str), return_inverse=True)
         if len(self.classes_) == 1:
             self.base_models_, self.weights_ = [], []
@@ -115,11 +116,11 @@ class SingleCodeClassifier(BaseEstimator):
 
         self.base_models_, margins = out_of_fold(fit_predict, folds, self.n_jobs, "main code")
         self.weights_ = [1.0] if len(makers) == 1 else [
-            1 / (len(makers) * TemperatureScaler().fit(margins[:, model], labels).temperature_)
+            1 / (len(makers) * TemperatureScaler().fit(margins[whole, model], labels[whole]).temperature_)
             for model in range(len(makers))
         ]
         margins = sum(weight * margins[:, model] for model, weight in enumerate(self.weights_))
-        self.scaler_ = TemperatureScaler().fit(margins, labels)
+        self.scaler_ = TemperatureScaler().fit(margins[whole], labels[whole])
         if not self.calibrate:
             self.scaler_.temperature_ = 1.0
         return self.scaler_.transform(margins)
@@ -183,10 +184,16 @@ class CodeSetClassifier(BaseEstimator):
         self.random_state = random_state
 
     def fit(self, features: Features, Y: np.ndarray, folds: np.ndarray, context=None) -> CodeSetClassifier:
-        """Fit on features, a bool array (n_records, n_codes), and out-of-fold context.
+        """Fit on features, a bool array (n_records, n_codes), and out-of-fold context."""
+        self.fit_out_of_fold(features, Y, folds, context)
+        return self
+
+    def fit_out_of_fold(self, features: Features, Y: np.ndarray, folds: np.ndarray, context=None) -> np.ndarray:
+        """Fit, and return the out-of-fold probabilities of the training records, thinned copies left out.
 
         ``context`` (n_records, n_context) holds the output of other models, such as
-        the probabilities of the main code.
+        the probabilities of the main code.  Stacking and calibration are fitted
+        without the thinned copies.
         """
         self.n_codes_ = Y.shape[1]
         self.seen_ = np.flatnonzero(Y.any(axis=0))
@@ -197,6 +204,8 @@ class CodeSetClassifier(BaseEstimator):
             return model, model.margins(features.take(test), _rows(context, test))
 
         self.base_model_, margins = out_of_fold(fit_predict, folds, self.n_jobs, "other codes")
+        whole = folds != THINNED
+        margins, truth, context = margins[whole], truth[whole], _rows(context, whole)
         self.stacker_ = None
         if self.boosted_features or context is not None:
             self.stacker_ = StackingLogistic().fit(margins, truth, context)
@@ -207,7 +216,7 @@ class CodeSetClassifier(BaseEstimator):
             self.calibrator_.fit(margins, truth)
         else:
             self.calibrator_.identity(len(self.seen_))
-        return self
+        return self._all_codes(self.calibrator_.transform(margins))
 
     def _new_base_model(self) -> PerCodeTrees | PerCodeLogistic:
         if not self.boosted_features:
@@ -220,8 +229,11 @@ class CodeSetClassifier(BaseEstimator):
         margins = self.base_model_.margins(features, context)
         if self.stacker_ is not None:
             margins = self.stacker_.margins(margins, context)
-        p = np.zeros((len(features), self.n_codes_))
-        p[:, self.seen_] = self.calibrator_.transform(margins)
+        return self._all_codes(self.calibrator_.transform(margins))
+
+    def _all_codes(self, seen: np.ndarray) -> np.ndarray:
+        p = np.zeros((len(seen), self.n_codes_))
+        p[:, self.seen_] = seen
         return p
 
 

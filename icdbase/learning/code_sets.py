@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from icdbase.core.errors import UsageError
-from icdbase.learning.decoding import decode
+from icdbase.learning.decoding import decode, parse_rule
 from icdbase.tasks.codes import NO_CODE
 from icdbase.tasks.task import Target, Task
 
@@ -29,11 +29,14 @@ class TaskDecoder:
         How a set is chosen; see :func:`icdbase.learning.decoding.decode`.
     exclusive_groups : mapping of code to group
         A record gets at most one code of a group, single codes included.
+    lowest_chosen : mapping of target name to array
+        Out-of-fold probability of the least probable chosen code, for some training records.
     """
 
     task: Task
     rule: str
     exclusive_groups: Mapping[str, str]
+    lowest_chosen: Mapping[str, np.ndarray]
 
     def single_codes(self, probabilities: Probabilities) -> dict[str, np.ndarray]:
         """Return the most probable code of each single target, record by record."""
@@ -82,10 +85,15 @@ class TaskDecoder:
     def _sets(self, target: Target, p: pd.DataFrame, excluded: pd.DataFrame) -> pd.Series:
         if not p.shape[1]:
             return pd.Series([()] * len(p), p.index, dtype=object)
-        groups = [self.exclusive_groups.get(code) for code in p.columns]
-        return _as_tuples(decode(
-            p.to_numpy(), rule=self.rule, min_codes=target.min_codes, groups=groups, forbidden=excluded.to_numpy()
-        ), p)
+        sets = decode(
+            p.to_numpy(), rule=self.rule, min_codes=target.min_codes, min_probability=self._min_probability(target),
+            groups=[self.exclusive_groups.get(code) for code in p.columns], forbidden=excluded.to_numpy(),
+        )
+        return _as_tuples(sets, p)
+
+    def _min_probability(self, target: Target) -> float:
+        (rule, number), lowest = parse_rule(self.rule), self.lowest_chosen.get(target.name, ())
+        return float(np.quantile(lowest, number)) if rule == "expected_f1" and number and len(lowest) else 0.0
 
     def top(self, probabilities: Probabilities, k: int) -> pd.DataFrame:
         """Return the ``k`` most probable codes of each target as tuples ``((code, probability), ...)``.

@@ -9,7 +9,10 @@ from sklearn.base import BaseEstimator
 from icdbase.core.errors import ModelError
 from icdbase.features.blocks import Features
 
-__all__ = ["ColumnSelector"]
+__all__ = ["FEW_PER_LEAF", "ColumnSelector"]
+
+FEW_PER_LEAF = 10
+"""With few records, a leaf of a tree, and a chosen column, has at least one in this many of them."""
 
 _AT_ONCE = 10_000
 """Records that are summed at a time."""
@@ -45,8 +48,9 @@ class ColumnSelector(BaseEstimator):
     def fit(self, features: Features, Y: np.ndarray, context: np.ndarray | None = None) -> ColumnSelector:
         """Choose by absolute correlation with the 0/1 codes Y (n_records, n_codes)."""
         words, dense = _parts(features, context)
+        min_support = min(self.min_support, max(len(Y) // FEW_PER_LEAF, 2))
         self.n_sparse_, self.n_dense_ = sum(block.shape[1] for block in words), dense.shape[1]
-        strength = [_sparse_correlation(block, Y, self.min_support) for block in words]
+        strength = [_sparse_correlation(block, Y, min_support) for block in words]
         strength = np.vstack([*strength, np.maximum(correlation(dense, Y), correlation_ratio(dense, Y))])
         ranked = np.sort(np.argsort(-strength, axis=0, kind="stable")[: self.n_columns], axis=0)
         self.union_ = np.unique(ranked)

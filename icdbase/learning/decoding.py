@@ -29,7 +29,7 @@ __all__ = ["RULES", "decode", "expected_f1", "parse_rule"]
 
 RULES = ("expected_f1", "threshold", "top_k")
 
-_DEFAULTS = {"expected_f1": None, "threshold": 0.5, "top_k": 5}
+_DEFAULTS = {"expected_f1": 0.05, "threshold": 0.5, "top_k": 5}
 
 MANY_CODES = 64
 """Of a larger set only this number of a record's most probable codes are considered."""
@@ -46,6 +46,7 @@ def decode(
     *,
     rule: str = "expected_f1",
     min_codes: int = 1,
+    min_probability: float = 0.0,
     groups: Sequence[str | None] | None = None,
     forbidden=None,
 ) -> np.ndarray:
@@ -58,9 +59,15 @@ def decode(
     rule : str
         ``"expected_f1"`` maximises the expected per-record F1; ``"threshold:0.4"``
         takes every code of probability 0.4 or more (0.5 without a number);
-        ``"top_k:3"`` takes the three most probable (5 without a number).
+        ``"top_k:3"`` takes the three most probable (5 without a number).  The number of
+        ``"expected_f1:0.05"`` is a quantile, from which a fitted coder derives
+        ``min_probability``; 0 is the exact maximum.
     min_codes : int
         The fewest codes of a set, if that number is allowed.
+    min_probability : float
+        Of ``expected_f1``: a less probable code is chosen only if it is the most
+        probable one.  Where a record holds little information, every set has a low
+        expected F1, and the best one may hold improbable codes.
     groups : sequence of str or None, length n_codes
         Exclusive group of each code; a set holds at most one code of a group.
     forbidden : bool array of shape (n_records, n_codes)
@@ -85,6 +92,8 @@ def decode(
     [[1, 0, 0]]
     >>> decode([[0.9, 0.6, 0.5]], groups=[None, "grade", "grade"]).astype(int).tolist()
     [[1, 1, 0]]
+    >>> decode([[0.4, 0.35, 0.3]], min_probability=0.35).astype(int).tolist()
+    [[1, 1, 0]]
     >>> decode([[0.3, 0.2]], rule="threshold").astype(int).tolist()
     [[1, 0]]
     """
@@ -93,9 +102,10 @@ def decode(
     if forbidden is not None:
         p = np.where(forbidden, 0.0, p)
     if rule == "expected_f1" and p.shape[1] > MANY_CODES:
-        return _decode_likely(p, groups, min_codes)
+        return _decode_likely(p, groups, min_codes, min_probability)
     allowed = _best_of_each_group(p, groups) & (p > 0)
     if rule == "expected_f1":
+        allowed &= (p >= min_probability) | (p == p.max(axis=1, keepdims=True, initial=0.0))
         parts = range(0, len(p), _AT_ONCE)
         chosen = [_best_sets(p[at : at + _AT_ONCE], allowed[at : at + _AT_ONCE], groups, min_codes) for at in parts]
         return np.concatenate([np.zeros((0, p.shape[1]), dtype=bool), *chosen])
@@ -108,28 +118,28 @@ def parse_rule(rule: str) -> tuple[str, float | None]:
     """Return the name of a decoding rule and its number.
 
     >>> parse_rule("threshold:0.4"), parse_rule("top_k"), parse_rule("expected_f1")
-    (('threshold', 0.4), ('top_k', 5), ('expected_f1', None))
+    (('threshold', 0.4), ('top_k', 5), ('expected_f1', 0.05))
 
     Raises
     ------
     UsageError
-        On an unknown rule, a threshold outside [0, 1] or a ``top_k`` below one.
+        On an unknown rule, a threshold or quantile outside [0, 1] or a ``top_k`` below one.
     """
     name, colon, text = str(rule).partition(":")
-    if name not in RULES or (colon and _DEFAULTS[name] is None):
+    if name not in RULES:
         raise UsageError(f"unknown decoding rule {rule!r}{did_you_mean(name, RULES)}")
     try:
         number = type(_DEFAULTS[name])(text) if colon else _DEFAULTS[name]
     except ValueError:
         raise UsageError(f"decoding {rule!r}: {text!r} is no number; write threshold:0.4 or top_k:5") from None
-    if name == "threshold" and not 0 <= number <= 1:
-        raise UsageError(f"threshold must lie in [0, 1], got {number}")
+    if name != "top_k" and not 0 <= number <= 1:
+        raise UsageError(f"{name} must lie in [0, 1], got {number}")
     if name == "top_k" and number < 1:
         raise UsageError(f"top_k must be at least 1, got {number}")
     return name, number
 
 
-def _decode_likely(p: np.ndarray, groups, min_codes: int) -> np.ndarray:
+def _decode_likely(p: np.ndarray, groups, min_codes: int, min_probability: float) -> np.ndarray:
     """Choose among the most probable codes of each record: the cost grows with the square of the number of codes."""
     chosen = np.zeros(p.shape, dtype=bool)
     likely = np.sort(np.argsort(-p, axis=1, kind="stable")[:, :MANY_CODES], axis=1)
@@ -137,7 +147,9 @@ def _decode_likely(p: np.ndarray, groups, min_codes: int) -> np.ndarray:
         columns = columns[p[row, columns] > 0]
         their_groups = None if groups is None else [groups[column] for column in columns]
         if len(columns):
-            chosen[row, columns] = decode(p[[row]][:, columns], groups=their_groups, min_codes=min_codes)[0]
+            chosen[row, columns] = decode(
+                p[[row]][:, columns], groups=their_groups, min_codes=min_codes, min_probability=min_probability
+            )[0]
     return chosen
 
 

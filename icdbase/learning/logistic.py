@@ -19,7 +19,6 @@ def clip_margins(margins: np.ndarray) -> np.ndarray:
     """Return log-odds cut at ``MARGIN_LIMIT`` on both sides."""
     return np.clip(margins, -MARGIN_LIMIT, MARGIN_LIMIT)
 
-
 class PerCodeLogistic(BaseEstimator):
     """One L2-penalised logistic regression per code on the sparse blocks.
 

@@ -9,7 +9,10 @@ from joblib import Parallel, delayed
 
 from icdbase.core import progress
 
-__all__ = ["out_of_fold"]
+__all__ = ["THINNED", "out_of_fold"]
+
+THINNED = -1
+"""The "fold" of a thinned copy, see :mod:`icdbase.learning.thinning`: only the last model learns from it."""
 
 
 def out_of_fold(fit_predict: Callable, folds: np.ndarray, n_jobs: int | None, stage: str = "") -> tuple:
@@ -20,6 +23,8 @@ def out_of_fold(fit_predict: Callable, folds: np.ndarray, n_jobs: int | None, st
     fit_predict : callable
         Returns ``(model, margins of the test rows)``.
     folds : int array of shape (n_records,)
+        ``THINNED`` for thinned copies: the model of all records learns from every
+        other one (all of them cost more than they bring), the folds' from none.
     n_jobs : int or None
         Threads; the result does not depend on it.
     stage : str
@@ -30,15 +35,16 @@ def out_of_fold(fit_predict: Callable, folds: np.ndarray, n_jobs: int | None, st
     model
         Fitted on all records.
     array of shape (n_records, ...)
-        Margins of each record, by the model of the other folds.
+        Margins of each record, by the model of the other folds; 0 for thinned copies.
     """
-    everything = np.arange(len(folds))
-    splits = [(everything, everything[:0])]
-    splits += [(np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)) for fold in np.unique(folds)]
+    whole = folds != THINNED
+    learned = np.flatnonzero(whole | (np.arange(len(folds)) % 2 == 0))
+    splits = [(learned, learned[:0])]
+    splits += [(np.flatnonzero((folds != fold) & whole), np.flatnonzero(folds == fold)) for fold in np.unique(folds[whole])]
     run = Parallel(n_jobs=n_jobs, prefer="threads", return_as="generator")
     results = progress.track(run(delayed(fit_predict)(*split) for split in splits), stage, len(splits))
     model, predicted = next(results)
-    margins = np.empty((len(folds), *predicted.shape[1:]))
+    margins = np.zeros((len(folds), *predicted.shape[1:]))
     for (_, test), (_, predicted) in zip(splits[1:], results, strict=True):  # keeps no model of a fold
         margins[test] = predicted
     return model, margins

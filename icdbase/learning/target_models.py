@@ -13,11 +13,15 @@ from icdbase.features.blocks import Features
 from icdbase.features.counts import Counts
 from icdbase.learning.classifiers import CodeSetClassifier, SingleCodeClassifier
 from icdbase.learning.codes_by_name import CodesByName
+from icdbase.learning.decoding import decode
+from icdbase.learning.out_of_fold import THINNED
 from icdbase.records.checks import codes_outside
 from icdbase.tasks.codes import NO_CODE, is_operation_code
 from icdbase.tasks.task import Target, Task
 
 __all__ = ["MIN_RECORDS", "SetTargetModel", "SingleTargetModel"]
+
+_RECORDS_FOR_QUANTILE = 300
 
 MIN_RECORDS = 3
 """Codes of an open set that fewer training records carry are not learned."""
@@ -109,7 +113,8 @@ class SingleTargetModel(_TargetModel):
         """Fit, and return the probabilities of the training records (n_records, n_codes), out of fold.
 
         A record whose own code is no candidate is not learned from; its row is
-        the mean of the others.
+        the mean of the others.  ``folds`` marks thinned copies, see
+        :func:`icdbase.learning.out_of_fold.out_of_fold`.
         """
         parameters = self.get_params(deep=False)
         codes = labels.where(labels.notna(), NO_CODE)  # missing only where the target may be empty
@@ -117,7 +122,7 @@ class SingleTargetModel(_TargetModel):
         del parameters["target"]
         self.classifier_ = SingleCodeClassifier(**parameters)
         p = self.classifier_.fit_out_of_fold(features.take(usable), codes.iloc[usable], folds[usable])
-        self._set_codes(labels, self.classifier_.classes_, self.classifier_.classes_)
+        self._set_codes(labels[folds != THINNED], self.classifier_.classes_, self.classifier_.classes_)
         everyone = np.tile(p.mean(axis=0), (len(labels), 1))
         everyone[usable] = p
         return everyone
@@ -140,6 +145,8 @@ class SetTargetModel(_TargetModel):
     Attributes
     ----------
     classifier_ : CodeSetClassifier or None
+    lowest_chosen_ : array
+        Probability of the least probable code of the sets of some hundred training records, out of fold.
     codes_, unseen_codes_, outside_codes_, codes_by_name_
         The codes, what is not predicted, and the codes by name.
     """
@@ -160,19 +167,24 @@ class SetTargetModel(_TargetModel):
         -------
         self
         """
-        codes = list(self.target.codes) or _frequent(labels)
+        whole = labels[folds != THINNED]
+        codes = list(self.target.codes) or _frequent(whole)
         column = {code: position for position, code in enumerate(codes)}
         truth = np.zeros((len(labels), len(codes)), dtype=bool)
         for row, listed in enumerate(labels):
             truth[row, [column[code] for code in listed if code in column]] = True
-        self.classifier_ = None
+        self.classifier_, self.lowest_chosen_ = None, np.zeros(0)
         if codes:
             groups = None if self.exclusive_groups is None else [self.exclusive_groups.get(code) for code in codes]
             self.classifier_ = CodeSetClassifier(
                 boosted_features=self.boosted_features, calibrate=self.calibrate, groups=groups, n_jobs=self.n_jobs,
                 random_state=self.random_state,
-            ).fit(features, truth, folds, context)
-        self._set_codes(labels, codes, np.array(codes, dtype=str)[truth.any(axis=0)])
+            )
+            p = self.classifier_.fit_out_of_fold(features, truth, folds, context)
+            p = p[:: max(len(p) // _RECORDS_FOR_QUANTILE, 1)]
+            sets = decode(p, min_codes=self.target.min_codes, groups=groups)
+            self.lowest_chosen_ = np.where(sets, p, np.inf).min(axis=1)[sets.any(axis=1)]
+        self._set_codes(whole, codes, np.array(codes, dtype=str)[truth.any(axis=0)])
         return self
 
     def predict_proba(self, features: Features, context: np.ndarray | None = None) -> np.ndarray:

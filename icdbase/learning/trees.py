@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from icdbase.features.blocks import Features
 from icdbase.learning.booster_text import load_booster
-from icdbase.learning.column_selection import ColumnSelector
+from icdbase.learning.column_selection import FEW_PER_LEAF, ColumnSelector
 from icdbase.learning.logistic import clip_margins
 
 __all__ = ["BoostedTrees", "MulticlassTrees", "PerCodeTrees"]
@@ -43,14 +43,15 @@ class BoostedTrees(BaseEstimator):
         self.colsample = colsample
         self.random_state = random_state
 
-    def _parameters(self) -> dict:
+    def _parameters(self, n_records: int) -> dict:
         objective = {"objective": "binary"} if self.n_classes == 1 else {
             "objective": "multiclass", "num_class": self.n_classes
         }
         return objective | {
             "learning_rate": self.learning_rate,
             "num_leaves": self.num_leaves,
-            "min_data_in_leaf": self.min_child_samples,
+            # With few records a tree with leaves of ten would not split at all.
+            "min_data_in_leaf": min(self.min_child_samples, max(n_records // FEW_PER_LEAF, 1)),
             "feature_fraction": self.colsample,
             "seed": self.random_state,
             # One thread: the models are small, the caller fits several at a time, and
@@ -65,8 +66,9 @@ class BoostedTrees(BaseEstimator):
 
     def fit(self, X: np.ndarray, y: np.ndarray) -> BoostedTrees:
         """Fit on a dense matrix (n_records, n_columns) and class numbers (n_records,)."""
-        data = lightgbm.Dataset(X, np.asarray(y, dtype=np.float32), params=self._parameters())
-        self.booster_ = lightgbm.train(self._parameters(), data, num_boost_round=self.n_estimators)
+        parameters = self._parameters(len(X))
+        data = lightgbm.Dataset(X, np.asarray(y, dtype=np.float32), params=parameters)
+        self.booster_ = lightgbm.train(parameters, data, num_boost_round=self.n_estimators)
         return self
 
     def margins(self, X: np.ndarray) -> np.ndarray:

@@ -8,12 +8,14 @@ import pandas as pd
 from icdbase.evaluation.alignment import Pairs
 from icdbase.tasks.task import Target
 
-__all__ = ["calibration_curve", "reliability"]
+__all__ = ["calibration_curves", "reliability"]
 
 N_BINS = 10
+MIN_PER_BIN = 10
+MIN_SHOWN = 0.05  # most codes of a set are nearly impossible and would hide the others
 
 
-def reliability(p: np.ndarray, truth: np.ndarray, n_bins: int = N_BINS) -> list[dict]:
+def reliability(p: np.ndarray, truth: np.ndarray, n_bins: int = N_BINS, min_count: int = 1) -> list[dict]:
     """Compare predicted probabilities with the observed share, bin by bin.
 
     Parameters
@@ -22,6 +24,8 @@ def reliability(p: np.ndarray, truth: np.ndarray, n_bins: int = N_BINS) -> list[
     truth : bool array of shape (n,)
     n_bins : int
         Of equal width; empty bins are left out.
+    min_count : int
+        A bin of fewer is merged with its neighbour below, the lowest with the one above.
 
     Returns
     -------
@@ -36,6 +40,11 @@ def reliability(p: np.ndarray, truth: np.ndarray, n_bins: int = N_BINS) -> list[
     [(0.25, 0.5, 2), (0.75, 1.0, 1)]
     """
     bins = np.minimum((np.asarray(p) * n_bins).astype(int), n_bins - 1)
+    for upwards, numbers in ((False, range(n_bins - 1, 0, -1)), (True, range(n_bins - 1))):
+        for number in numbers:
+            if 0 < (bins == number).sum() < min_count:
+                others = bins[bins > number] if upwards else bins[bins < number]
+                bins[bins == number] = (others.min() if upwards else others.max()) if len(others) else number
     points = []
     for number in np.unique(bins):
         inside = bins == number
@@ -54,17 +63,21 @@ def _wilson(share: float, count: int, z: float = 1.96) -> tuple[float, float]:
     return max(centre - half, 0.0), min(centre + half, 1.0)
 
 
-def calibration_curve(target: Target, pairs: Pairs, p: pd.DataFrame) -> dict:
-    """Return the curve of the most probable code of a single target, or of all codes of a multi target."""
-    truth, _ = pairs.codes[target.name]
-    codes = p.columns.tolist()
+def calibration_curves(target: Target, pairs: Pairs, p: pd.DataFrame) -> list[dict]:
+    """Return the curve of a single target's most probable code; of a set's codes above 0.05, and of the chosen ones."""
+    truth, predicted = pairs.codes[target.name]
+    values, codes = p.to_numpy(), p.columns.tolist()
     if target.is_single:
-        most_probable = p.to_numpy().argmax(axis=1)
-        values = p.to_numpy().max(axis=1)
-        true = np.array([codes[column] == code for column, code in zip(most_probable, truth, strict=True)])
-    else:
-        values = p.to_numpy().ravel()
-        true = np.array([[code in listed for code in codes] for listed in truth]).ravel()
-    points = reliability(values, true)
-    error = sum(point["count"] * abs(point["predicted"] - point["observed"]) for point in points) / max(len(values), 1)
-    return {"target": target.name, "single": target.is_single, "points": points, "error": error, "count": len(values)}
+        best = values.argmax(axis=1)
+        true = np.array([codes[column] == code for column, code in zip(best, truth, strict=True)])
+        return [_curve(target.name, "most probable", values.max(axis=1), true)]
+    true = np.array([[code in listed for code in codes] for listed in truth], dtype=bool).reshape(values.shape)
+    chosen = np.array([[code in listed for code in codes] for listed in predicted], dtype=bool).reshape(values.shape)
+    parts = (("above 0.05", values > MIN_SHOWN), ("chosen", chosen))
+    return [_curve(target.name, kind, values[part], true[part]) for kind, part in parts]
+
+
+def _curve(target: str, kind: str, p: np.ndarray, true: np.ndarray) -> dict:
+    points = reliability(p, true, min_count=MIN_PER_BIN)
+    gap = sum(point["count"] * abs(point["predicted"] - point["observed"]) for point in points) / max(len(p), 1)
+    return {"target": target, "kind": kind, "points": points, "error": gap, "count": len(p)}

@@ -21,7 +21,7 @@ from icdbase.core.text_tables import figure
 from icdbase.evaluation.alignment import align
 from icdbase.evaluation.per_code import confusion, per_code_table
 from icdbase.evaluation.scoring import Scores, score
-from icdbase.report.calibration import calibration_curve
+from icdbase.report.calibration import calibration_curves
 from icdbase.report.errors import coupled_errors, hardest_records
 from icdbase.tasks.editions import PUBLISHED_SCORES
 
@@ -110,7 +110,7 @@ def report_html(
         names=task.code_names,
         confusions=[(target.name, _confusion_rows(gold, predictions, task, target.name)) for target in singles],
         codes=_code_rows(gold, predictions, task),
-        curves=[calibration_curve(target, pairs, probabilities[target.name]) for target in task.targets],
+        curves=[curve for target in task.targets for curve in calibration_curves(target, pairs, probabilities[target.name])],
         coupled=[(target.name, coupled_errors(pairs, target.name)[:N_COUPLED]) for target in multis],
         hardest=hardest_records(coder, gold, predictions, pairs, probabilities, n_hardest, with_text),
         settings=_settings(coder, card),

@@ -15,8 +15,8 @@ import pandas as pd
 
 from icdbase import __version__
 from icdbase.coder import IcdCoder
-from icdbase.core.backends import library_versions
 from icdbase.core.errors import ModelError, VersionWarning
+from icdbase.core.versions import library_versions
 
 __all__ = ["CARD", "fingerprint", "is_card", "long_numbers", "new_card", "read_bytes", "read_card", "warn_of_versions"]
 

@@ -169,7 +169,7 @@ def _holter(note):
 def _echo(note):
     patient, chance = note.patient, note.chance
     important = patient.valve == "moderate" or patient.pericardial > 10 or patient.failure
-    if not (important or note.likely(0.85)):
+    if not (important or note.likely(0.68)):
         return
     note.say(FIELD, "echo.intro")
     if note.likely(0.7):

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from functools import cache
+
+from icdbase.synthetic.chance import Chance
+from icdbase.synthetic.doctors import Doctor
 from icdbase.synthetic.values import LABS
 
 __all__ = ["lab_line", "troponin", "write_labs"]
@@ -52,6 +56,8 @@ TROPONIN = (
     ("肌钙蛋白", "ng/mL", 1), ("超敏肌钙蛋白I", "ng/ml", 1), ("TnI", "μg/L", 1),
 )
 """Name, unit, and how many of the unit make 1 ng/mL."""
+HABITS = (0.4, 0.7, 1.0, 1.4, 2.5)
+"""Odds of a doctor to order one test, over those of the department."""
 PANELS = (
     (("血常规", "血细胞分析", "血常规检查"), ("wbc", "neu", "hb", "plt")),
     (("肝功", "肝功能", "生化", "肝肾功"), ("alt", "ast", "tbil", "alb")),
@@ -126,13 +132,20 @@ def _must_quote(patient):
     return must
 
 
+@cache
+def _ordered(doctor: Doctor, key: str) -> float:
+    """How often a doctor orders and states a test without a reason: never always, and by habit."""
+    share = LABS[key][3]
+    odds = share / (1 - share) * (0.4 + doctor.thorough) ** 2 * Chance("habit", doctor.name, key).one(HABITS)
+    return odds / (1 + odds)
+
+
 def write_labs(note, field: str) -> None:
-    """Write the panels this doctor quotes, in some order, important values always."""
+    """Write the panels this doctor orders, in some order, important values always."""
     patient, chance = note.patient, note.chance
     must = _must_quote(patient)
-    zeal = 1.2 + 1.1 * note.doctor.thorough
     for titles, keys in chance.shuffled(PANELS):
-        chosen = [key for key in keys if key in must or chance.random() < LABS[key][3] * zeal]
+        chosen = [key for key in keys if key in must or chance.maybe(_ordered(note.doctor, key))]
         if not chosen:
             continue
         title = chance.one(titles)

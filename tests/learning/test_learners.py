@@ -10,6 +10,7 @@ from scipy import sparse
 
 from icdbase.features.blocks import Features
 from icdbase.learning import column_selection
+from icdbase.learning.calibration import CodeCalibrator
 from icdbase.learning.column_selection import ColumnSelector, correlation
 from icdbase.learning.out_of_fold import out_of_fold
 from icdbase.learning.trees import BoostedTrees
@@ -97,3 +98,26 @@ def test_the_model_of_a_fold_is_let_go_when_its_margins_are_known(n_jobs):
     gc.collect()
     assert margins.tolist() == (np.arange(12) + 0.5).tolist()
     assert len(alive) == 5 and [one() for one in alive if one() is not None] == [model]
+
+
+def test_no_probability_is_above_what_coders_code():
+    """A sixth of the findings are overlooked, however plain: 0.9 and more must not be promised."""
+    draw = np.random.default_rng(0)
+    margins = draw.normal(size=(3000, 4)) * 4
+    p = (1 - 1 / 6) / (1 + np.exp(-margins))
+    truth = (draw.random(p.shape) < p).astype(float)
+    calibrated = CodeCalibrator().fit(margins, truth)
+    assert calibrated.lapse_ == pytest.approx(1 / 6, abs=0.02) and calibrated.slope_ == pytest.approx(1, abs=0.1)
+    assert np.abs(calibrated.transform(margins) - p).max() < 0.03
+
+
+def test_lapses_in_an_exclusive_group():
+    draw = np.random.default_rng(1)
+    margins = draw.normal(size=(4000, 3)) * 3
+    odds = np.exp(margins)
+    p = 0.85 * odds / (1 + odds.sum(axis=1, keepdims=True))
+    picked = (draw.random((4000, 1)) > np.cumsum(p, axis=1)).sum(axis=1)
+    truth = (picked[:, None] == np.arange(3)).astype(float)
+    calibrated = CodeCalibrator(groups=["grade"] * 3).fit(margins, truth)
+    assert calibrated.lapse_ == pytest.approx(0.15, abs=0.03)
+    assert np.abs(calibrated.transform(margins) - p).max() < 0.05

@@ -14,7 +14,7 @@ import icdbase
 from icdbase.cli.main import main
 from icdbase.core.errors import DataError, UsageError
 from icdbase.evaluation.alignment import align
-from icdbase.report.calibration import reliability
+from icdbase.report.calibration import calibration_curves, reliability
 from icdbase.report.errors import coupled_errors
 from icdbase.report.html import report_html, write_report
 from icdbase.tasks.editions import CCL25, PUBLISHED_SCORES
@@ -85,7 +85,7 @@ def test_it_is_well_formed_and_accessible(page, page_with_text):
             assert set(attributes["aria-labelledby"].split()) <= set(ids)
         assert all(header["scope"] in ("col", "row") for header in parsed.all("th"))
         assert len(parsed.all("caption")) == len(parsed.all("table"))
-        assert len(parsed.all("svg")) == text.count("<desc") == 2
+        assert len(parsed.all("svg")) == text.count("<desc") == 3
         assert parsed.all("html")[0]["lang"] == "en"
 
 
@@ -97,10 +97,12 @@ def test_it_stands_alone(page):
 
 
 def test_records_are_quoted_only_when_asked(page, page_with_text, held_out):
+    names = "\n".join(CCL25.code_names.values())  # the page's own words; a record may hold them too
+
     def quoted(text):
         pieces = (field[at : at + 12] for row in held_out[list(CCL25.text_fields)].to_numpy() for field in row
                   for at in range(0, len(field) - 12, 12))
-        return sum(piece in text for piece in pieces)
+        return sum(piece in text for piece in pieces if piece not in names)
 
     assert quoted(page) == 0
     assert "<mark" not in page
@@ -131,6 +133,21 @@ def test_reliability_by_hand():
     assert points[1]["predicted"] == pytest.approx(0.975)
     # Wilson's interval of 2 in 2, z = 1.96: 2 / (2 + 3.8416).
     assert (points[1]["low"], points[1]["high"]) == (pytest.approx(0.34237, abs=1e-5), 1.0)
+
+
+def test_bins_of_few_are_merged():
+    p, truth = np.repeat([0.05, 0.35, 0.45, 0.95], [3, 12, 20, 4]), np.arange(39) % 2 == 0
+    assert [point["count"] for point in reliability(p, truth, min_count=10)] == [15, 24]
+    assert [point["count"] for point in reliability(p[:3], truth[:3], min_count=10)] == [3]
+
+
+def test_calibration_is_of_codes_that_matter(coder, held_out, predicted):
+    p = coder.predict_proba(held_out)[OTHERS].to_numpy()
+    pairs = align(held_out, predicted, CCL25, "raise")
+    curves = {each["kind"]: each for each in calibration_curves(CCL25.others, pairs, coder.predict_proba(held_out)[OTHERS])}
+    assert curves["above 0.05"]["count"] == (p > 0.05).sum() < p.size / 2
+    assert curves["chosen"]["count"] == predicted[OTHERS].map(len).sum()
+    assert all(point["count"] >= 10 for curve in curves.values() for point in curve["points"])
 
 
 def test_coupled_errors_by_hand():

@@ -2,8 +2,10 @@
 
 import hashlib
 import json
+import re
 import tracemalloc
 
+import numpy as np
 import pytest
 
 from icdbase.core.errors import UsageError
@@ -237,6 +239,20 @@ def test_failure_leaves_no_half_file(tmp_path):
     with pytest.raises(RuntimeError, match="stop"):
         write_corpus(tmp_path, 150, 4, progress=stop)
     assert not list(tmp_path.iterdir())
+
+
+def test_tests_are_left_out_at_different_rates_and_never_where_they_are_coded():
+    simulated = list(iter_simulated(300, 6))
+    potassium, homocysteine = re.compile("钾[^。，;]{0,6}[0-9]|K\\+ ?[0-9]"), re.compile("半胱氨酸|[Hh][Cc][Yy]")
+    stated = {
+        name: np.array([any(pattern.search(text) for text in one.texts.values()) for one in simulated])
+        for name, pattern in (("E87.600", potassium), ("E72.101", homocysteine))
+    }
+    assert 0.85 < stated["E87.600"].mean() < 0.99
+    assert 0.35 < stated["E72.101"].mean() < 0.7
+    for code, known in stated.items():
+        coded = np.array([code in one.others for one in simulated])
+        assert coded.any() and known[coded].all()
 
 
 def test_memory_stays_flat(tmp_path):

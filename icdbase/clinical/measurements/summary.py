@@ -104,7 +104,10 @@ def _fill_series(matrix, number: Mapping[str, int], name_of, row_of, values):
 
 
 def _fill_pressures(matrix, number: Mapping[str, int], name_of, row_of, values):
-    """The reading with the highest systolic pressure, and the worst grade of any one reading."""
+    """The stated highest reading with its own diastolic pressure, and the worst grade of any one reading.
+
+    An admission pressure is no highest one: where the history is missing, it would tell a grade that nobody stated.
+    """
     columns = _columns()
     kinds = [np.isin(name_of, [number.get(f"{side}_{kind}", -1) for kind in _KINDS]) for side in ("sbp", "dbp")]
     alone = name_of == number.get("sbp_alone", -1)
@@ -112,7 +115,8 @@ def _fill_pressures(matrix, number: Mapping[str, int], name_of, row_of, values):
     rows, systolic = (np.concatenate([array[kinds[0]], array[alone]]) for array in (row_of, values))
     # A systolic pressure alone has the diastolic 0: grade 0, and dropped as implausible.
     diastolic = np.concatenate([values[kinds[1]], np.zeros(alone.sum())])
-    order = np.lexsort((diastolic, systolic, rows))
+    stated = np.flatnonzero(np.append(name_of[kinds[0]] == number.get("sbp_highest", -1), np.ones(alone.sum(), dtype=bool)))
+    order = stated[np.lexsort((diastolic[stated], systolic[stated], rows[stated]))]
     last = order[np.append(np.flatnonzero(np.diff(rows[order])), len(order) - 1)] if len(order) else order
     matrix[rows[last], columns["sbp_highest"]] = systolic[last]
     matrix[rows[last], columns["dbp_highest"]] = diastolic[last]
