@@ -132,13 +132,13 @@ def summarised_values(found: Sequence[FoundValue]) -> dict[str, list[FoundValue]
     [4.0]
     """
     readings = _pressure_readings(found)
-    highest = max(readings.values(), default=None)
     giving = {}
     for name, value in summarise(found).items():
         entering = [item for item in found if item.name in summary_sources()[name]]
         if name == "bp_grade":
             exact = [item for item in entering if blood_pressure_grade(*readings[item[2:]]) == value]
         elif name in ("sbp_highest", "dbp_highest"):
+            highest = max(readings[item[2:]] for item in entering)
             exact = [item for item in entering if readings[item[2:]] == highest]
         elif name == "vessels_narrowed":
             exact = [item for item in entering if item.value >= 50]

@@ -78,7 +78,8 @@ class WordBlock(FeatureBlock):
 
 
 def _is_word(terms: np.ndarray) -> np.ndarray:
-    """Whether a token is a word or part of one: no punctuation, and no bare number or quantity (26mmhg)."""
-    return np.array(
-        [term.lstrip("<")[:1].isalpha() or not (term.isascii() or len(term) == 1) for term in terms], dtype=bool
-    )
+    """Whether a token is a word or part of one: no punctuation, no bare number or quantity (26mmhg), no unit (l, g)."""
+    return np.array([
+        term.lstrip("<")[:1].isalpha() or not term.isascii() if len(term) > 1 else term.isalpha() and not term.isascii()
+        for term in terms
+    ], dtype=bool)

@@ -29,7 +29,7 @@ from icdbase.synthetic.patient import Patient
 from icdbase.synthetic.phrasebook import Phrasebook, compile_phrase, load_phrasebook
 from icdbase.tasks.editions import CCL25
 
-FIRST_RECORDS_HASH = "439c135acbcb1b04"
+FIRST_RECORDS_HASH = "1b784fd778aaca11"
 
 
 @pytest.fixture(scope="module")

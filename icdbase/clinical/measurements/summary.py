@@ -46,7 +46,8 @@ def summary_sources() -> dict[str, tuple[str, ...]]:
     """
     sources = {summary: (name,) for name, kept in _kept().items() for summary, _ in kept}
     systolic, diastolic = (tuple(f"{side}_{kind}" for kind in (*_KINDS, "alone")) for side in ("sbp", "dbp"))
-    sources |= {"sbp_highest": systolic, "dbp_highest": diastolic, "bp_grade": systolic + diastolic}
+    sources |= {"sbp_highest": tuple(f"sbp_{kind}" for kind in ("highest", "other", "alone")),
+                "dbp_highest": ("dbp_highest", "dbp_other"), "bp_grade": systolic + diastolic}
     stenoses = tuple(item.value for item in MEASUREMENTS if item.value.startswith("stenosis_"))
     return sources | dict.fromkeys(("stenosis_max", "vessels_narrowed"), stenoses)
 
@@ -104,9 +105,9 @@ def _fill_series(matrix, number: Mapping[str, int], name_of, row_of, values):
 
 
 def _fill_pressures(matrix, number: Mapping[str, int], name_of, row_of, values):
-    """The stated highest reading with its own diastolic pressure, and the worst grade of any one reading.
+    """The highest reading, those of admission and discharge aside, and the worst grade of any one reading.
 
-    An admission pressure is no highest one: where the history is missing, it would tell a grade that nobody stated.
+    Where the history is missing, an admission pressure is not the highest: the patient came treated.
     """
     columns = _columns()
     kinds = [np.isin(name_of, [number.get(f"{side}_{kind}", -1) for kind in _KINDS]) for side in ("sbp", "dbp")]
@@ -115,7 +116,8 @@ def _fill_pressures(matrix, number: Mapping[str, int], name_of, row_of, values):
     rows, systolic = (np.concatenate([array[kinds[0]], array[alone]]) for array in (row_of, values))
     # A systolic pressure alone has the diastolic 0: grade 0, and dropped as implausible.
     diastolic = np.concatenate([values[kinds[1]], np.zeros(alone.sum())])
-    stated = np.flatnonzero(np.append(name_of[kinds[0]] == number.get("sbp_highest", -1), np.ones(alone.sum(), dtype=bool)))
+    history = np.isin(name_of[kinds[0]], [number.get(f"sbp_{kind}", -1) for kind in ("highest", "other")])
+    stated = np.flatnonzero(np.append(history, np.ones(alone.sum(), dtype=bool)))
     order = stated[np.lexsort((diastolic[stated], systolic[stated], rows[stated]))]
     last = order[np.append(np.flatnonzero(np.diff(rows[order])), len(order) - 1)] if len(order) else order
     matrix[rows[last], columns["sbp_highest"]] = systolic[last]
