@@ -196,5 +196,5 @@ print("heavy   :", *vocabulary[heavy])
 # A C 0.68
 # B C 0.22
 # 80 and 20 records: by hand = FeatureBuilder
-# frequent: 无 l 区 前 史 后
-# heavy   : 胸前 憋闷 切口 灵活 脑梗塞 骨折
+# frequent: 无 前 史 双 治疗 及
+# heavy   : 胸前 憋闷 po 切口 灵活 脑梗塞

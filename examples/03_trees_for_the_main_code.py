@@ -219,17 +219,17 @@ for trees in (1, 5, 20, 60):
 # truth       0.00  0.00  0.00  0.00  1.00  0.00  1.00  1.00
 # prediction  0.08  0.08  0.08  0.08  0.45  0.45  0.89  0.89
 # troponin NT-proBNP LVEF
-#       16       147   60  高血压病3级（极高危）
-#       13       177   60  不稳定型心绞痛
-#       12       125   62  微血管性心绞痛
-#     1873       904   52  急性非ST段抬高型心肌梗死
-#       56      4709   43  慢性心功能不全急性加重
+#       15       154   60  高血压病3级（极高危）
+#       13       181   59  不稳定型心绞痛
+#       13       121   62  微血管性心绞痛
+#     1948       962   51  急性非ST段抬高型心肌梗死
+#       58      4709   43  慢性心功能不全急性加重
 # depth  1: training ≈0.49  test ≈0.38
-# depth  3: training ≈0.75  test ≈0.73
-# depth  5: training ≈0.89  test ≈0.75
-# depth 20: training ≈1.00  test ≈0.66
+# depth  3: training ≈0.76  test ≈0.71
+# depth  5: training ≈0.86  test ≈0.69
+# depth 20: training ≈1.00  test ≈0.71
 # always the most frequent code: 0.16
-#  1 trees: test ≈0.60
-#  5 trees: test ≈0.89
-# 20 trees: test ≈0.91
+#  1 trees: test ≈0.61
+#  5 trees: test ≈0.90
+# 20 trees: test ≈0.92
 # 60 trees: test ≈0.93

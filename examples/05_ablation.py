@@ -200,9 +200,9 @@ print("without 出院医嘱: interval reaches zero:", low <= 0 <= high)
 #
 # accuracy 0.750 -> 0.375: 4 worse, 1 better, 3 the same
 # 32 ways to fall, p = 0.375
-# accuracy with all fields ≈0.88
-# change ≈-0.01, worse ≈8, better ≈6: without 出院医嘱
-# change ≈-0.17, worse ≈60, better ≈10: without 诊疗经过
+# accuracy with all fields ≈0.87
+# change ≈-0.01, worse ≈9, better ≈5: without 出院医嘱
+# change ≈-0.14, worse ≈51, better ≈10: without 诊疗经过
 # p below 0.05: False, after step 4: False, without 出院医嘱
 # p below 0.05: True, after step 4: True, without 诊疗经过
 # 0.03 0.06 0.06

@@ -18,7 +18,7 @@ from icdbase.learning.out_of_fold import THINNED
 
 __all__ = ["LEFT_OUT", "MOST_COPIES", "add_thinned", "thinned_copies"]
 
-LEFT_OUT = 0.3
+LEFT_OUT = 0.4
 """Probability that a copy lacks a field, and that it lacks a measurement."""
 
 MOST_COPIES = 1000
