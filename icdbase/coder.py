@@ -182,7 +182,7 @@ class IcdCoder(BaseEstimator):
                     single.append(model.fit_out_of_fold(features, labels[name], folds))
                 else:
                     model.fit(features, labels[name], folds, self._context(single))
-        for message in too_few_records(some.labels, self.predict(some), (folds != THINNED).sum()):
+        for message in too_few_records(some.labels, self.decode(self.predict_proba(some)), (folds != THINNED).sum()):
             warnings.warn(message, DataWarning, stacklevel=2)
         return self
 

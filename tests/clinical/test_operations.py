@@ -92,6 +92,9 @@ def coder(task):
         {"id": f"{main}{text}{n}", "note": f"{said[main]}。{text}", "main operation": main, "operations": codes if main else ()}
         for n in range(6) for main in said for text, codes in beside.items()
     ]
+    # Codes of one record each: from them it is learned what a name alone is worth.
+    rows += [{"id": code, "note": f"行{NAMES[code]}。", "main operation": code, "operations": ()}
+             for code in ("39.9500", "51.2200", "45.2302")]
     return IcdCoder(task=task, n_folds=2, boosted_features=False).fit(pd.DataFrame(rows))
 
 
@@ -112,6 +115,7 @@ def test_unseen_operations_are_predicted_where_they_are_told(coder):
     assert "51.4100" not in coder.codes_["operations"] and "47.0100" not in coder.codes_["main operation"]
 
 
+@pytest.mark.filterwarnings("ignore:6 training records")
 def test_without_the_option_they_are_not(coder, task):
     told = clone(coder).set_params(codes_by_name=False)
     assert set(told.get_params()) == set(coder.get_params())

@@ -241,7 +241,7 @@ def test_an_input_changed_while_it_is_read(job, tmp_path, long_files, stopped, c
     source, out = tmp_path / "in.json", tmp_path / "pred.json"
     source.write_bytes((job / "in.json").read_bytes())
     out.write_text("old", encoding="utf-8")
-    with pytest.raises(DataError, match=r"in\.json: the file has changed while it was read; run again when nobody"):
+    with pytest.raises(DataError, match=r"in\.json: the file has changed while it was read; run again when no program"):
         stopped(job, out, 20, name=source, batches=1, then=lambda: change(source, job / "in.json"))
     assert out.read_text(encoding="utf-8") == "old"
     assert {path.name for path in tmp_path.iterdir()} == {"in.json", "pred.json"}

@@ -631,6 +631,7 @@ def test_no_pipe_is_read_and_nothing_endless(model, monkeypatch):
     assert "not a readable model card" in refused(model)
 
 
+@pytest.mark.filterwarnings("ignore:其他诊断编码. 40 training records get one")
 def test_a_concept_table_that_was_changed_or_is_not_there(train, tmp_path):
     table = tmp_path / "own.csv"
     table.write_text("concept,kind,codes,forms\n我科自定,disease,X1,怪病甲\n", encoding="utf-8")
