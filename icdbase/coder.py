@@ -40,8 +40,8 @@ SETTINGS = {
     "default": {},
     "plain": {
         "blocks": ("words", "concepts"),
-        "boosted_features": False, "main_informs_others": False, "exclusive_groups": False,
-        "thinned_share": 0.0, "decoding": "expected_f1:0",
+        "boosted_features": False, "main_informs_others": False, "exclusive_groups": False, "thinned_share": 0.0,
+        "decoding": "expected_f1:0",
     },
 }
 """Named settings: ``plain`` is TF-IDF and keywords, LightGBM, logistic regression, no more."""
@@ -163,18 +163,17 @@ class IcdCoder(BaseEstimator):
         DataError
             On records without labels, too few of them, or all of one group.
         """
-        self._check_parameters()
+        parse_rule(self.decoding), parse_learner(self.main_learner)  # what is wrong is said before the work
         counts = self._counted(records)
         labels = training_labels(counts, self.task)
-        for message in not_learned(labels, self.task):
-            warnings.warn(message, DataWarning, stacklevel=2)
+        messages = not_learned(labels, self.task)
         with threadpool_limits(1):
             self.features_ = FeatureBuilder(fields=self.fields, blocks=self.blocks, min_df=self.min_df)
             features = self.features_.fit_transform(counts)
             folds = inner_folds(labels, self.task, self.n_folds, self.random_state, groups)
             self.models_ = {target.name: self._new_model(target, counts) for target in self._targets_in_order()}
-            features, labels, folds = add_thinned(counts, self.features_, features, labels, folds, self.thinned_share, self.random_state)
-            some = counts.take(np.arange(min(len(counts), 50)))
+            thinned = add_thinned(counts, self.features_, features, labels, folds, self.thinned_share, self.random_state)
+            (features, labels, folds), some = thinned, counts.take(np.arange(min(len(counts), 50)))
             del counts  # of many records half the memory; what follows uses the features only
             single = []
             for name, model in self.models_.items():
@@ -182,7 +181,8 @@ class IcdCoder(BaseEstimator):
                     single.append(model.fit_out_of_fold(features, labels[name], folds))
                 else:
                     model.fit(features, labels[name], folds, self._context(single))
-        for message in too_few_records(some.labels, self.decode(self.predict_proba(some)), (folds != THINNED).sum()):
+        messages += too_few_records(some.labels, self.decode(self.predict_proba(some)), (folds != THINNED).sum())
+        for message in messages:
             warnings.warn(message, DataWarning, stacklevel=2)
         return self
 
@@ -253,11 +253,3 @@ class IcdCoder(BaseEstimator):
         if other := differing_parts(own, records.fingerprint):
             raise UsageError(f"the counts and this coder differ in: {', '.join(other)}; make them with its count()")
         return records
-
-    def _check_parameters(self):
-        parse_rule(self.decoding)
-        parse_learner(self.main_learner)
-        if not 0 <= self.thinned_share <= 1:
-            raise UsageError(f"thinned_share must lie in [0, 1], got {self.thinned_share}")
-        if self.n_folds < 2:
-            raise UsageError(f"n_folds must be at least 2, got {self.n_folds}")

@@ -75,9 +75,13 @@ def inner_folds(
 
     Raises
     ------
+    UsageError
+        On fewer than two folds.
     DataError
         If a record has no group, or all are of one.
     """
+    if n_folds < 2:
+        raise UsageError(f"n_folds must be at least 2, got {n_folds}")
     groups = check_groups(groups, labels)
     n_units = len(labels) if groups is None else len(np.unique(groups))
     if n_units < 2:

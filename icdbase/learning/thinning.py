@@ -12,6 +12,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from icdbase.core.errors import UsageError
 from icdbase.features.blocks import FeatureBuilder, Features
 from icdbase.features.counts import Counts
 from icdbase.learning.out_of_fold import THINNED
@@ -41,6 +42,8 @@ def thinned_copies(counts: Counts, share: float, random_state: int) -> tuple[Cou
     int array of shape (n_copies,)
         The record of each copy.
     """
+    if not 0 <= share <= 1:
+        raise UsageError(f"thinned_share must lie in [0, 1], got {share}")
     draw = np.random.default_rng(random_state)
     rows = np.sort(draw.permutation(len(counts))[: min(int(share * len(counts)), MOST_COPIES)])
     fields = {field: draw.random(len(rows)) >= LEFT_OUT for field in counts.words}
