@@ -29,7 +29,7 @@ def score(task_name, gold_files, pred_file, per_code, missing_zero, invalid_zero
     from icdbase import get_task, per_code_table, read_records, read_submission
     from icdbase import score as official_score
     from icdbase.evaluation.score_tables import per_code_text, score_table, target_table
-    from icdbase.records.answers import n_unreadable
+    from icdbase.records.llm_answers import n_unreadable
 
     task = get_task(task_name)
     gold = read_records(gold_files, task, require_labels=True)

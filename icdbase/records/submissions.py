@@ -17,10 +17,10 @@ import pandas as pd
 from icdbase.core.errors import DataError, DataWarning, Problem
 from icdbase.files.cells import plain
 from icdbase.files.rows import Rows, read_rows, write_rows
-from icdbase.records.answers import UNREADABLE, AnswerReader, no_predictions, read_answers
 from icdbase.records.checks import id_column_problems, known_columns, lost_zeros, main_repeated, outside_candidates
 from icdbase.records.ids import IdRegister, shown_id
 from icdbase.records.labels import LabelParser
+from icdbase.records.llm_answers import UNREADABLE, AnswerReader, no_predictions, read_answers
 from icdbase.records.predictions import (
     check_predictions,
     format_prediction,
@@ -85,12 +85,12 @@ def read_submission(path, task: Task = CCL25, *, invalid: str = "raise") -> pd.D
     ----------
     path : str or os.PathLike
         JSON array, JSON Lines, CSV, TSV or Excel; ``-`` is standard input.
-        For the forms that are accepted see :class:`icdbase.records.answers.AnswerReader`
-        (an answer) and :func:`icdbase.records.answers.read_answers` (a file).
+        For the forms that are accepted see :class:`icdbase.records.llm_answers.AnswerReader`
+        (an answer) and :func:`icdbase.records.llm_answers.read_answers` (a file).
     task : Task
     invalid : {"raise", "zero"}
         What to do with an answer that cannot be read: stop, or count what cannot
-        be read of it as wrong (its code is ``icdbase.records.answers.UNREADABLE``).
+        be read of it as wrong (its code is ``icdbase.records.llm_answers.UNREADABLE``).
 
     Returns
     -------

@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from icdbase import per_code_table, score
 from icdbase.cli.main import main
 from icdbase.core.errors import DataError, DataWarning, UsageError
-from icdbase.records.answers import UNREADABLE, n_unreadable
+from icdbase.records.llm_answers import UNREADABLE, n_unreadable
 from icdbase.records.records import write_records
 from icdbase.records.submissions import check_submission, read_submission
 from icdbase.tasks.editions import CCL25, CCL26
