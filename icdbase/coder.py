@@ -242,7 +242,7 @@ class IcdCoder(BaseEstimator):
         return self._decoder().decode(probabilities)
 
     def _decoder(self) -> TaskDecoder:
-        lowest = {name: model.lowest_chosen_ for name, model in self.models_.items() if not model.target.is_single}
+        lowest = {name: (m.codes_, m.lowest_chosen_) for name, m in self.models_.items() if not m.target.is_single}
         return TaskDecoder(self.task, self.decoding, self.task.exclusive_groups if self.exclusive_groups else {}, lowest)
 
     def _counted(self, records) -> Counts:

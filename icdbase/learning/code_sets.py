@@ -29,14 +29,15 @@ class TaskDecoder:
         How a set is chosen; see :func:`icdbase.learning.decoding.decode`.
     exclusive_groups : mapping of code to group
         A record gets at most one code of a group, single codes included.
-    lowest_chosen : mapping of target name to array
-        Out-of-fold probability of the least probable chosen code, for some training records.
+    lowest_chosen : mapping of target name to (codes, array)
+        The codes of its classifier, and out-of-fold probabilities of the least
+        probable chosen code, for some training records.
     """
 
     task: Task
     rule: str
     exclusive_groups: Mapping[str, str]
-    lowest_chosen: Mapping[str, np.ndarray]
+    lowest_chosen: Mapping[str, tuple[np.ndarray, np.ndarray]]
 
     def single_codes(self, probabilities: Probabilities) -> dict[str, np.ndarray]:
         """Return the most probable code of each single target, record by record."""
@@ -86,14 +87,16 @@ class TaskDecoder:
         if not p.shape[1]:
             return pd.Series([()] * len(p), p.index, dtype=object)
         sets = decode(
-            p.to_numpy(), rule=self.rule, min_codes=target.min_codes, min_probability=self._min_probability(target),
+            p.to_numpy(), rule=self.rule, min_codes=target.min_codes, min_probability=self._min_probability(target, p.columns),
             groups=[self.exclusive_groups.get(code) for code in p.columns], forbidden=excluded.to_numpy(),
         )
         return _as_tuples(sets, p)
 
-    def _min_probability(self, target: Target) -> float:
-        (rule, number), lowest = parse_rule(self.rule), self.lowest_chosen.get(target.name, ())
-        return float(np.quantile(lowest, number)) if rule == "expected_f1" and number and len(lowest) else 0.0
+    def _min_probability(self, target: Target, codes: Sequence[str]) -> np.ndarray:
+        """Return the lowest probability of a chosen code: 0 for codes that their names alone predict."""
+        (rule, number), (learned, lowest) = parse_rule(self.rule), self.lowest_chosen[target.name]
+        quantile = np.quantile(lowest, number) if rule == "expected_f1" and number and len(lowest) else 0.0
+        return np.where(np.isin(np.asarray(codes, dtype=str), learned), quantile, 0.0)
 
     def top(self, probabilities: Probabilities, k: int) -> pd.DataFrame:
         """Return the ``k`` most probable codes of each target as tuples ``((code, probability), ...)``.

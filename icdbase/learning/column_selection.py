@@ -11,7 +11,7 @@ from icdbase.features.blocks import Features
 
 __all__ = ["FEW_PER_LEAF", "ColumnSelector"]
 
-FEW_PER_LEAF = 10
+FEW_PER_LEAF = 5
 """With few records, a leaf of a tree, and a chosen column, has at least one in this many of them."""
 
 _AT_ONCE = 10_000

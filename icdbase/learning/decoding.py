@@ -46,7 +46,7 @@ def decode(
     *,
     rule: str = "expected_f1",
     min_codes: int = 1,
-    min_probability: float = 0.0,
+    min_probability: float | np.ndarray = 0.0,
     groups: Sequence[str | None] | None = None,
     forbidden=None,
 ) -> np.ndarray:
@@ -64,7 +64,7 @@ def decode(
         ``min_probability``; 0 is the exact maximum.
     min_codes : int
         The fewest codes of a set, if that number is allowed.
-    min_probability : float
+    min_probability : float, or array of shape (n_codes,)
         Of ``expected_f1``: a less probable code is chosen only if it is the most
         probable one.  Where a record holds little information, every set has a low
         expected F1, and the best one may hold improbable codes.
@@ -139,16 +139,17 @@ def parse_rule(rule: str) -> tuple[str, float | None]:
     return name, number
 
 
-def _decode_likely(p: np.ndarray, groups, min_codes: int, min_probability: float) -> np.ndarray:
+def _decode_likely(p: np.ndarray, groups, min_codes: int, min_probability) -> np.ndarray:
     """Choose among the most probable codes of each record: the cost grows with the square of the number of codes."""
     chosen = np.zeros(p.shape, dtype=bool)
     likely = np.sort(np.argsort(-p, axis=1, kind="stable")[:, :MANY_CODES], axis=1)
+    lowest = np.broadcast_to(min_probability, p.shape[1])
     for row, columns in enumerate(likely):
         columns = columns[p[row, columns] > 0]
         their_groups = None if groups is None else [groups[column] for column in columns]
         if len(columns):
             chosen[row, columns] = decode(
-                p[[row]][:, columns], groups=their_groups, min_codes=min_codes, min_probability=min_probability
+                p[[row]][:, columns], groups=their_groups, min_codes=min_codes, min_probability=lowest[columns]
             )[0]
     return chosen
 

@@ -9,6 +9,8 @@ what the rest of a record says by itself.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 
@@ -26,12 +28,16 @@ MOST_COPIES = 1000
 """Of long training files no more are made: to learn what a gap means takes no more."""
 
 
-def thinned_copies(counts: Counts, share: float, random_state: int) -> tuple[Counts, np.ndarray]:
+def thinned_copies(
+    counts: Counts, fields: Sequence[str], share: float, random_state: int
+) -> tuple[Counts, np.ndarray]:
     """Copy some records without some of their fields and measurements.
 
     Parameters
     ----------
     counts : Counts
+    fields : sequence of str
+        The fields that the model reads; an only one is never left out.
     share : float
         Copies per record, in [0, 1].
     random_state : int
@@ -39,25 +45,27 @@ def thinned_copies(counts: Counts, share: float, random_state: int) -> tuple[Cou
     Returns
     -------
     Counts of n_copies records
+        Of none if nothing can be left out.
     int array of shape (n_copies,)
         The record of each copy.
     """
     if not 0 <= share <= 1:
         raise UsageError(f"thinned_share must lie in [0, 1], got {share}")
-    draw = np.random.default_rng(random_state)
-    rows = np.sort(draw.permutation(len(counts))[: min(int(share * len(counts)), MOST_COPIES)])
-    fields = {field: draw.random(len(rows)) >= LEFT_OUT for field in counts.words}
-    measured = draw.random((len(rows), len(counts.measurements.names))) >= LEFT_OUT
+    draw, names = np.random.default_rng(random_state), counts.measurements.names
+    n_copies = min(int(share * len(counts)), MOST_COPIES) if len(fields) > 1 or names else 0
+    rows = np.sort(draw.permutation(len(counts))[:n_copies])
+    kept = {field: (draw.random(len(rows)) >= LEFT_OUT) | (len(fields) == 1) for field in counts.words}
+    measured = draw.random((len(rows), len(names))) >= LEFT_OUT
     # A systolic pressure stands with its diastolic one: both are left out together.
-    pressures = [column for column, name in enumerate(counts.measurements.names) if name.startswith(("sbp_", "dbp_"))]
+    pressures = [column for column, name in enumerate(names) if name.startswith(("sbp_", "dbp_"))]
     measured[:, pressures] = measured[:, pressures[:1]]
-    return counts.take(rows).keep(fields, measured), rows
+    return counts.take(rows).keep(kept, measured), rows
 
 
 def add_thinned(counts: Counts, builder: FeatureBuilder, features: Features, labels: pd.DataFrame, folds: np.ndarray,
                 share: float, random_state: int) -> tuple[Features, pd.DataFrame, np.ndarray]:
     """Return features, labels and folds with those of thinned copies below; their fold is ``THINNED``."""
-    copies, rows = thinned_copies(counts, share, random_state)
+    copies, rows = thinned_copies(counts, builder.fields_, share, random_state)
     if not len(rows):
         return features, labels, folds
     features = features.append(builder.transform(copies))

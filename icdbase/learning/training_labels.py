@@ -13,7 +13,7 @@ from icdbase.tasks.task import Target, Task
 __all__ = ["FEW_RECORDS", "too_few_records", "training_labels"]
 
 FEW_RECORDS = 18
-"""Measured on synthetic records (three seeds): from so many on Acc is above the majority baseline, by 0.14 to 0.20."""
+"""Synthetic records, seeds 0 to 2, 100 test records: Acc 0.38 to 0.44 from 18 records, 0.25 to 0.36 from 12; majority 0.26 to 0.33."""
 
 
 def training_labels(counts: Counts, task: Task) -> pd.DataFrame:

@@ -209,7 +209,7 @@ def test_free_labels_that_hold_their_own_commas(tmp_path):
     assert set(read_records(tmp_path / "t.xlsx", task)["disease"]) == {"Angina, stable", "Flu"}
 
 
-@pytest.mark.filterwarnings("ignore:\\d+ training records: from fewer than 18")
+@pytest.mark.filterwarnings("ignore:\\d+ training records. from fewer than 18")
 def test_codes_never_seen_are_found_by_name_and_rare_ones_left_out(tmp_path, monkeypatch):
     text = ('id_field = "id"\ntext_fields = ["入院诊断"]\ncode_table = "c.csv"\n'
             '[[targets]]\nname = "codes"\nkind = "multi"\nmin_codes = 0\nopen = true\n')
@@ -232,7 +232,7 @@ def test_codes_never_seen_are_found_by_name_and_rare_ones_left_out(tmp_path, mon
     assert "M10.900" in without.codes_["codes"] and "H40.900" not in without.predict(new)["codes"]["a"]
 
 
-@pytest.mark.filterwarnings("ignore:\\d+ training records: from fewer than 18")
+@pytest.mark.filterwarnings("ignore:\\d+ training records. from fewer than 18")
 def test_an_open_set_that_is_always_empty(tmp_path):
     text = ('id_field = "id"\ntext_fields = ["note"]\n[[targets]]\nname = "main"\nkind = "single"\n'
             '[[targets]]\nname = "others"\nkind = "multi"\nmin_codes = 0\n')

@@ -30,6 +30,13 @@ def read_cases(split):
         return [row for row in csv.DictReader(file) if row["split"] == split]
 
 
+def test_every_case_is_tested():
+    with CASES.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert {row["split"] for row in rows} == {"scope", "development", "heldout"}
+    assert not [number for number, row in enumerate(rows, 2) if None in row or None in row.values()]
+
+
 def decide(spotter, row):
     """Status and rule of one mention among all that are spotted, as in use."""
     text, wanted = normalize(row["sentence"].replace("\\n", "\n")), normalize(row["mention"])

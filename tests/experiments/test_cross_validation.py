@@ -166,6 +166,7 @@ def test_result_does_not_depend_on_the_number_of_processes():
     assert one.to_dict() == two.to_dict()
 
 
+@pytest.mark.filterwarnings("ignore:其他诊断编码. 20 training records get one")
 def test_decoding_variants_share_one_fit_and_equal_fits_of_their_own(monkeypatch):
     fits = []
     plain = IcdCoder.fit

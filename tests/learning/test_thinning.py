@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from icdbase import IcdCoder, make_records
+from icdbase import CCL25, IcdCoder, make_records
 from icdbase.core.errors import UsageError
 from icdbase.learning.thinning import LEFT_OUT, thinned_copies
 
@@ -53,7 +53,7 @@ def test_the_bound_counts_records(benchmark):
 
 def test_copies_lack_fields_and_measurements(coder, train):
     counts = coder.count(train)
-    copies, rows = thinned_copies(counts, 1.0, 0)
+    copies, rows = thinned_copies(counts, CCL25.text_fields, 1.0, 0)
     assert sorted(rows) == list(range(len(train)))
     for field in train.columns[:3]:
         whole, left = counts.words[field].getnnz(axis=1)[rows], copies.words[field].getnnz(axis=1)
@@ -65,7 +65,7 @@ def test_copies_lack_fields_and_measurements(coder, train):
 
 
 def test_systolic_and_diastolic_go_together(coder, train):
-    found = thinned_copies(coder.count(train), 1.0, 0)[0].measurements
+    found = thinned_copies(coder.count(train), CCL25.text_fields, 1.0, 0)[0].measurements
     row_of = np.repeat(np.arange(len(found)), np.diff(found.ends))
     for kind in ("admission", "highest", "other"):
         sides = [found.names.index(f"{side}_{kind}") for side in ("sbp", "dbp")]
@@ -74,7 +74,7 @@ def test_systolic_and_diastolic_go_together(coder, train):
 
 
 def test_no_share_no_copies(coder, train):
-    copies, rows = thinned_copies(coder.count(train), 0.0, 0)
+    copies, rows = thinned_copies(coder.count(train), CCL25.text_fields, 0.0, 0)
     assert len(copies) == len(rows) == 0
 
 
@@ -82,3 +82,9 @@ def test_no_share_no_copies(coder, train):
 def test_shares_lie_between_zero_and_one(parameters, train):
     with pytest.raises(UsageError, match=r"must lie in \[0, 1\]"):
         IcdCoder(**parameters).fit(train)
+
+
+def test_an_only_field_is_never_left_out(coder, train):
+    counts = coder.count(train)
+    copies, rows = thinned_copies(counts, ("现病史",), 1.0, 0)
+    assert (copies.words["现病史"].getnnz(axis=1) == counts.words["现病史"].getnnz(axis=1)[rows]).all()
