@@ -163,7 +163,7 @@ class IcdCoder(BaseEstimator):
         DataError
             On records without labels, too few of them, or all of one group.
         """
-        parse_rule(self.decoding), parse_learner(self.main_learner)  # what is wrong is said before the work
+        parse_rule(self.decoding), parse_learner(self.main_learner)  # errors before the work
         counts = self._counted(records)
         labels = training_labels(counts, self.task)
         messages = not_learned(labels, self.task)

@@ -1,10 +1,10 @@
 """Copies of training records with fields and measurements left out on purpose.
 
 LightGBM takes a missing value for zero in a column without missing training
-values: a potassium that was not measured would be a low one.  Beside whole records the learners
-get copies from which some fields and some measurements were deleted at random
-(as in dropout of inputs, Srivastava et al. 2014, JMLR 15), so that they learn
-what the rest of a record says by itself.
+values: a potassium that was not measured would be a low one.  Beside whole
+records the learners get copies from which some fields and some measurements
+were deleted at random (as in dropout of inputs, Srivastava et al. 2014,
+JMLR 15), so that they learn what the rest of a record says by itself.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ LEFT_OUT = 0.4
 """Probability that a copy lacks a field, and that it lacks a measurement."""
 
 MOST_COPIES = 1000
-"""Of long training files no more are made: to learn what a gap means takes no more."""
+"""The largest number of copies, however long the training file."""
 
 
 def thinned_copies(
