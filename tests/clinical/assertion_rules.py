@@ -42,7 +42,8 @@ class TracedScan(AssertionScan):
         return self.scope | self.past | self.family
 
     def run(self, found, events):
-        return super().run(found, [(self.traced(apply), trigger) for apply, trigger in events])
+        steps = {number: (self.traced(events[number][0]), events[number][1]) for number, _, _ in found}
+        return super().run(found, steps)
 
     def traced(self, apply):
         def step(scan, trigger, start, end):
