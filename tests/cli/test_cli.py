@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import runpy
 import shutil
 import subprocess
 import sys
@@ -28,9 +29,10 @@ def run(*words, code=0):
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory, train, held_out):
-    """Official files, a model and a submission, made by the verbs themselves."""
+def folder(tmp_path_factory, train, held_out, few_codes):
+    """Official files, a model and a submission, made by the verbs themselves; ``few.json`` for what is fitted again."""
     folder = tmp_path_factory.mktemp("cli")
+    write_records(few_codes[:40], folder / "few.json")
     write_records(train, folder / "train.json")
     write_records(held_out, folder / "test.json")
     trained = run("train", "--train", folder / "train.json", "--model", folder / "model", "--seed", "0")
@@ -79,7 +81,7 @@ def test_check(folder):
 
 
 def test_a_chosen_field_and_the_plain_setting(folder, tmp_path):
-    run("train", "--train", folder / "train.json", "--model", tmp_path / "m", "--fields", "入院诊断，主诉", "--setting", "plain")
+    run("train", "--train", folder / "few.json", "--model", tmp_path / "m", "--fields", "入院诊断，主诉", "--setting", "plain")
     card = json.loads((tmp_path / "m" / "model.json").read_text(encoding="utf-8"))
     assert card["fields"] == ["主诉", "入院诊断"] and card["parameters"]["boosted_features"] is False
 
@@ -89,7 +91,7 @@ def own_table(folder, tmp_path):
     """A concept table, and records in which its term is written now and then."""
     table = tmp_path / "our_department.csv"
     table.write_text("concept,kind,codes,forms\n科室自定病,disease,E11.900,自定症{甲/乙}\n心房颤动,,,我院简称房F\n", encoding="utf-8")
-    records = read_records(folder / "train.json").iloc[:60]
+    records = read_records(folder / "few.json")
     told = [("自定症甲，" if "E11.900" in codes else "") + text
             for codes, text in zip(records["其他诊断编码"], records["入院情况"], strict=True)]
     write_records(records.assign(入院情况=told), tmp_path / "told.json")
@@ -125,8 +127,9 @@ def test_a_concept_table_is_looked_through_before_the_work(folder, tmp_path, mon
 
 
 def test_experiments_read_concept_tables(own_table, tmp_path):
-    told, out = tmp_path / "told.json", tmp_path / "run"
-    run("ablate", "--train", told, "--out", out, "--setting", "plain", "--folds", "2", "--factors", "histories",
+    told, out, factors = tmp_path / "told.json", tmp_path / "run", tmp_path / "f.json"
+    factors.write_text('{"concepts": {"blocks": ["concepts"]}}', encoding="utf-8")
+    run("ablate", "--train", told, "--out", out, "--setting", "plain", "--folds", "2", "--factors", factors,
         "--concepts", own_table)
     assert json.loads((out / "run.json").read_text("utf-8"))["parameters"]["concept_tables"] == [str(own_table.resolve())]
     assert "same figures" in run("ablate", "--rerun", out / "run.json", "--n-jobs", "1").stderr
@@ -160,8 +163,10 @@ def test_the_papers_sample_record_is_read_predicted_and_scored(folder, tmp_path)
 
 
 @pytest.fixture(scope="module")
-def parts(folder, train, held_out):
+def parts(folder, train, held_out, few_codes):
     """The same records in two files each, and lines of the command that name both."""
+    write_records(few_codes[:25], folder / "few-1.json")
+    write_records(few_codes[25:40], folder / "few-2.csv")
     write_records(train[:60], folder / "train-1.json")
     write_records(train[60:], folder / "train-2.csv")
     write_records(held_out[:20], folder / "test-1.json")
@@ -169,11 +174,11 @@ def parts(folder, train, held_out):
     return {
         option: [option, folder / f"{name}-1.json", option, next(folder.glob(f"{name}-2.*"))]
         for option, name in (("--train", "train"), ("--gold", "test"), ("--input", "test"), ("--test", "test"))
-    }
+    } | {"few": ["--train", folder / "few-1.json", "--train", folder / "few-2.csv"]}
 
 
 def test_several_files_are_joined_in_their_order(folder, parts, tmp_path):
-    trained = run("train", *parts["--train"], "--model", tmp_path / "m")
+    trained = run("train", *parts["--train"], "--model", tmp_path / "m", "--setting", "plain", "--fields", "主诉")
     assert "train-1.json" in trained.stdout and "train-2.csv: 110 records" in trained.stdout
     cards = [json.loads((place / "model.json").read_text(encoding="utf-8")) for place in (folder / "model", tmp_path / "m")]
     assert cards[0]["training_data"] == cards[1]["training_data"]
@@ -181,24 +186,18 @@ def test_several_files_are_joined_in_their_order(folder, parts, tmp_path):
               for words in (["--gold", folder / "test.json"], parts["--gold"])]
     assert scored[0] == scored[1]
     assert "would be accepted, 50 records" in run("check", *parts["--input"], "--pred", folder / "pred.json").stdout
-    done = subprocess.run([sys.executable, "run_baseline.py", *parts["--train"], *parts["--test"], "--out", tmp_path / "b"],
-                          cwd=ROOT, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    assert (tmp_path / "b" / "predictions.json").read_bytes() == (folder / "pred.json").read_bytes()
-    page = (tmp_path / "b" / "report.html").read_text(encoding="utf-8")
-    assert f"--train {folder / 'train-1.json'} --train {folder / 'train-2.csv'} --test" in page
 
 
 def test_experiments_join_files_and_groups_and_can_be_repeated(folder, parts, tmp_path):
     words = ["--folds", 2, "--setting", "plain", "--n-jobs", 1]
-    whole = run("cv", "--train", folder / "train.json", *words, "--json").stdout
-    assert run("cv", *parts["--train"], *words, "--json").stdout == whole
-    assert run("cv", *parts["--train"], *words, "--group", "病案标识", "--json").exit_code == 0
-    run("curve", *parts["--train"], *words, "--sizes", "30", "--out", tmp_path / "curve")
+    whole = run("cv", "--train", folder / "few.json", *words, "--json").stdout
+    assert run("cv", *parts["few"], *words, "--json").stdout == whole
+    assert run("cv", *parts["few"], *words, "--group", "病案标识", "--json").exit_code == 0
+    run("curve", *parts["few"], *words, "--sizes", "20", "--out", tmp_path / "curve")
     (tmp_path / "f.json").write_text('{"words": {"blocks": ["words"]}}', encoding="utf-8")
-    run("ablate", *parts["--train"], *words, "--factors", tmp_path / "f.json", "--out", tmp_path / "a")
+    run("ablate", *parts["few"], *words, "--factors", tmp_path / "f.json", "--out", tmp_path / "a")
     card = json.loads((tmp_path / "a" / "run.json").read_text(encoding="utf-8"))
-    assert [Path(path).name for path in card["train"]] == ["train-1.json", "train-2.csv"]
+    assert [Path(path).name for path in card["train"]] == ["few-1.json", "few-2.csv"]
     assert "same figures" in run("ablate", "--rerun", tmp_path / "a" / "run.json", "--n-jobs", 1).stderr
 
 
@@ -244,8 +243,8 @@ def test_help_has_examples(verb):
     assert max(cell_len(line) for line in text.splitlines()) <= 80
 
 
-def test_run_baseline_does_the_same_job(folder, tmp_path):
-    command = [sys.executable, "run_baseline.py", "--train", folder / "train.json", "--test", folder / "test.json"]
+def test_run_baseline_does_the_same_job(folder, parts, tmp_path):
+    command = [sys.executable, "run_baseline.py", *parts["--train"], *parts["--test"]]
     done = subprocess.run([*command, "--out", tmp_path], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "predictions.json").read_bytes() == (folder / "pred.json").read_bytes()
@@ -254,13 +253,18 @@ def test_run_baseline_does_the_same_job(folder, tmp_path):
     assert "majority baseline" in done.stdout and "icdbase check --input" in done.stdout
     assert done.stderr.startswith("fitting and predicting, ")  # off a terminal there is no bar
     assert f"report       {tmp_path / 'report.html'}" in done.stdout
-    assert "majority baseline" in (tmp_path / "report.html").read_text(encoding="utf-8")
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "majority baseline" in page
+    assert f"--train {folder / 'train-1.json'} --train {folder / 'train-2.csv'} --test" in page
 
 
-def test_run_baseline_explains_a_bad_file(folder, tmp_path):
-    command = [sys.executable, "run_baseline.py", "--train", "nowhere.json", "--test", folder / "test.json"]
-    done = subprocess.run([*command, "--out", tmp_path / "out"], cwd=ROOT, capture_output=True, text=True)
-    assert done.returncode == 1 and "nowhere.json" in done.stderr and "Traceback" not in done.stderr
+def test_run_baseline_explains_a_bad_file(folder, tmp_path, monkeypatch, capsys):
+    words = ["--train", "nowhere.json", "--test", folder / "test.json", "--out", tmp_path / "out"]
+    monkeypatch.setattr(sys, "argv", ["run_baseline.py", *map(str, words)])
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_path(str(ROOT / "run_baseline.py"), run_name="__main__")
+    printed = capsys.readouterr().err
+    assert ended.value.code == 1 and "nowhere.json" in printed and "Traceback" not in printed
     assert not (tmp_path / "out").exists()
 
 
