@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,11 @@ def modules() -> dict[str, Path]:
     return {dotted(path): path for path in paths}
 
 
+@cache
+def parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
 def dotted(path: Path) -> str:
     parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
@@ -35,7 +41,7 @@ def dotted(path: Path) -> str:
 def imported(path: Path, known) -> set[str]:
     """Modules of the package that a file imports, wherever the import stands."""
     found = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(parsed(path)):
         if isinstance(node, ast.Import):
             found.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
@@ -48,6 +54,7 @@ def room(name: str) -> str:
     return name.split(".")[1]
 
 
+@cache
 def folder_graph() -> dict[str, set[str]]:
     """Room to the rooms that it imports from."""
     known = modules()
@@ -78,7 +85,7 @@ def test_no_module_is_in_a_cycle():
 
 def texts_in_code(path: Path) -> set[str]:
     """Texts that are no docstrings; messages and help, which hold blanks, may show a field as an example."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
+    tree = parsed(path)
     docstrings = {node.value for node in ast.walk(tree) if isinstance(node, ast.Expr)}
     constants = {node for node in ast.walk(tree) if isinstance(node, ast.Constant)} - docstrings
     return {node.value for node in constants if isinstance(node.value, str) and " " not in node.value}

@@ -3,16 +3,16 @@
 import json
 import os
 import re
-import subprocess
-import sys
 
 import pandas as pd
 import pytest
+from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from icdbase import get_task, score, write_records, write_submission
+from icdbase.cli.main import main
 from icdbase.core.text_tables import table
 from icdbase.evaluation.score_tables import score_table
 from icdbase.report import terminal
@@ -69,13 +69,11 @@ def files(tmp_path, coder, held_out):
 
 
 @pytest.mark.parametrize("columns", [None, "40", "80", "200"])
-def test_score_shows_every_figure_beside_a_long_file_name(files, columns):
-    environment = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
-    environment |= {"COLUMNS": columns} if columns else {}
+def test_score_shows_every_figure_beside_a_long_file_name(files, monkeypatch, columns):
+    monkeypatch.chdir(files)
     words = ["score", "--gold", "gold.json", "--pred", LONG]
-    command = [sys.executable, "-c", "from icdbase.cli.main import main; main()", *words]
-    done = subprocess.run(command, cwd=files, env=environment, capture_output=True, encoding="utf-8", check=True)
-    figures = json.loads(subprocess.run([*command, "--json"], cwd=files, capture_output=True, check=True).stdout)
+    done = CliRunner(env={"COLUMNS": columns}).invoke(main, words, catch_exceptions=False)
+    figures = json.loads(CliRunner().invoke(main, [*words, "--json"], catch_exceptions=False).stdout)
     low, high = figures["acc_interval"]
     expected = [figures["acc"], figures["main_accuracy"], figures["other_f1"], figures["acc_recall_variant"]]
     for figure in (*(f"{value:.3f}" for value in expected), f"{low:.3f}-{high:.3f}"):
@@ -90,7 +88,7 @@ def test_the_terminals_width_is_used(monkeypatch, train):
     monkeypatch.delenv("COLUMNS", raising=False)
     monkeypatch.setattr(terminal.sys.stdout, "isatty", lambda: True, raising=False)
     for columns in (40, 72, 130):
-        monkeypatch.setattr("shutil.get_terminal_size", lambda columns=columns: os.terminal_size((columns, 24)))
+        monkeypatch.setattr("shutil.get_terminal_size", lambda *_, columns=columns, **__: os.terminal_size((columns, 24)))
         assert max(map(cell_len, score_table(scores).splitlines())) <= columns
     assert LONG in score_table(scores)
     monkeypatch.setattr(terminal.sys.stdout, "isatty", lambda: False, raising=False)

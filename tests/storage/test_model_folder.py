@@ -182,21 +182,21 @@ def replace_model(folder, obj):
     edit_card(folder, sha256=hashlib.sha256(content).hexdigest())
 
 
-def test_a_second_save_keeps_the_tables_of_the_model_that_is_there(train, tmp_path):
+def test_a_second_save_keeps_the_tables_of_the_model_that_is_there(few_codes, tmp_path):
     from icdbase import IcdCoder
 
     table = tmp_path / "own.csv"
     coder = IcdCoder(main_learner="trees:2", n_folds=2, boosted_features=False, concept_tables=(table,))
     for form in ("怪病甲", "怪病乙"):
         table.write_text(f"concept,kind,codes,forms\n我科自定,disease,,{form}\n", encoding="utf-8")
-        model_folder.save(coder.fit(train.iloc[:30]), tmp_path / "model")
+        model_folder.save(coder.fit(few_codes.iloc[:30]), tmp_path / "model")
         assert coder.concept_tables == (table,)
     loaded = model_folder.load(tmp_path / "model")
     (copied,) = (tmp_path / "model").glob("concepts-*.csv")
     assert loaded.concept_tables == (str(copied),) and copied.read_bytes() == table.read_bytes()
     model_folder.save(loaded, tmp_path / "model")
-    assert model_folder.load(tmp_path / "model").predict(train[:5]).equals(coder.predict(train[:5]))
-    model_folder.save(IcdCoder(main_learner="trees:2", n_folds=2).fit(train.iloc[:30]), tmp_path / "model")
+    assert model_folder.load(tmp_path / "model").predict(few_codes[:5]).equals(coder.predict(few_codes[:5]))
+    model_folder.save(coder.set_params(concept_tables=()).fit(few_codes.iloc[:30]), tmp_path / "model")
     assert not list((tmp_path / "model").glob("concepts-*.csv"))
 
 
