@@ -77,45 +77,54 @@ def oracle_score(simulated) -> float:
     return _score(simulated, [oracle_codes(one.patient) for one in simulated]).acc
 
 
-def svm_score(simulated):
+def svm_score(simulated, cut=None):
     """Score of plain jieba + TF-IDF + linear SVM, all at their defaults.
 
     Parameters
     ----------
     simulated : sequence of SimulatedRecord
         The first 800 of 1285 parts train, the rest test.
+    cut : callable, optional
+        From a text to a list of words; by default jieba's, in Python.
 
     Returns
     -------
     icdbase.evaluation.scoring.Scores
     """
-    import logging
     import warnings
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # jieba 0.42.1 is unmaintained: invalid escapes on newer Pythons
-        import jieba
     from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.multiclass import OneVsRestClassifier
     from sklearn.preprocessing import MultiLabelBinarizer
     from sklearn.svm import LinearSVC
 
-    logging.getLogger("jieba").setLevel(logging.WARNING)
-    cut = jieba.Tokenizer()
-    cut.initialize()
+    cut = cut or _plain_jieba()
     simulated = list(simulated)
     n_train = min(TRAIN, round(len(simulated) * TRAIN / (TRAIN + PROPORTIONS["test"])))
     n_test = min(PROPORTIONS["test"], len(simulated) - n_train)
     train, test = simulated[:n_train], simulated[-n_test:]
     words = TfidfVectorizer()
-    x_train = words.fit_transform([" ".join(cut.lcut("".join(one.texts.values()))) for one in train])
-    x_test = words.transform([" ".join(cut.lcut("".join(one.texts.values()))) for one in test])
+    x_train = words.fit_transform([" ".join(cut("".join(one.texts.values()))) for one in train])
+    x_test = words.transform([" ".join(cut("".join(one.texts.values()))) for one in test])
     names = MultiLabelBinarizer()
     mains = LinearSVC().fit(x_train, [one.main for one in train]).predict(x_test)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a code that every or no training record carries
         others = OneVsRestClassifier(LinearSVC()).fit(x_train, names.fit_transform([one.others for one in train]))
     return _score(test, list(zip(mains, names.inverse_transform(others.predict(x_test)), strict=True)))
+
+
+def _plain_jieba():
+    """Return the cutting function of a jieba of its own."""
+    import logging
+    import warnings
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # jieba 0.42.1 is unmaintained: invalid escapes on newer Pythons
+        import jieba
+
+    logging.getLogger("jieba").setLevel(logging.WARNING)
+    return jieba.Tokenizer().lcut
 
 
 def wording_overlap(n: int = 40, seed: int = 0, *, wordings: int = 3, grams: int = 4) -> float:

@@ -5,6 +5,7 @@ codes away, not the luck of a seed.
 """
 
 import pytest
+import rjieba
 
 from icdbase.synthetic import describe, describe_text, iter_simulated, oracle_codes, phrasebook
 from icdbase.synthetic.chance import Chance
@@ -31,6 +32,11 @@ def labelled():
 @pytest.fixture(scope="module")
 def corpus():
     return list(iter_simulated(1285, 0))
+
+
+def quick_svm(simulated) -> float:
+    """Score of the plain SVM, with rjieba's cut, which differs from jieba's in numbers with a unit only (5mmol)."""
+    return svm_score(simulated, rjieba.Jieba().cut).acc
 
 
 def per_800(labelled, code):
@@ -81,7 +87,7 @@ def test_same_patient_shares_little_wording():
 
 
 def test_plain_svm_is_as_bad_as_on_the_real_data(corpus):
-    assert BAND[0] < svm_score(corpus).acc < BAND[1]
+    assert BAND[0] < quick_svm(corpus) < BAND[1]
     assert 0.87 < oracle_score(corpus) < 0.94
 
 
@@ -93,7 +99,7 @@ def test_giving_the_codes_away_leaves_the_band(monkeypatch):
     insisting = {bank: [f"明确{code.replace('.', '')}，" * 6] for bank, code in named.items()}
     leaking = phrasebook.load_phrasebook().replaced(insisting)
     monkeypatch.setattr(phrasebook, "load_phrasebook", lambda: leaking)
-    assert svm_score(list(iter_simulated(640, 0))).acc > BAND[1]
+    assert quick_svm(list(iter_simulated(640, 0))) > BAND[1]
 
 
 def test_describe_puts_both_figures_side_by_side():
