@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
 from icdbase.cli.options import FILE, FOLDER, echo, examples, json_option, shown_paths, task_option
+from icdbase.cli.systems import name_systems, named_errors, read_systems
 
 # Modules heavier than click are imported inside the verbs: --help must not wait for scikit-learn.
 
@@ -34,9 +34,9 @@ from icdbase.cli.options import FILE, FOLDER, echo, examples, json_option, shown
 @click.option("--language", type=click.Choice(["en", "zh"]), default="en", show_default=True, help="Language shown first on the page.")
 def compare(task_name, gold_files, pred_files, names, missing_zero, invalid_zero, n_records, as_json, out_folder, with_text, language):
     """Compare submissions of several systems on the same records."""
-    from icdbase import get_task, read_records, read_submission
+    from icdbase import get_task, read_records
     from icdbase.core.atomic_files import check_output
-    from icdbase.core.errors import DataError, UsageError
+    from icdbase.core.errors import UsageError
     from icdbase.evaluation.comparison import compare as compare_systems
     from icdbase.report.comparison_html import write_comparison
     from icdbase.report.comparison_text import comparison_text
@@ -48,13 +48,8 @@ def compare(task_name, gold_files, pred_files, names, missing_zero, invalid_zero
         check_output(out_folder, folder=True)
     task = get_task(task_name)
     gold = read_records(gold_files, task, require_labels=True)
-    submissions = {
-        name: read_submission(path, task, invalid="zero" if invalid_zero else "raise") for name, path in named.items()
-    }
-    try:
-        result = compare_systems(gold, submissions, task, missing="zero" if missing_zero else "raise")
-    except DataError as error:
-        raise DataError(named.get(error.path, error.path), error.problems) from None
+    with named_errors(named):
+        result = compare_systems(gold, read_systems(named, task, invalid_zero), task, missing="zero" if missing_zero else "raise")
     written = {}
     if out_folder:
         written = write_comparison(
@@ -67,55 +62,6 @@ def compare(task_name, gold_files, pred_files, names, missing_zero, invalid_zero
     echo(comparison_text(result, title=f"{len(gold):,} records of {shown_paths(gold_files)}"))
     if written:
         echo("\n" + "\n".join(f"{kind:<8} {path}" for kind, path in written.items()))
-
-
-def name_systems(paths: Sequence[Path], names: Sequence[str] = ()) -> dict[str, Path]:
-    """Return a name for each submission: those given, or the shortest part of its path that is its own.
-
-    Raises
-    ------
-    UsageError
-        On fewer than two submissions, or names that do not fit them.
-
-    Examples
-    --------
-    >>> list(name_systems([Path("runs/ours.json"), Path("llm.json")]))
-    ['ours', 'llm']
-    >>> list(name_systems([Path("ours/pred.json"), Path("llm/pred.json"), Path("llm/pred.csv")]))
-    ['ours/pred', 'llm/pred.json', 'llm/pred.csv']
-    >>> list(name_systems([Path("a.json"), Path("a.json")]))
-    ['a', 'a (2)']
-    """
-    from icdbase.core.errors import UsageError
-
-    if len(paths) < 2:
-        raise UsageError("two submissions at least: give --pred twice; icdbase score scores one")
-    if names and len(names) != len(paths):
-        raise UsageError(f"{len(names)} --name for {len(paths)} --pred; give one for each")
-    chosen = [name.strip() for name in names] or _own_names(paths)
-    if not all(chosen) or len(set(chosen)) < len(chosen):
-        raise UsageError("two systems have the same name, or one has none; give each its own with --name")
-    return dict(zip(chosen, paths, strict=True))
-
-
-def _own_names(paths: Sequence[Path]) -> list[str]:
-    """Name each file by as little of its path as tells it from the others; the same file twice gets a number."""
-    depth = max(len(path.parts) for path in paths)
-    ways = [_tail(path, n, ending) for n in range(1, depth + 1) for ending in (False, True) for path in paths]
-    columns = [ways[start : start + len(paths)] for start in range(0, len(ways), len(paths))]
-    chosen = []
-    for place, path in enumerate(paths):
-        others = [other for other, theirs in enumerate(paths) if theirs != path]
-        name = next((column[place] for column in columns if column[place] not in [column[other] for other in others]), str(path))
-        again = list(paths[:place]).count(path)
-        chosen.append(f"{name} ({again + 1})" if again else name)
-    return chosen
-
-
-def _tail(path: Path, n_parts: int, ending: bool) -> str:
-    if str(path) == "-":
-        return "standard input"
-    return "/".join([*path.parts[-n_parts:-1], path.name if ending else path.stem])
 
 
 def _command(task_name: str, gold_files, named: dict[str, Path]) -> str:

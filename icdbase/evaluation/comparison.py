@@ -32,7 +32,7 @@ from icdbase.records.llm_answers import n_unreadable
 from icdbase.tasks.editions import CCL25
 from icdbase.tasks.task import Target, Task
 
-__all__ = ["ACC", "Comparison", "compare", "mirrored_bootstrap"]
+__all__ = ["ACC", "Comparison", "compare", "likeness", "mirrored_bootstrap"]
 
 ACC = "acc"
 """Name of the official score among the measures."""
@@ -280,7 +280,7 @@ def _agreement(a: str, b: str, answers: Mapping[str, Pairs], acc: pd.DataFrame, 
     difference = (acc[a] - acc[b]).to_numpy()
     better, worse = int((difference > _SAME).sum()), int((difference < -_SAME).sum())
     of_a, of_b = ({name: codes for name, (_, codes) in answers[system].codes.items()} for system in (a, b))
-    alike = {f"agreement_{target.name}": _likeness(of_a[target.name], of_b[target.name], target) for target in task.targets}
+    alike = {f"agreement_{target.name}": likeness(of_a[target.name], of_b[target.name], target) for target in task.targets}
     equal = np.array([[x == y for x, y in zip(of_a[name], of_b[name], strict=True)] for name in of_a]).all(axis=0)
     return {
         "a": a, "b": b, "a_better": better, "b_better": worse, "equal": len(acc) - better - worse,
@@ -288,7 +288,7 @@ def _agreement(a: str, b: str, answers: Mapping[str, Pairs], acc: pd.DataFrame, 
     }
 
 
-def _likeness(of_a: list, of_b: list, target: Target) -> float:
+def likeness(of_a: list, of_b: list, target: Target) -> float:
     """Return the share of equal codes of a single target, the mean F1 of the two sets of a multi target."""
     if target.is_single:
         return float(np.mean([x == y for x, y in zip(of_a, of_b, strict=True)]))

@@ -169,4 +169,4 @@ def _marked(truth: frozenset, guess: frozenset) -> list[tuple[str, str, str]]:
 
 
 def _quote(result: Comparison, record: Mapping) -> list[tuple[str, str]]:
-    return [(field, record[field]) for field in result.task.text_fields if field in record and record[field]]
+    return [(field, record[field]) for field in result.task.text_fields if record.get(field)]
