@@ -15,6 +15,7 @@ import pandas as pd
 from scipy import sparse
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import KFold
+from threadpoolctl import threadpool_limits
 
 from icdbase.core.errors import DataError, Problem, UsageError
 from icdbase.learning.code_sets import TaskDecoder
@@ -60,9 +61,9 @@ class VoteMerger:
     Examples
     --------
     >>> systems = [pd.DataFrame({"主诊断编码": [code], "其他诊断编码": [others]}, ["病例1"]) for code, others in
-    ...            [("I20.000", ("E78.500",)), ("I48.x01", ("E11.900",)), ("I48.x01", ("E78.500",))]]
+    ...            [("I20.000", ("E78.500",)), ("I21.401", ("E11.900",)), ("I21.401", ("E78.500",))]]
     >>> VoteMerger().predict(systems).loc["病例1"].tolist()
-    ['I48.x01', ('E78.500',)]
+    ['I21.401', ('E78.500',)]
     """
 
     def __init__(self, task: Task = CCL25):
@@ -91,10 +92,7 @@ class VoteMerger:
         self.codes_, self.voters_ = {}, {}
         for target in self.task.targets:
             self.codes_[target.name], votes = self._votes(predictions, target, gold.index)
-            rows, columns = sum(votes).nonzero()
-            truth = _indicators([gold[target.name]], target, gold.index, self.codes_[target.name])[0]
-            right = np.asarray(truth[rows, columns]).ravel() > 0
-            self.voters_[target.name] = _fit_voter(_who_names(votes, rows, columns), right)
+            self.voters_[target.name] = _fit_voter(gold[target.name], target, self.codes_[target.name], votes)
         return self
 
     def predict(self, predictions: Sequence[pd.DataFrame]) -> pd.DataFrame:
@@ -159,9 +157,11 @@ class VoteMerger:
     def _probabilities(self, predictions, target: Target, index: pd.Index) -> pd.DataFrame:
         """Return the share of votes of each code, or the learned probability, with a trace of the votes of the whole file."""
         codes, votes = self._votes(predictions, target, index)
-        if not codes:
+        if not codes and target.min_codes:
             raise DataError("predictions", [Problem("no system names a code that may be given", field=target.name,
                                                     remedy="are these the right files for the task?")])
+        if not codes:
+            return pd.DataFrame(index=index)
         together = sum(votes)
         if hasattr(self, "voters_"):
             rows, columns = together.nonzero()
@@ -179,7 +179,7 @@ class VoteMerger:
         if isinstance(voter, float):
             return np.full(len(rows), voter)
         places = np.array([known.get(code, -1) for code in codes])[columns]
-        named = np.column_stack([np.asarray(each[rows, columns]).ravel() for each in votes])
+        named = np.column_stack([_values(each, rows, columns) for each in votes])
         return voter.predict_proba(_inputs(named, places, len(known)))[:, 1]
 
     def _votes(self, predictions, target: Target, index: pd.Index) -> tuple[list[str], list]:
@@ -216,16 +216,11 @@ def _indicators(columns: Sequence[pd.Series], target: Target, index: pd.Index, c
     return matrices
 
 
-def _who_names(votes, rows: np.ndarray, columns: np.ndarray) -> sparse.csr_matrix:
-    named = np.column_stack([np.asarray(each[rows, columns]).ravel() for each in votes])
-    return _inputs(named, columns, votes[0].shape[1])
-
-
 def _inputs(named: np.ndarray, places: np.ndarray, n_codes: int) -> sparse.csr_matrix:
     """Lay out who names a code, once for all codes and once for its own; place -1 is a code without a place.
 
     >>> _inputs(np.array([[1.0, 0.0], [1.0, 1.0]]), np.array([1, -1]), 2).toarray().astype(int).tolist()
-    [[1, 0, 0, 0, 1, 0], [1, 1, 0, 0, 0, 0]]
+    [[1, 0, 0, 1, 0, 0], [1, 1, 0, 0, 0, 0]]
     """
     known = np.flatnonzero(places >= 0)
     one_hot = sparse.csr_matrix((np.ones(len(known)), (known, places[known])), shape=(len(named), n_codes))
@@ -233,7 +228,18 @@ def _inputs(named: np.ndarray, places: np.ndarray, n_codes: int) -> sparse.csr_m
     return sparse.hstack([sparse.csr_matrix(named), *own], format="csr")
 
 
-def _fit_voter(inputs: sparse.csr_matrix, right: np.ndarray) -> LogisticRegression | float:
+def _fit_voter(gold: pd.Series, target: Target, codes: Sequence[str], votes) -> LogisticRegression | float:
+    """Learn P(code is right | who names it) from the codes that are named."""
+    if not codes:
+        return 0.5
+    rows, columns = sum(votes).nonzero()
+    right = _values(_indicators([gold], target, gold.index, codes)[0], rows, columns) > 0
     if right.all() or not right.any():
         return (right.sum() + 1.0) / (len(right) + 2.0)
-    return LogisticRegression(max_iter=1000).fit(inputs, right)
+    named = np.column_stack([_values(each, rows, columns) for each in votes])
+    with threadpool_limits(1):  # L-BFGS is slower with several threads of BLAS
+        return LogisticRegression(max_iter=1000).fit(_inputs(named, columns, len(codes)), right)
+
+
+def _values(matrix: sparse.csr_matrix, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    return np.asarray(matrix[rows, columns]).ravel()
