@@ -93,16 +93,14 @@ def _learn(merger, gold, submissions: Mapping, missing: str) -> None:
     """Learn the weights, and print what they are worth by cross-validation on the same records."""
     from icdbase.evaluation.comparison import compare
     from icdbase.evaluation.score_tables import score_table
-    from icdbase.evaluation.scoring import score
 
     tables = list(submissions.values())
     merged = {MAJORITY: merger.predict(tables), LEARNED: merger.cross_predict(gold, tables)}
+    result = compare(gold, {**submissions, **merged}, merger.task, missing=missing)
+    best = max(submissions, key=lambda name: result.scores[name].acc)
+    echo(score_table(result.scores, title=f"{len(gold):,} labelled records; weights learned on four fifths of them, five times"))
+    echo("\n" + _gain(result.pairs.set_index(["measure", "a", "b"]).loc["acc", best, LEARNED], best) + "\n")
     merger.fit(gold, tables)
-    scores = {name: score(gold, codes, merger.task, missing=missing) for name, codes in {**submissions, **merged}.items()}
-    best = max(submissions, key=lambda name: scores[name].acc)
-    pair = compare(gold, {best: submissions[best], LEARNED: merged[LEARNED]}, merger.task, missing=missing).pairs.iloc[0]
-    echo(score_table(scores, title=f"{len(gold):,} labelled records; weights learned on four fifths of them, five times"))
-    echo("\n" + _gain(pair, best) + "\n")
 
 
 def _gain(pair, best: str) -> str:

@@ -13,11 +13,9 @@ import pandas as pd
 from icdbase import __version__
 from icdbase.core.atomic_files import atomic_write
 from icdbase.core.errors import UsageError
-from icdbase.core.text_tables import figure
 from icdbase.evaluation.comparison import Comparison
 from icdbase.evaluation.per_code import as_code_set
-from icdbase.experiments.exports import write_json
-from icdbase.files.rows import write_rows
+from icdbase.experiments.exports import write_csv, write_json
 from icdbase.report.comparison_text import measure_name, p_text
 from icdbase.report.html import page_template
 
@@ -58,17 +56,10 @@ def write_comparison(folder, result: Comparison, *, n_records: int = 20, **optio
     return {
         "page": folder / "compare.html",
         "JSON": write_json(result.to_dict(n_records), folder / "compare.json"),
-        "pairs": _write_csv(result.pairs, folder / "pairs.csv"),
-        "codes": _write_csv(result.codes, folder / "codes.csv"),
-        "records": _write_csv(records, folder / "records.csv"),
+        "pairs": write_csv(result.pairs, folder / "pairs.csv"),
+        "codes": write_csv(result.codes, folder / "codes.csv"),
+        "records": write_csv(records, folder / "records.csv"),
     }
-
-
-def _write_csv(table: pd.DataFrame, path: Path) -> Path:
-    columns = list(table.columns)
-    cells = ([figure(value, form=str, missing="") for value in row] for row in table.itertuples(index=False))
-    write_rows((dict(zip(columns, row, strict=True)) for row in cells), path, columns)
-    return path
 
 
 def comparison_html(
