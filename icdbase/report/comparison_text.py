@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from textwrap import wrap
 
-from icdbase.core.text_tables import figure, plural, table
+from icdbase.core.text_tables import figure, table
 from icdbase.evaluation.comparison import ACC, Comparison
 
 __all__ = ["comparison_text", "measure_name", "p_text"]
@@ -80,8 +80,8 @@ def _agreement(result: Comparison) -> str:
 
 
 def _oracle_note(result: Comparison) -> str:
-    return (f"Oracle, the best answer of each record: Acc {result.oracle['acc']:.3f}, "
-            f"{result.oracle['gain']:+.3f} to {result.best}.")
+    return "\n".join(wrap(f"Oracle, which picks the best answer of each record: Acc {result.oracle['acc']:.3f}, "
+                          f"{result.oracle['gain']:.3f} above {result.best}, the best system.", 79))
 
 
 def _codes(result: Comparison) -> str:
@@ -110,6 +110,7 @@ def _records(result: Comparison) -> str:
 
 def _method(result: Comparison) -> str:
     n_pairs = len(result.agreement)
+    corrected = f"corrected over the {n_pairs} pairs of a table" if n_pairs > 1 else "the same, for there is one pair"
     note = (f"The {100 * result.confidence:g} % interval is of each pair alone: paired bootstrap over records. "
-            f"p: approximate randomisation; p Holm: corrected for the {plural(n_pairs, 'pair')} of a table.")
+            f"p: approximate randomisation; p Holm: {corrected}.")
     return "\n".join(wrap(note, 79))

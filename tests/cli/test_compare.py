@@ -90,7 +90,7 @@ def test_names(folder):
 
 @pytest.mark.parametrize(("change", "rule"), [
     (lambda rows: rows.pop(), "no prediction for 1 of 50 gold records"),
-    (lambda rows: rows.append(rows[0]), "the id occurs twice"),
+    (lambda rows: rows.append(rows[0]), "the id occurs again, first in record number 1"),
     (lambda rows: rows[0].update({CCL25.prediction_field: "不知道"}), "0 signs | instead of 1"),
     (lambda rows: [row.update({CCL25.id_field: f"X{n}"}) for n, row in enumerate(rows)], "no id matches"),
 ], ids=["missing", "double", "unreadable", "other ids"])
