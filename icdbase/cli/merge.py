@@ -55,7 +55,8 @@ def merge(task_name, pred_files, out_file, gold_files, dev_files, missing_zero, 
         developed = dict(zip(named, dev_files, strict=True))
         with named_errors(developed | {"gold": shown_paths(gold_files)}):
             _learn(merger, gold, read_systems(developed, task, invalid_zero), "zero" if missing_zero else "raise")
-    merged = merger.predict(list(submissions.values()))
+    with named_errors({"predictions": shown_paths(pred_files)}):
+        merged = merger.predict(list(submissions.values()))
     write_submission(merged, out_file, task)
     echo(_summary(merged, submissions, task))
     echo(f"\n{len(merged):,} records of {len(named)} submissions: {out_file}")
@@ -94,7 +95,7 @@ def _learn(merger, gold, submissions: Mapping, missing: str) -> None:
     from icdbase.evaluation.comparison import compare
     from icdbase.evaluation.score_tables import score_table
 
-    tables = list(submissions.values())
+    tables = [codes[codes.index.isin(gold.index)] for codes in submissions.values()]
     merged = {MAJORITY: merger.predict(tables), LEARNED: merger.cross_predict(gold, tables)}
     result = compare(gold, {**submissions, **merged}, merger.task, missing=missing)
     best = max(submissions, key=lambda name: result.scores[name].acc)

@@ -101,7 +101,7 @@ class VoteMerger:
         Parameters
         ----------
         predictions : sequence of DataFrame, each of shape (n_records, n_targets)
-            Matched by id; a system has no vote in a record that it lacks.
+            As :func:`icdbase.read_submission` returns them.  Matched by id; a system has no vote in a record that it lacks.
 
         Returns
         -------
@@ -139,7 +139,7 @@ class VoteMerger:
         Returns
         -------
         DataFrame, shape (n_records, n_targets)
-            In the order of ``gold``.
+            In the order of ``gold``, without records that no system has.
 
         Raises
         ------
@@ -152,7 +152,8 @@ class VoteMerger:
             some, others = gold.iloc[learned], gold.index[tested]
             merger = VoteMerger(self.task)._fit(some, [each[each.index.isin(some.index)] for each in predictions])
             parts.append(merger.predict([each[each.index.isin(others)] for each in predictions]))
-        return pd.concat(parts).reindex(gold.index)
+        merged = pd.concat(parts)
+        return merged.loc[gold.index[gold.index.isin(merged.index)]]
 
     def _probabilities(self, predictions, target: Target, index: pd.Index) -> pd.DataFrame:
         """Return the share of votes of each code, or the learned probability, with a trace of the votes of the whole file."""

@@ -16,7 +16,7 @@ _NAMES = {ACC: "Acc", "main_accuracy": "main accuracy", "other_f1": "other F1"}
 
 def comparison_text(result: Comparison, title: str = "") -> str:
     """Return a comparison as tables, with notes on how to read them."""
-    parts = [_systems(result, title), *_notes_on_answers(result), *_pairs(result), _agreement(result), _oracle_note(result)]
+    parts = [_systems(result, title), *_notes_on_answers(result), *_pairs(result), *_agreement(result), _oracle_note(result)]
     parts += [_codes(result), _records(result), _method(result)]
     return "\n\n".join(part for part in parts if part)
 
@@ -67,16 +67,16 @@ def _pairs(result: Comparison) -> list[str]:
     return tables
 
 
-def _agreement(result: Comparison) -> str:
-    columns = {f"agreement_{target.name}": target.name for target in result.task.targets}
-    rows = [
-        [row["a"], row["b"], *(figure(row[column]) for column in ("same_answer", *columns)),
-         *(f"{row[column]:,}" for column in ("a_better", "b_better", "equal")), figure(row["oracle_acc"])]
-        for row in result.agreement.to_dict("records")
+def _agreement(result: Comparison) -> list[str]:
+    columns = {"same_answer": "all", **{f"agreement_{target.name}": target.name for target in result.task.targets}}
+    pairs = result.agreement.to_dict("records")
+    alike = [[row["a"], row["b"], *(figure(row[column]) for column in columns)] for row in pairs]
+    better = [[row["a"], row["b"], *(f"{row[column]:,}" for column in ("a_better", "b_better", "equal")), figure(row["oracle_acc"])]
+              for row in pairs]
+    return [
+        table(["a", "b", *columns.values()], alike, title="agreement: records with equal codes, in all targets and in each (sets: F1)"),
+        table(["a", "b", "a better", "b better", "equal", "oracle Acc"], better, title="records, by Acc"),
     ]
-    headings = ["a", "b", "same", *columns.values(), "a>b", "b>a", "a=b", "oracle"]
-    title = "agreement: share of equal answers, of equal codes (sets: mean F1); records"
-    return table(headings, rows, title=title)
 
 
 def _oracle_note(result: Comparison) -> str:

@@ -115,6 +115,8 @@ def test_cross_prediction_is_of_all_records_in_their_order():
     dev, systems = half_good(rng, 60, 0.95)
     result = VoteMerger().cross_predict(dev, systems)
     assert result.index.equals(dev.index)
+    unknown = [system.drop(index=dev.index[:2]) for system in systems]
+    assert VoteMerger().cross_predict(dev, unknown).index.equals(dev.index[2:])
     # What a record's own label teaches does not reach it: changed labels of one fold leave its codes as they are.
     changed = dev.copy()
     changed.iloc[:1] = codes(("I21.401", ("N28.101",)))
