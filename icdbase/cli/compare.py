@@ -40,6 +40,7 @@ def compare(task_name, gold_files, pred_files, names, missing_zero, invalid_zero
     from icdbase.evaluation.comparison import compare as compare_systems
     from icdbase.report.comparison_html import write_comparison
     from icdbase.report.comparison_text import comparison_text
+    from icdbase.report.terminal import file_list
 
     if with_text and not out_folder:
         raise UsageError("--with-text is of the page; add --out FOLDER")
@@ -61,7 +62,7 @@ def compare(task_name, gold_files, pred_files, names, missing_zero, invalid_zero
         return
     echo(comparison_text(result, title=f"{len(gold):,} records of {shown_paths(gold_files)}"))
     if written:
-        echo("\n" + "\n".join(f"{kind:<8} {path}" for kind, path in written.items()))
+        echo("\n" + file_list(written) + ("\n\nThe page quotes records: treat it as patient data." if with_text else ""))
 
 
 def _command(task_name: str, gold_files, named: dict[str, Path]) -> str:

@@ -142,7 +142,7 @@ def test_records_are_quoted_only_when_asked(folder, tmp_path, held_out):
     page = (tmp_path / "compare.html").read_text(encoding="utf-8")
     texts = [text[:30] for field in CCL25.text_fields for text in held_out[field] if len(text) > 40]
     assert not any(text in page for text in texts)
-    run("compare", *words, "--with-text", "--language", "zh")
+    assert "treat it as patient data" in run("compare", *words, "--with-text", "--language", "zh").stdout
     page = (tmp_path / "compare.html").read_text(encoding="utf-8")
     assert any(text in page for text in texts)
     assert "it is patient data" in page
@@ -197,3 +197,48 @@ def test_merge_tells_what_is_wrong(folder, tmp_path):
     write_records(read_records(folder / "test.json").iloc[:5], tmp_path / "few.json")
     few = ["--gold", tmp_path / "few.json", *dev[2:], "--dev-pred", folder / "mains.json"]
     assert "few.json: 5 labelled records, 20 at least to learn weights" in run("merge", *pred, *out, *few, code=1).stderr
+
+
+OWN_TASK = """
+name = "mine"
+id_field = "id"
+text_fields = ["text"]
+code_system = "free"
+[[targets]]
+name = "finding"
+kind = "multi"
+weight = 0.5
+min_codes = 0
+[[targets]]
+name = "label"
+kind = "single"
+weight = 0.3
+[[targets]]
+name = "urgent"
+kind = "single"
+weight = 0.2
+"""
+
+
+def test_a_task_of_your_own(tmp_path):
+    def write(name, rows):
+        (tmp_path / name).write_text("\n".join(["id,text,finding,label,urgent", *rows]), encoding="utf-8")
+        return tmp_path / name
+
+    (tmp_path / "mine.toml").write_text(OWN_TASK, encoding="utf-8")
+    task = ["--task", tmp_path / "mine.toml"]
+    gold = write("gold.csv", ["1,热三天,p;q,X,yes", "2,咳两天,,Y,no"])
+    one = write("one.csv", ["1,,p,X,yes", "2,,,X,no"])
+    two = write("two.csv", ["1,,p;q,X,no", "2,,q,Y,no"])
+    for path in (one, two):  # a submission has no texts
+        path.write_text(re.sub("^([^,]*),[^,]*,", r"\1,", path.read_text(encoding="utf-8"), flags=re.MULTILINE), encoding="utf-8")
+    words = ["--pred", one, "--pred", two]
+    (pair,) = json.loads(run("compare", *task, "--gold", gold, *words, "--json").stdout)["pairs"]
+    # Record 1: sets 2/3 and 1, urgent right and wrong; record 2: sets 1 and 0, label wrong and right.
+    assert pair["other_f1"]["difference"] == pytest.approx((2 / 3 - 1 + 1 - 0) / 2)
+    assert pair["main_accuracy"]["difference"] == -0.5
+    assert pair["urgent_accuracy"]["difference"] == 0.5
+    assert pair["difference"] == pytest.approx(0.5 * (2 / 3) / 2 - 0.3 / 2 + 0.2 / 2)
+    run("merge", *task, *words, "--out", tmp_path / "both.json")
+    assert "would be accepted, 2 records" in run("check", *task, "--input", gold, "--pred", tmp_path / "both.json").stdout
+    assert [row["预测结果"] for row in json.loads((tmp_path / "both.json").read_text(encoding="utf-8"))] == ["[p;q|X|yes]", "[q|X|no]"]
