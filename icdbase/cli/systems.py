@@ -40,7 +40,7 @@ def name_systems(paths: Sequence[Path], names: Sequence[str] = ()) -> dict[str, 
     >>> list(name_systems([Path("runs/ours.json"), Path("llm.json")]))
     ['ours', 'llm']
     >>> list(name_systems([Path("ours/pred.json"), Path("llm/pred.json"), Path("llm/pred.csv")]))
-    ['ours/pred', 'llm/pred.json', 'llm/pred.csv']
+    ['ours/pred', 'llm/pred.json', 'pred.csv']
     >>> list(name_systems([Path("a.json"), Path("a.json")]))
     ['a', 'a (2)']
     """
