@@ -27,7 +27,7 @@ MAJORITY, LEARNED = "(one vote each)", "(learned weights)"
               help="Submission of a system; repeat it for each system. Between equal votes the first decides.")
 @click.option("--out", "out_file", type=click.Path(path_type=Path, dir_okay=False), required=True, help="Submission to write.")
 @click.option("--gold", "gold_files", type=FILE, multiple=True,
-              help="Labelled records on which no system was trained: the weights of the votes are learned from them. May be repeated.")
+              help="Labelled records, 20 at least, on which no system was trained: the weights of the votes are learned from them. May be repeated.")
 @click.option("--dev-pred", "dev_files", type=FILE, multiple=True,
               help="Submission for the --gold records, once for each --pred, in the same order.")
 @click.option("--missing-zero", is_flag=True, help="A submission that lacks a record has no vote there, instead of being refused.")
@@ -60,6 +60,8 @@ def merge(task_name, pred_files, out_file, gold_files, dev_files, missing_zero, 
     write_submission(merged, out_file, task)
     echo(_summary(merged, submissions, task))
     echo(f"\n{len(merged):,} records of {len(named)} submissions: {out_file}")
+    if not gold_files:
+        echo("One vote each. A weak system pulls a good one down: see --gold and --dev-pred.")
 
 
 def _check_options(pred_files, gold_files, dev_files) -> None:
@@ -92,9 +94,12 @@ def _refuse_missing(submissions: Mapping, named: Mapping[str, Path], task) -> No
 
 def _learn(merger, gold, submissions: Mapping, missing: str) -> None:
     """Learn the weights, and print what they are worth by cross-validation on the same records."""
+    from icdbase.evaluation.alignment import align
     from icdbase.evaluation.comparison import compare
     from icdbase.evaluation.score_tables import score_table
 
+    for name, codes in submissions.items():
+        align(gold, codes, merger.task, missing, source=name)  # files of other records are named before the work
     tables = [codes[codes.index.isin(gold.index)] for codes in submissions.values()]
     merged = {MAJORITY: merger.predict(tables), LEARNED: merger.cross_predict(gold, tables)}
     result = compare(gold, {**submissions, **merged}, merger.task, missing=missing)

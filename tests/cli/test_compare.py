@@ -194,6 +194,9 @@ def test_merge_tells_what_is_wrong(folder, tmp_path):
     assert len(read_submission(tmp_path / "x.json")) == 50
     told = run("merge", *pred, *out, *dev, "--dev-pred", folder / "lacks.json", code=1).stderr
     assert re.search(r"lacks\.json: no prediction for 1 of 50 gold records", told)
+    write_submission(read_submission(folder / "good.json").rename("X{}".format), tmp_path / "others.json")
+    told = run("merge", *pred, *out, *dev, "--dev-pred", tmp_path / "others.json", code=1).stderr
+    assert re.search(r"others\.json: .*no id matches", told)
     write_records(read_records(folder / "test.json").iloc[:5], tmp_path / "few.json")
     few = ["--gold", tmp_path / "few.json", *dev[2:], "--dev-pred", folder / "mains.json"]
     assert "few.json: 5 labelled records, 20 at least to learn weights" in run("merge", *pred, *out, *few, code=1).stderr
