@@ -52,8 +52,14 @@ def test_the_figures_are_those_of_the_comparison(result, page):
     for row in result.pairs.itertuples():
         assert f"{row.difference:+.4f}" in page
         assert f"{row.low:+.4f}" in page
-    assert f"{result.oracle['acc']:.4f}" in page
+    assert f"Acc would be {result.oracle['acc']:.4f}, {result.oracle['gain']:.4f} above {result.best}, the best system." in page
     assert "no prediction" in page
+
+
+def test_a_name_is_text_wherever_it_stands():
+    named = comparison_html(compare(GOLD, {"<i>ours": GOLD, "<b>llm": LLM}, n_bootstrap=5, n_permutations=9), title="<u>")
+    assert "&lt;i&gt;ours, the best system" in named
+    assert not re.search("<i>ours|<b>llm|<u>", named)
 
 
 def test_codes_are_marked(page):
