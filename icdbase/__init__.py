@@ -16,6 +16,7 @@ _PUBLIC = {
     "Target": "tasks.task",
     "Task": "tasks.task",
     "check_submission": "records.submissions",
+    "compare": "evaluation.comparison",
     "get_task": "tasks.task_file",
     "load": "storage.model_folder",
     "majority_predictions": "evaluation.baselines",

@@ -9,10 +9,12 @@ from __future__ import annotations
 import click
 
 from icdbase import __version__
+from icdbase.cli.compare import compare
 from icdbase.cli.demo import demo
 from icdbase.cli.experiments import ablate, curve, cv
 from icdbase.cli.explain import explain
 from icdbase.cli.init_task import init_task
+from icdbase.cli.merge import merge
 from icdbase.cli.options import examples, refuse_repeated_paths
 from icdbase.cli.predict import predict
 from icdbase.cli.report import report
@@ -46,5 +48,5 @@ def main():
     """Classical-ML baselines for ICD coding of Chinese medical records."""
 
 
-for command in (train, predict, score, check, synth, cv, ablate, curve, explain, report, demo, init_task):
+for command in (train, predict, score, check, compare, merge, synth, cv, ablate, curve, explain, report, demo, init_task):
     main.add_command(command)

@@ -58,21 +58,21 @@ class Pairs:
     absent: np.ndarray
 
 
-def align(gold: pd.DataFrame, pred: pd.DataFrame, task: Task, missing: str) -> Pairs:
-    """Match predictions to gold records by id; ``missing`` is "raise" or "zero"."""
+def align(gold: pd.DataFrame, pred: pd.DataFrame, task: Task, missing: str, source: str = "predictions") -> Pairs:
+    """Match predictions to gold records by id; ``missing`` is "raise" or "zero"; errors call the predictions ``source``."""
     if missing not in ("raise", "zero"):
         raise UsageError(f"missing must be 'raise' or 'zero', got {missing!r}")
     parser = LabelParser(task)
     truth = _read_gold(gold, task, parser)
-    _check_table(pred, task, "predictions")
+    _check_table(pred, task, source)
     places = pred.index.get_indexer(gold.index)
     absent = places < 0
     if absent.any() and missing == "raise":
-        raise DataError("predictions", [_missing_problem(gold.index, pred.index, absent)])
+        raise DataError(source, [_missing_problem(gold.index, pred.index, absent)])
     wanted = pred.iloc[places[~absent]]
     codes = {}
     for target in task.targets:
-        found = iter(_read_column(wanted, target, parser, "predictions"))
+        found = iter(_read_column(wanted, target, parser, source))
         guess = [None if gone else next(found) for gone in absent]
         if not target.is_single:
             guess = [frozenset() if code is None else code for code in guess]

@@ -17,7 +17,7 @@ from icdbase.experiments.markup import to_latex, to_markdown
 from icdbase.experiments.plots import ablation_figure, curve_figure, save_figure
 from icdbase.files.tables import guarded
 
-__all__ = ["write_ablation", "write_curve", "write_cv", "write_json"]
+__all__ = ["write_ablation", "write_csv", "write_curve", "write_cv", "write_json"]
 
 
 def write_ablation(result: AblationResult, folder) -> dict[str, Path]:
@@ -39,16 +39,16 @@ def write_cv(result: CvResult, folder) -> dict[str, Path]:
     codes = result.predictions.map(lambda value: ";".join(value) if isinstance(value, tuple) else value)
     return {
         "scores": write_json(result.to_dict(), folder / "cv.json"),
-        "folds": _write_csv(result.per_fold, folder / "folds.csv"),
-        "codes": _write_csv(result.per_code, folder / "codes.csv"),
-        "predictions": _write_csv(codes.reset_index(), folder / "predictions.csv"),
+        "folds": write_csv(result.per_fold, folder / "folds.csv"),
+        "codes": write_csv(result.per_code, folder / "codes.csv"),
+        "predictions": write_csv(codes.reset_index(), folder / "predictions.csv"),
     }
 
 
 def _write_tables(folder: Path, name: str, result, columns: Sequence, notes: Sequence[str]) -> dict[str, Path]:
     headings, rows = result_text.formatted_cells(result.table, [column for part in columns for column in part])
     return {
-        "table": _write_csv(result.table, folder / f"{name}.csv"),
+        "table": write_csv(result.table, folder / f"{name}.csv"),
         "JSON": write_json(result.to_dict(), folder / f"{name}.json"),
         "Markdown": _write_text(to_markdown(headings, rows, notes), folder / f"{name}.md"),
         "LaTeX": _write_text(to_latex(headings, rows, notes), folder / f"{name}.tex"),
@@ -65,7 +65,8 @@ def write_json(content: Mapping, path: Path) -> Path:
     return _write_text(json.dumps(content, ensure_ascii=False, indent=2, allow_nan=False), path)
 
 
-def _write_csv(content: pd.DataFrame, path: Path) -> Path:
+def write_csv(content: pd.DataFrame, path: Path) -> Path:
+    """Write a table as CSV that Excel opens and computes nothing of."""
     content = content.map(guarded).rename(columns=guarded)
     # Without a byte order mark, Excel in China reads the file as GBK.
     return _write_text("\ufeff" + content.to_csv(index=False, lineterminator="\n").rstrip("\n"), path)

@@ -6,11 +6,10 @@ The page quotes records only with ``with_text``.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from importlib import resources
 from pathlib import Path
 
 import pandas as pd
-from jinja2 import Environment, StrictUndefined, Template
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from icdbase import __version__
 from icdbase.coder import IcdCoder
@@ -25,7 +24,7 @@ from icdbase.report.calibration import calibration_curves
 from icdbase.report.errors import coupled_errors, hardest_records
 from icdbase.tasks.editions import PUBLISHED_SCORES
 
-__all__ = ["report_html", "write_report"]
+__all__ = ["page_template", "report_html", "write_report"]
 
 N_COUPLED = 20
 
@@ -100,7 +99,7 @@ def report_html(
     probabilities = coder.predict_proba(gold.drop(columns=[target.name for target in task.targets]))
     singles = [target for target in task.targets if target.is_single]
     multis = [target for target in task.targets if not target.is_single]
-    return _template().render(
+    return page_template("report.html.j2").render(
         version=__version__,
         language=language,
         title=title,
@@ -118,12 +117,13 @@ def report_html(
     )
 
 
-def _template() -> Template:
-    """Return the template of the page; it escapes HTML and control characters."""
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
+def page_template(name: str) -> Template:
+    """Return the template of a page by its file's name; it escapes HTML and control characters."""
+    environment = Environment(loader=PackageLoader("icdbase", "report"), autoescape=True, undefined=StrictUndefined,
+                              trim_blocks=True, lstrip_blocks=True,
                               finalize=lambda value: printable(value) if type(value) is str else value)
     environment.filters["figure"] = lambda value, digits=3: figure(value, form=f"{{:.{digits}f}}", missing="–")
-    return environment.from_string((resources.files("icdbase.report") / "report.html.j2").read_text(encoding="utf-8"))
+    return environment.get_template(name)
 
 
 def _standings(scores: Scores, baselines: Mapping[str, Scores], published) -> list[tuple[str, list[dict]]]:

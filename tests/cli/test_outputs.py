@@ -40,6 +40,7 @@ def run(*words, code=0):
 
 REPORT = ["report", "--model", "{f}/model", "--gold", "{f}/test.json", "--pred", "{f}/pred.json", "--out"]
 PREDICT = ["predict", "--model", "{f}/model", "--input", "{f}/test.json", "--out"]
+TWO = ["--pred", "{f}/pred.json"] * 2
 EXPERIMENT = ["--train", "{f}/train.json", "--folds", "2", "--out"]
 
 
@@ -56,6 +57,8 @@ EXPERIMENT = ["--train", "{f}/train.json", "--folds", "2", "--out"]
     ["curve", *EXPERIMENT, "{f}/file/curve"],
     ["synth", "--n", "30", "--out", "{f}/file/data"],
     ["init-task", "{f}/train.json", "--out", "{f}/file/mine.toml"],
+    ["compare", "--gold", "{f}/test.json", *TWO, "--out", "{f}/file/both"],
+    ["merge", *TWO, "--out", "{f}/file/both.json"],
 ], ids=lambda words: f"{words[0]} {words[-1][-12:]}")
 def test_the_output_is_tried_before_the_work(folder, monkeypatch, words):
     def work(*unused, **ignored):
