@@ -1,0 +1,123 @@
+"""Tokens in their order, and all runs of tokens within a clause."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from icdbase.text.stems import CLAUSE_END
+
+__all__ = ["Runs", "TokenSequences", "Vocabulary", "hash_of_run"]
+
+_FACTOR = np.uint64(0x9E3779B97F4A7C15)
+_SHIFT = np.uint64(29)
+_NO_TOKEN = -1
+
+
+class Runs(NamedTuple):
+    """Runs of tokens, one row each: a 64-bit hash of the tokens, the position of the first one, the length."""
+
+    hashes: np.ndarray
+    starts: np.ndarray
+    lengths: np.ndarray
+
+
+class Vocabulary:
+    """Numbers of tokens; a token that training did not have gets the number ``len(vocabulary)``.
+
+    Parameters
+    ----------
+    tokens : iterable of str
+    """
+
+    def __init__(self, tokens: Iterable[str]):
+        self.tokens = sorted(set(tokens) - {CLAUSE_END})
+        self._number = {token: number for number, token in enumerate(self.tokens)} | {CLAUSE_END: _NO_TOKEN}
+
+    def __len__(self) -> int:
+        return len(self.tokens)
+
+    def numbers(self, tokens: Iterable[str]) -> np.ndarray:
+        """Return the number of each token; -1 for the end of a clause."""
+        unknown = len(self.tokens)
+        return np.fromiter((self._number.get(token, unknown) for token in tokens), dtype=np.int64)
+
+
+@dataclass(frozen=True, eq=False)
+class TokenSequences:
+    """The tokens of some texts, one after the other.
+
+    Parameters
+    ----------
+    ids : int array of shape (n_tokens,)
+        Numbers of the tokens; -1 ends a clause.
+    ends : int array of shape (n_texts + 1,)
+        Tokens ``ends[i]`` to ``ends[i + 1]`` are those of text i.
+    """
+
+    ids: np.ndarray
+    ends: np.ndarray
+
+    @classmethod
+    def of_texts(cls, texts: Sequence[Sequence[str]], vocabulary: Vocabulary) -> TokenSequences:
+        """Number the tokens of some texts."""
+        ids = [vocabulary.numbers(tokens) for tokens in texts]
+        return cls(np.concatenate([np.zeros(0, dtype=np.int64), *ids]), np.cumsum([0, *map(len, ids)]))
+
+    def __len__(self) -> int:
+        return len(self.ends) - 1
+
+    @property
+    def texts(self) -> np.ndarray:
+        """The text of each token (n_tokens,)."""
+        return np.repeat(np.arange(len(self)), np.diff(self.ends))
+
+    def take(self, rows: Sequence[int]) -> TokenSequences:
+        """Return some texts, by position, in that order."""
+        ids = [self.ids[self.ends[row] : self.ends[row + 1]] for row in rows]
+        return TokenSequences(np.concatenate([self.ids[:0], *ids]), np.cumsum([0, *map(len, ids)]))
+
+    def runs(self, longest: int) -> Runs:
+        """Return all runs of up to ``longest`` tokens that no end of a clause or text interrupts.
+
+        >>> words = Vocabulary(["dolor", "de", "cabeza"])
+        >>> texts = TokenSequences.of_texts([["dolor", "de", "cabeza", ""], ["dolor", ""]], words)
+        >>> runs = texts.runs(2)
+        >>> runs.starts.tolist(), runs.lengths.tolist()
+        ([0, 1, 2, 4, 0, 1], [1, 1, 1, 1, 2, 2])
+        >>> bool(runs.hashes[0] == runs.hashes[3])
+        True
+        """
+        ids, texts, n = self.ids, self.texts, len(self.ids)
+        hashes, whole, parts = np.zeros(n, dtype=np.uint64), np.ones(n, dtype=bool), []
+        for length in range(1, min(longest, n) + 1):
+            last, text = np.full(n, _NO_TOKEN), np.full(n, _NO_TOKEN)
+            last[: n - length + 1], text[: n - length + 1] = ids[length - 1 :], texts[length - 1 :]
+            whole &= (last >= 0) & (text == texts)
+            hashes = _extended(hashes, last)
+            at = np.flatnonzero(whole)
+            parts.append((hashes[at], at, np.full(len(at), length)))
+        if not parts:
+            return Runs(hashes, np.zeros(0, dtype=int), np.zeros(0, dtype=int))
+        return Runs(*map(np.concatenate, zip(*parts, strict=True)))
+
+
+def hash_of_run(ids: Sequence[int]) -> np.uint64:
+    """Return the hash that :meth:`TokenSequences.runs` gives to a run of these tokens.
+
+    >>> texts = TokenSequences(np.array([3, 1, 4, -1]), np.array([0, 4]))
+    >>> bool(texts.runs(3).hashes[-1] == hash_of_run([3, 1, 4]))
+    True
+    """
+    value = np.zeros(1, dtype=np.uint64)
+    for number in ids:
+        value = _extended(value, np.array([number]))
+    return value[0]
+
+
+def _extended(hashes: np.ndarray, ids: np.ndarray) -> np.ndarray:
+    with np.errstate(over="ignore"):  # arithmetic modulo 2**64
+        return ((hashes * _FACTOR + (ids + 7).astype(np.uint64)) * _FACTOR) ^ (hashes >> _SHIFT)
