@@ -1,8 +1,9 @@
-"""Tokens in their order, and all runs of tokens within a clause."""
+"""Tokens in their order, all runs of tokens within a clause, and words that stand near each other."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -10,15 +11,22 @@ import numpy as np
 
 from icdbase.text.stems import CLAUSE_END
 
-__all__ = ["Runs", "TokenSequences", "Vocabulary", "hash_of_run"]
+__all__ = ["Runs", "TokenSequences", "Vocabulary", "common_short_words", "hash_of_run"]
 
 _FACTOR = np.uint64(0x9E3779B97F4A7C15)
 _SHIFT = np.uint64(29)
+_WORD, _PAIR = np.uint64(0x5DEECE66D), np.uint64(0xB5297A4D)
 _NO_TOKEN = -1
+_BEGINNING = 5
+_COMMON_SHARE = 0.3
+_LONGEST_STOP_WORD = 3
 
 
 class Runs(NamedTuple):
-    """Runs of tokens, one row each: a 64-bit hash of the tokens, the position of the first one, the length."""
+    """Runs of tokens, one row each: a 64-bit hash of the tokens, the position of the first one, the length.
+
+    The length of words that only stand near each other is 0.
+    """
 
     hashes: np.ndarray
     starts: np.ndarray
@@ -31,19 +39,30 @@ class Vocabulary:
     Parameters
     ----------
     tokens : iterable of str
+    stop_words : collection of str
+        Tokens that are left out everywhere.
+
+    Attributes
+    ----------
+    beginnings : int array of shape (n_tokens + 1,)
+        Number of the first five letters of each token; the last one is that of unknown tokens.
     """
 
-    def __init__(self, tokens: Iterable[str]):
-        self.tokens = sorted(set(tokens) - {CLAUSE_END})
+    def __init__(self, tokens: Iterable[str], stop_words: Collection[str] = ()):
+        self.tokens = sorted(set(tokens) - {CLAUSE_END, *stop_words})
+        self.stop_words = frozenset(stop_words)
         self._number = {token: number for number, token in enumerate(self.tokens)} | {CLAUSE_END: _NO_TOKEN}
+        first: dict[str, int] = {}
+        beginnings = [first.setdefault(token[:_BEGINNING], len(first)) for token in self.tokens]
+        self.beginnings = np.array([*beginnings, len(first)])
 
     def __len__(self) -> int:
         return len(self.tokens)
 
     def numbers(self, tokens: Iterable[str]) -> np.ndarray:
-        """Return the number of each token; -1 for the end of a clause."""
-        unknown = len(self.tokens)
-        return np.fromiter((self._number.get(token, unknown) for token in tokens), dtype=np.int64)
+        """Return the number of each token but the stop words; -1 for the end of a clause."""
+        unknown, left_out = len(self.tokens), self.stop_words
+        return np.fromiter((self._number.get(token, unknown) for token in tokens if token not in left_out), dtype=np.int64)
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,6 +122,37 @@ class TokenSequences:
         if not parts:
             return Runs(hashes, np.zeros(0, dtype=int), np.zeros(0, dtype=int))
         return Runs(*map(np.concatenate, zip(*parts, strict=True)))
+
+    def near_words(self, beginnings: np.ndarray, reach: int) -> Runs:
+        """Return the beginning of each word, and each two beginnings within ``reach`` tokens of a clause, in any order.
+
+        >>> words = Vocabulary(["abdomen", "doloroso", "muy"])
+        >>> texts = TokenSequences.of_texts([["abdomen", "doloroso", ""], ["doloroso", "muy", "abdomen"]], words)
+        >>> pairs = texts.near_words(words.beginnings, 2)
+        >>> pairs.starts.tolist(), bool(pairs.hashes[5] == pairs.hashes[-1])
+        ([0, 1, 3, 4, 5, 0, 3, 4, 3], True)
+        """
+        words = np.where(self.ids >= 0, beginnings[np.minimum(self.ids, len(beginnings) - 1)], _NO_TOKEN)
+        clause = np.cumsum(self.ids < 0) * len(self) + self.texts
+        at = np.flatnonzero(words >= 0)
+        parts = [(_extended(np.full(len(at), _WORD), words[at]), at)]
+        for distance in range(1, reach + 1):
+            one, other = words[:-distance], words[distance:]
+            at = np.flatnonzero((one >= 0) & (other >= 0) & (clause[:-distance] == clause[distance:]) & (one != other))
+            low, high = np.minimum(one[at], other[at]), np.maximum(one[at], other[at])
+            parts.append((_extended(_extended(np.full(len(at), _PAIR), low), high), at))
+        hashes, starts = map(np.concatenate, zip(*parts, strict=True))
+        return Runs(hashes, starts, np.zeros(len(starts), dtype=int))
+
+
+def common_short_words(texts: Sequence[Iterable[str]]) -> frozenset[str]:
+    """Return the tokens of at most three letters in more than 30 % of the texts: articles, prepositions.
+
+    >>> sorted(common_short_words([["dolor", "de", "pie"], ["dolor", "de", "espalda"], ["fiebre"], ["tos"]]))
+    ['de']
+    """
+    records = Counter(token for tokens in texts for token in set(tokens) if 0 < len(token) <= _LONGEST_STOP_WORD)
+    return frozenset(token for token, n in records.items() if n > _COMMON_SHARE * len(texts))
 
 
 def hash_of_run(ids: Sequence[int]) -> np.uint64:

@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from icdbase.core import progress
 from icdbase.core.errors import UsageError
-from icdbase.features.token_runs import TokenSequences, Vocabulary
+from icdbase.features.token_runs import TokenSequences, Vocabulary, common_short_words
 from icdbase.learning.code_candidates import Candidates, find_candidates, rival_features
 from icdbase.learning.near_phrases import NearPhrases
 from icdbase.learning.phrase_dictionary import PhraseDictionary
@@ -53,11 +53,11 @@ class CandidateClassifier(BaseEstimator):
 
     Examples
     --------
-    >>> texts = ["Fiebre y dolor.", "Dolor lumbar.", "Fiebre alta.", "Tos y fiebre.", "Dolor.", "Tos."] * 5
-    >>> codes = [("r50", "r52"), ("r52",), ("r50",), ("r05", "r50"), ("r52",), ("r05",)] * 5
+    >>> texts = ["Fiebre y dolor.", "Dolor lumbar.", "Fiebre alta.", "Disnea y fiebre.", "Dolor.", "Disnea."] * 5
+    >>> codes = [("r50", "r52"), ("r52",), ("r50",), ("r06", "r50"), ("r52",), ("r06",)] * 5
     >>> classifier = CandidateClassifier(n_jobs=1).fit(texts, codes)
-    >>> classifier.predict(["Dolor y tos."])
-    [('r05', 'r52')]
+    >>> classifier.predict(["Fiebre y dolor."])
+    [('r50', 'r52')]
     """
 
     def __init__(self, *, tokenize: Callable = stem_tokens, n_folds=4, n_estimators=300, n_jobs=None, random_state=0):
@@ -88,7 +88,8 @@ class CandidateClassifier(BaseEstimator):
         if len(tokens) < self.n_folds or not len(tokens) == len(codes) == len(marked):
             raise UsageError(f"{len(tokens)} texts, {len(codes)} sets of codes, {len(marked)} lists of evidence; "
                              f"give one of each per text, and at least {self.n_folds} texts")
-        self.vocabulary_ = Vocabulary(token for text in [*tokens, *(phrase for row in marked for phrase, _ in row)] for token in text)
+        phrases = [phrase for row in marked for phrase, _ in row]
+        self.vocabulary_ = Vocabulary((token for text in [*tokens, *phrases] for token in text), common_short_words(tokens))
         self.codes_ = np.array(sorted({code for listed in codes for code in listed}), dtype=str)
         number = {code: column for column, code in enumerate(self.codes_.tolist())}
         coded = _label_matrix(codes, number)
@@ -116,7 +117,7 @@ class CandidateClassifier(BaseEstimator):
 
     def _fit_part(self, texts: TokenSequences, coded: sparse.csr_matrix, marked) -> None:
         """Learn dictionary, near phrases and base model from some texts."""
-        self.dictionary_ = PhraseDictionary().fit(texts, coded, marked)
+        self.dictionary_ = PhraseDictionary(self.vocabulary_.beginnings).fit(texts, coded, marked)
         self.near_phrases_ = NearPhrases(self.vocabulary_).fit(texts, self.dictionary_)
         self.tfidf_ = TfidfTransformer().fit(self._word_counts(texts))
         self.base_words_ = self.tfidf_.transform(self._word_counts(texts))

@@ -115,6 +115,11 @@ def _add_mined(table: _Table, dictionary: PhraseDictionary, found: _Occurrences,
         found.rival_share[rows],
     ])
     table.add_best(keys, g2, [g2, share])
+    near = dictionary.lengths_[phrases] == 0
+    n_coded, n_records = dictionary.n_coded_[entries], dictionary.n_records_[phrases]
+    table.add_best(keys[near], share[near], [column[near] for column in (share, n_coded, n_records, g2)])
+    table.add_best(keys[near], g2[near], [g2[near], share[near]])
+    table.add_best(keys[~near], share[~near], [column[~near] for column in (share, n_coded, g2)])
 
 
 def _occurrences(texts: TokenSequences, dictionary: PhraseDictionary) -> _Occurrences:

@@ -10,11 +10,10 @@ from icdbase.learning.phrase_dictionary import PhraseDictionary
 
 __all__ = ["NearPhrases"]
 
-WINDOW = 12
+WINDOW = 8
 """Tokens that are looked at together; each window overlaps the next by half."""
 
 LOWEST_COVER = 0.5
-_BEGINNING = 5
 _LONGEST = 12
 
 
@@ -29,9 +28,7 @@ class NearPhrases:
     """
 
     def __init__(self, vocabulary: Vocabulary):
-        beginnings: dict[str, int] = {}
-        numbers = [beginnings.setdefault(token[:_BEGINNING], len(beginnings)) for token in vocabulary.tokens]
-        self.beginning_of = np.array([*numbers, len(beginnings)])  # the last one: tokens that training did not have
+        self.beginning_of = vocabulary.beginnings
 
     def fit(self, texts: TokenSequences, dictionary: PhraseDictionary) -> NearPhrases:
         """Learn the IDF of words from training texts, and take the annotated phrases of the dictionary."""

@@ -1,6 +1,7 @@
 """A dictionary of phrases learned from coded records: which phrase stands for which code, and how often.
 
-Phrases are runs of tokens.  An entry joins a phrase and a code.  It comes from
+Phrases are runs of tokens; of those learned from labels some are words, or
+pairs of words that stand near each other, by their first letters.  An entry joins a phrase and a code.  It comes from
 annotated evidence, or from the labels of the records alone: a phrase of at least two
 records with the code whose log-likelihood ratio G² (Dunning 1993, "Accurate
 methods for the statistics of surprise and coincidence", Computational
@@ -19,7 +20,7 @@ from icdbase.features.token_runs import Runs, TokenSequences, hash_of_run
 
 __all__ = ["LONGEST_RUN", "PhraseDictionary", "g_squared"]
 
-LONGEST_RUN = 8
+LONGEST_RUN = 6
 """Tokens of the longest phrase that is looked up."""
 
 LONGEST_MINED = 4
@@ -28,6 +29,9 @@ LONGEST_MINED = 4
 LOWEST_G2 = 8.0
 COMMON = 0.3
 """A phrase in a larger share of the records is too common to be learned from labels alone."""
+
+REACH = 6
+"""Tokens within which two words stand near each other."""
 
 _PRIOR_ANNOTATED, _PRIOR_MINED = 0.3, 0.02
 
@@ -57,12 +61,17 @@ def g_squared(both, n_phrase, n_code, n_records) -> np.ndarray:
 class PhraseDictionary:
     """Phrases, codes, and the records that have both.
 
+    Parameters
+    ----------
+    beginnings : int array
+        Of the vocabulary; see :class:`icdbase.features.token_runs.Vocabulary`.
+
     Attributes
     ----------
     hashes_ : uint64 array of shape (n_phrases,)
         Sorted; see :func:`icdbase.features.token_runs.hash_of_run`.
     lengths_, n_records_, n_annotations_ : arrays of shape (n_phrases,)
-        Tokens; training records with the phrase; annotations of it with any code.
+        Tokens, 0 for words near each other; training records with the phrase; annotations of it with any code.
     first_entry_ : int array of shape (n_phrases + 1,)
         Entries ``first_entry_[i]`` to ``first_entry_[i + 1]`` are those of phrase i.
     phrase_of_, code_of_ : int arrays of shape (n_entries,)
@@ -75,6 +84,9 @@ class PhraseDictionary:
     annotated_ : dict of int to tuple of int
         The tokens of each annotated phrase, by its position in ``hashes_``.
     """
+
+    def __init__(self, beginnings: np.ndarray):
+        self.beginnings = beginnings
 
     def fit(self, texts: TokenSequences, coded: sparse.csr_matrix, evidence: Sequence[Sequence[tuple]]) -> PhraseDictionary:
         """Learn from training records.
@@ -101,9 +113,13 @@ class PhraseDictionary:
         self.annotated_ = dict(sorted(zip(places.tolist(), tokens.values(), strict=True)))
         return self
 
+    def _runs(self, texts: TokenSequences) -> Runs:
+        parts = texts.runs(LONGEST_RUN), texts.near_words(self.beginnings, REACH)
+        return Runs(*map(np.concatenate, zip(*parts, strict=True)))
+
     def _fit_phrases(self, texts: TokenSequences, annotated: np.ndarray, tokens: dict) -> sparse.csr_matrix:
         """Choose the phrases; return which text has which (n_texts, n_phrases)."""
-        runs = texts.runs(LONGEST_RUN)
+        runs = self._runs(texts)
         hashes, number = np.unique(runs.hashes, return_inverse=True)
         occurs = sparse.csr_matrix(
             (np.ones(len(number), dtype=np.float32), (texts.texts[runs.starts], number)), shape=(len(texts), len(hashes))
@@ -144,7 +160,7 @@ class PhraseDictionary:
 
     def find(self, texts: TokenSequences) -> tuple[np.ndarray, Runs]:
         """Return the phrases that occur in texts: position in ``hashes_``, and the run, for those with an entry."""
-        runs = texts.runs(LONGEST_RUN)
+        runs = self._runs(texts)
         place = np.minimum(np.searchsorted(self.hashes_, runs.hashes), max(len(self.hashes_) - 1, 0))
         found = np.zeros(len(place), dtype=bool)
         if len(self.hashes_):

@@ -124,7 +124,7 @@ def _read_label(row: dict, target: Target, parser: LabelParser, record: str) -> 
         label, bad = parser.read(row.get(name))
         for piece in bad:
             several = "" if target.is_single else ", separated by ;"
-            remedy = f"write ICD codes such as I10.x00x032, M81400/3 or E11.301+H36.0*{several}"
+            remedy = f"write ICD codes such as I10.x00x032, M81400/3 or E11.301+H36.0*{several}; codes of another kind need a task with code_system = \"free\""
             problems.append(Problem(f"{describe_label(piece)} is no ICD code", record, name, remedy))
         if target.is_single and label and len(label) > 1:
             rule = f"{len(label)} codes where one is expected: {'; '.join(label[:_CODES_SHOWN])}"
