@@ -118,7 +118,7 @@ class CandidateClassifier(BaseEstimator):
     def _fit_part(self, texts: TokenSequences, coded: sparse.csr_matrix, marked) -> None:
         """Learn dictionary, near phrases and base model from some texts."""
         self.dictionary_ = PhraseDictionary(self.vocabulary_.beginnings).fit(texts, coded, marked)
-        self.near_phrases_ = NearPhrases(self.vocabulary_).fit(texts, self.dictionary_)
+        self.near_phrases_ = NearPhrases(self.vocabulary_).fit(texts, self.dictionary_, coded)
         self.tfidf_ = TfidfTransformer().fit(self._word_counts(texts))
         self.base_words_ = self.tfidf_.transform(self._word_counts(texts))
         self.base_offset_ = np.asarray(coded.mean(axis=0)).ravel()

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from icdbase.features.token_runs import TokenSequences
-from icdbase.learning.near_phrases import NearPhrases
+from icdbase.learning.near_phrases import WHOLE, NearPhrases
 from icdbase.learning.phrase_dictionary import LONGEST_RUN, PhraseDictionary
 
 __all__ = ["Candidates", "find_candidates", "rival_features"]
@@ -67,9 +67,9 @@ def find_candidates(
     table = _Table(np.unique(np.concatenate([keys[likely], near_keys, ranked])))
     _add_annotated(table, dictionary, found, rows[annotated], entries[annotated], keys[annotated])
     _add_mined(table, dictionary, found, rows[~annotated], entries[~annotated], keys[~annotated])
-    cover, share = near_columns[0], near_columns[-1]
+    cover, near_share = near_columns[0], near_columns[-1]
     table.add_best(near_keys, cover, near_columns)
-    table.add_best(near_keys, cover * share, [cover * share])
+    table.add_best(near_keys, near_share, [near_share, cover, near_columns[1]])
     text, code = np.divmod(table.keys, n_codes)
     rank = np.argsort(np.argsort(-scores, axis=1, kind="stable"), axis=1)[text, code]
     table.columns += [dictionary.code_records_[code], dictionary.code_share_[code], scores[text, code], np.minimum(rank, 200)]
@@ -154,14 +154,17 @@ def _occurrences(texts: TokenSequences, dictionary: PhraseDictionary) -> _Occurr
 
 
 def _near(texts: TokenSequences, dictionary: PhraseDictionary, near: NearPhrases, found: _Occurrences, n_codes: int):
-    """Return the keys of candidates by near phrases, and cover, length, annotations and share of each."""
+    """Return the keys of candidates by near phrases, and cover, length, annotations and shares of each."""
     text, phrase, cover = near.find(texts)
     exact = np.isin(text * len(dictionary.hashes_) + phrase, found.texts * len(dictionary.hashes_) + found.phrases)
     text, phrase, cover = text[~exact], phrase[~exact], cover[~exact]
     rows, entries = dictionary.entries(phrase)
     annotated = dictionary.n_annotated_[entries] > 0
     rows, entries = rows[annotated], entries[annotated]
-    columns = [cover[rows], dictionary.lengths_[phrase[rows]], dictionary.n_annotated_[entries], dictionary.share_[entries]]
+    near_share = np.where(cover[rows] >= WHOLE, near.whole_share_[entries], near.part_share_[entries])
+    columns = [
+        cover[rows], dictionary.lengths_[phrase[rows]], dictionary.n_annotated_[entries], dictionary.share_[entries], near_share,
+    ]
     return text[rows] * n_codes + dictionary.code_of_[entries], columns
 
 

@@ -14,6 +14,8 @@ WINDOW = 8
 """Tokens that are looked at together; each window overlaps the next by half."""
 
 LOWEST_COVER = 0.5
+WHOLE = 0.999
+PRIOR_SHARE = 0.2
 _LONGEST = 12
 
 
@@ -25,13 +27,21 @@ class NearPhrases:
     Parameters
     ----------
     vocabulary : Vocabulary
+
+    Attributes
+    ----------
+    phrases_ : int array
+        Positions of the annotated phrases in ``hashes_`` of the dictionary.
+    whole_share_, part_share_ : arrays of shape (n_entries,)
+        Share of the training records with all words of an entry's phrase near each other
+        that carry its code, and likewise of those with some of the words; shrunk.
     """
 
     def __init__(self, vocabulary: Vocabulary):
         self.beginning_of = vocabulary.beginnings
 
-    def fit(self, texts: TokenSequences, dictionary: PhraseDictionary) -> NearPhrases:
-        """Learn the IDF of words from training texts, and take the annotated phrases of the dictionary."""
+    def fit(self, texts: TokenSequences, dictionary: PhraseDictionary, coded: sparse.csr_matrix) -> NearPhrases:
+        """Learn the IDF of words and the shares from training texts and their codes (n_texts, n_codes)."""
         n_words = int(self.beginning_of[-1]) + 1
         words = texts.ids >= 0
         occurs = _indicator(texts.texts[words], self.beginning_of[texts.ids[words]], (len(texts), n_words))
@@ -41,6 +51,9 @@ class NearPhrases:
         pairs = [(row, word) for row, tokens in enumerate(kept.values()) for word in sorted({self.beginning_of[t] for t in tokens})]
         rows, columns = np.array(pairs, dtype=int).reshape(-1, 2).T
         self.weights_ = sparse.csr_matrix((idf[columns], (rows, columns)), shape=(len(kept), n_words))
+        text, phrase, cover = self.find(texts)
+        whole = cover >= WHOLE
+        self.whole_share_, self.part_share_ = (_shares(text[some], phrase[some], dictionary, coded) for some in (whole, ~whole))
         return self
 
     def find(self, texts: TokenSequences) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -72,6 +85,14 @@ class NearPhrases:
         text_of_window = np.zeros(number.max(initial=-1) + 1, dtype=int)
         text_of_window[number] = np.concatenate([owners, owners[later]])
         return _indicator(number, np.concatenate([words, words[later]]), (len(text_of_window), self.weights_.shape[1])), text_of_window
+
+
+def _shares(text: np.ndarray, phrase: np.ndarray, dictionary: PhraseDictionary, coded: sparse.csr_matrix) -> np.ndarray:
+    """Return the share of the texts with a phrase that carry the code, for each entry of the dictionary."""
+    found = _indicator(text, phrase, (coded.shape[0], len(dictionary.hashes_)))
+    hits = (found.T @ coded).tocsr()[dictionary.phrase_of_, dictionary.code_of_]
+    n_texts = np.asarray(found.sum(axis=0)).ravel()[dictionary.phrase_of_]
+    return (np.asarray(hits).ravel() + PRIOR_SHARE) / (n_texts + 1)
 
 
 def _indicator(rows: np.ndarray, columns: np.ndarray, shape: tuple[int, int]) -> sparse.csr_matrix:

@@ -100,9 +100,13 @@ def test_near_phrases_allow_words_between_and_other_endings():
     texts = TokenSequences.of_texts([stem_tokens("Adenopatia grande derecha axilar."), stem_tokens("Grande.")], vocabulary)
     phrase = tuple(vocabulary.numbers([token for token in stem_tokens("adenopatia axilar") if token]))
     dictionary = PhraseDictionary(vocabulary.beginnings)
-    dictionary.fit(texts, sparse.csr_matrix(np.ones((2, 1), dtype=np.float32)), [[(phrase, 0)], []])
-    text, _, cover = NearPhrases(vocabulary).fit(texts, dictionary).find(texts)
+    coded = sparse.csr_matrix(np.ones((2, 1), dtype=np.float32))
+    dictionary.fit(texts, coded, [[(phrase, 0)], []])
+    near = NearPhrases(vocabulary).fit(texts, dictionary, coded)
+    text, _, cover = near.find(texts)
     assert text.tolist() == [0] and cover[0] == pytest.approx(1.0)
+    (entry,) = np.flatnonzero(dictionary.n_annotated_)
+    assert near.whole_share_[entry] == pytest.approx(1.2 / 2) and near.part_share_[entry] == pytest.approx(0.2)
 
 
 def test_rivals_are_the_other_candidates_of_the_same_text():
