@@ -9,6 +9,7 @@ from __future__ import annotations
 import click
 
 from icdbase import __version__
+from icdbase.cli.baselines import baselines
 from icdbase.cli.demo import demo
 from icdbase.cli.experiments import ablate, curve, cv
 from icdbase.cli.explain import explain
@@ -46,5 +47,5 @@ def main():
     """Classical-ML baselines for ICD coding of Chinese medical records."""
 
 
-for command in (train, predict, score, check, synth, cv, ablate, curve, explain, report, demo, init_task):
+for command in (train, predict, score, check, synth, baselines, cv, ablate, curve, explain, report, demo, init_task):
     main.add_command(command)
