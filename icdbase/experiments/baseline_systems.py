@@ -69,7 +69,7 @@ def _logistic(**common) -> EstimatorCoder:
     from sklearn.linear_model import LogisticRegression
 
     each = OneVsRestClassifier(LogisticRegression(solver="liblinear"))
-    return EstimatorCoder(each, grid={"estimator__C": (1.0, 3.0, 10.0, 30.0, 100.0)}, **common)
+    return EstimatorCoder(each, grid={"estimator__C": (3.0, 30.0, 300.0)}, **common)
 
 
 def _linear_svm(**common) -> EstimatorCoder:
@@ -80,11 +80,13 @@ def _linear_svm(**common) -> EstimatorCoder:
 
 
 def _trees(**common) -> EstimatorCoder:
-    """Small trees: with LightGBM's defaults 800 records take three minutes."""
+    """The tenth of the words that chi-squared puts first for a code, and fewer bins: on all words 800 records take minutes."""
     from lightgbm import LGBMClassifier
+    from sklearn.feature_selection import SelectPercentile, chi2
+    from sklearn.pipeline import make_pipeline
 
-    small = {"n_estimators": 60, "num_leaves": 7, "max_bin": 15, "colsample_bytree": 0.2}
-    return EstimatorCoder(LGBMClassifier(**small, n_jobs=1, force_col_wise=True, verbose=-1), **common)
+    trees = LGBMClassifier(max_bin=31, n_jobs=1, force_col_wise=True, verbose=-1)
+    return EstimatorCoder(make_pipeline(SelectPercentile(chi2, percentile=10), trees), **common)
 
 
 def _plain(**common) -> IcdCoder:

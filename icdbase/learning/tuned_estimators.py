@@ -12,6 +12,7 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.dummy import DummyClassifier
 from sklearn.model_selection import ParameterGrid, PredefinedSplit, cross_val_predict
 from sklearn.multiclass import OneVsRestClassifier
+from sklearn.multioutput import ClassifierChain, MultiOutputClassifier
 from sklearn.preprocessing import MultiLabelBinarizer
 
 from icdbase.learning.target_models import MIN_RECORDS
@@ -150,13 +151,13 @@ class TunedSetModel(_TunedModel):
 
     def _tuned(self, estimator, X, Y: np.ndarray, folds: np.ndarray) -> tuple[float, float]:
         """Return the largest mean F1 out of fold, and its threshold."""
-        scores = np.zeros(Y.shape)
+        scores, method = np.zeros(Y.shape), score_method(estimator)
         for fold in np.unique(folds):
             held_out = folds == fold
             fitted = _fit_labels(clone(estimator), X[~held_out], Y[~held_out])
-            scores[held_out] = label_scores(fitted, X[held_out], Y.shape[1])
+            scores[held_out] = label_scores(fitted, method, X[held_out], Y.shape[1])
         thresholds = self.thresholds
-        if not gives_scores(estimator):
+        if method == "predict":
             thresholds = [0.5]
         elif thresholds is None:
             thresholds = np.quantile(scores, np.clip(1 - Y.mean() * _SIZES, 0, 1))
@@ -166,7 +167,7 @@ class TunedSetModel(_TunedModel):
         """Return the scores (n_records, n_codes)."""
         if self.model_ is None:
             return np.zeros((X.shape[0], 0))
-        return label_scores(self.model_, self._accepted(X), len(self.codes_))
+        return label_scores(self.model_, score_method(clone(self.model_)), self._accepted(X), len(self.codes_))
 
     def predict(self, X: sparse.csr_matrix, forbidden: Sequence[np.ndarray] = ()) -> list[tuple[str, ...]]:
         """Return the codes of each record, the one of largest score first; never those of ``forbidden``."""
@@ -180,7 +181,9 @@ class TunedSetModel(_TunedModel):
 
 def several_labels(estimator) -> BaseEstimator:
     """Return the estimator if it predicts several labels at once, else one-vs-rest of it."""
-    if hasattr(estimator, "__sklearn_tags__"):
+    if isinstance(estimator, OneVsRestClassifier | MultiOutputClassifier | ClassifierChain):
+        several = True
+    elif hasattr(estimator, "__sklearn_tags__"):
         tags = estimator.__sklearn_tags__().classifier_tags
         several = tags is not None and tags.multi_label
     else:  # scikit-learn before 1.6
@@ -200,20 +203,27 @@ def _fit_labels(estimator, X, Y: np.ndarray):
         return estimator.fit(X, Y)
 
 
-def gives_scores(estimator) -> bool:
-    """Return whether an estimator has scores to put a threshold on."""
-    return hasattr(estimator, "decision_function") or hasattr(estimator, "predict_proba")
+def score_method(estimator) -> str:
+    """Return the method that gives scores; ask the unfitted estimator: one-vs-rest answers for its first code."""
+    return next(name for name in ("decision_function", "predict_proba", "predict") if hasattr(estimator, name))
 
 
-def label_scores(model, X, n_codes: int) -> np.ndarray:
-    """Return what a fitted classifier of several labels gives each: margins, else probabilities, else 0 and 1.
+def label_scores(model, method: str, X, n_codes: int) -> np.ndarray:
+    """Return what a fitted classifier of several labels gives each of them.
+
+    Parameters
+    ----------
+    model : fitted classifier
+    method : str
+        Of :func:`score_method`.
+    X : array or sparse matrix of shape (n_records, n_columns)
+    n_codes : int
 
     Returns
     -------
     array of shape (n_records, n_codes)
     """
-    name = next(name for name in ("decision_function", "predict_proba", "predict") if hasattr(model, name))
-    scores = getattr(model, name)(X)
+    scores = getattr(model, method)(X)
     if isinstance(scores, list):  # one table a label, with a column for each of its values
         columns = [table @ (np.asarray(values) == 1) for table, values in zip(scores, model.classes_, strict=True)]
         return np.column_stack(columns)
