@@ -136,7 +136,7 @@ def build_systems(systems: Iterable[str] | Mapping[str, object] | None = None, *
     icdbase.core.errors.UsageError: unknown system 'smv'; did you mean 'svm'?
     """
     common = {"task": CCL25, "random_state": 0, "n_jobs": 1} | common
-    named = dict(systems) if isinstance(systems, Mapping) else {name: name for name in (systems or BASELINES)}
+    named = dict(systems) if isinstance(systems, Mapping) else {name: name for name in (BASELINES if systems is None else systems)}
     if not named:
         raise UsageError(f"no system named; known: {', '.join(BASELINES)}")
     return {str(name): _coder(str(name), system, common) for name, system in named.items()}
