@@ -20,6 +20,7 @@ from icdbase.cli.report import report
 from icdbase.cli.score import check, score
 from icdbase.cli.synth import synth
 from icdbase.cli.train import train
+from icdbase.cli.tune import tune
 from icdbase.core.terminal import exit_on_error
 
 
@@ -47,5 +48,5 @@ def main():
     """Classical-ML baselines for ICD coding of Chinese medical records."""
 
 
-for command in (train, predict, score, check, synth, baselines, cv, ablate, curve, explain, report, demo, init_task):
+for command in (train, predict, score, check, synth, baselines, cv, ablate, curve, tune, explain, report, demo, init_task):
     main.add_command(command)

@@ -25,7 +25,7 @@ from icdbase.experiments.trials import Trial, check_parameters, run_trials
 from icdbase.experiments.variants import changed_parameters
 from icdbase.learning.folds import make_folds, nested_order
 
-__all__ = ["SPACE", "TuneResult", "candidate_settings", "tune"]
+__all__ = ["SPACE", "TuneResult", "candidate_settings", "setting_text", "tune"]
 
 SPACE: Mapping[str, tuple] = {
     "blocks": (None, ("words", "concepts"), ("words", "concepts", "measurements")),
@@ -264,12 +264,13 @@ class _Search:
         for place, candidate in enumerate(self.candidates):
             predicted = pd.concat(codes[place * INNER_FOLDS : (place + 1) * INNER_FOLDS])
             scores.append(float(record_scores(gold, predicted, self.coder.task)["acc"].mean()))
-            self.rows.append({"round": number, "n_train": n_train, "candidate": _text(candidate), "acc": scores[-1]})
+            self.rows.append({"round": number, "n_train": n_train, "candidate": setting_text(candidate), "acc": scores[-1]})
         if number < len(SHARES):
             n_kept = -(-len(scores) // KEPT)
             others = np.argsort(-np.array(scores[1:]), kind="stable")[:n_kept] + 1
             self.candidates = [self.candidates[0], *(self.candidates[place] for place in sorted(others))]
 
 
-def _text(setting: Setting) -> str:
+def setting_text(setting: Setting) -> str:
+    """Return changed parameters on one line."""
     return ", ".join(f"{name}={value!r}" for name, value in setting.items()) or "reference"
