@@ -31,7 +31,7 @@ from icdbase.cli.options import (
 @train_option()
 @click.option("--out", "out_folder", type=FOLDER, required=True,
               help="Folder for the settings file and results, in which an interrupted run continues.")
-@click.option("--candidates", type=int, default=18, show_default=True, help="Settings that are tried, the starting one included.")
+@click.option("--candidates", type=int, default=12, show_default=True, help="Settings that are tried, the starting one included.")
 @click.option("--folds", type=int, default=3, show_default=True, help="Outer folds, on which the gain is measured.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Random seed of folds, candidates and models.")
 @click.option("--setting", default="default", show_default=True, help="Setting to start from: default, plain, or a .toml file.")

@@ -144,7 +144,7 @@ def tune(
     coder: IcdCoder,
     records: pd.DataFrame,
     *,
-    n_candidates: int = 18,
+    n_candidates: int = 12,
     n_folds: int = 3,
     random_state: int = 0,
     groups: Sequence | None = None,

@@ -54,6 +54,8 @@ EXPERIMENT = ["--train", "{f}/train.json", "--folds", "2", "--out"]
     ["cv", *EXPERIMENT, "{f}/file/cv"],
     ["ablate", *EXPERIMENT, "{f}/file/fields"],
     ["curve", *EXPERIMENT, "{f}/file/curve"],
+    ["baselines", *EXPERIMENT, "{f}/file/table"],
+    ["tune", *EXPERIMENT, "{f}/file/tune"],
     ["synth", "--n", "30", "--out", "{f}/file/data"],
     ["init-task", "{f}/train.json", "--out", "{f}/file/mine.toml"],
 ], ids=lambda words: f"{words[0]} {words[-1][-12:]}")
