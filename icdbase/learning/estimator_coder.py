@@ -6,7 +6,6 @@ from collections.abc import Mapping
 
 import pandas as pd
 from scipy import sparse
-from sklearn.base import BaseEstimator
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MaxAbsScaler
@@ -15,12 +14,10 @@ from threadpoolctl import threadpool_limits
 
 from icdbase.core.errors import UsageError
 from icdbase.features.blocks import FeatureBuilder
-from icdbase.features.counts import Counts, count_records
-from icdbase.features.fingerprints import counting_fingerprint, differing_parts
+from icdbase.features.counts import CountingEstimator, Counts
 from icdbase.learning.folds import inner_folds
 from icdbase.learning.training_labels import training_labels
 from icdbase.learning.tuned_estimators import TunedSetModel, TunedSingleModel, seeded
-from icdbase.records.records import check_frame
 from icdbase.tasks.codes import NO_CODE
 from icdbase.tasks.editions import CCL25
 from icdbase.tasks.task import Target
@@ -28,7 +25,7 @@ from icdbase.tasks.task import Target
 __all__ = ["EstimatorCoder"]
 
 
-class EstimatorCoder(BaseEstimator):
+class EstimatorCoder(CountingEstimator):
     """Predict codes with classifiers of your own, on the features of icdbase.
 
     It has the interface of :class:`icdbase.IcdCoder`, so that
@@ -101,11 +98,6 @@ class EstimatorCoder(BaseEstimator):
         self.n_folds = n_folds
         self.n_jobs = n_jobs
         self.random_state = random_state
-
-    def count(self, records: pd.DataFrame) -> Counts:
-        """Count records once, for any number of fits and predictions."""
-        how = {name: getattr(self, name) for name in ("concept_tables", "n_jobs", "tokenizer")}
-        return count_records(check_frame(records, self.task), self.task, **how)
 
     def fit(self, records, y=None, *, groups=None) -> EstimatorCoder:
         """Learn from labelled records.
@@ -181,12 +173,3 @@ class EstimatorCoder(BaseEstimator):
         if not dense.shape[1]:
             return features.sparse()
         return sparse.hstack([features.sparse(), sparse.csr_matrix(self.imputer_.transform(dense))], format="csr")
-
-    def _counted(self, records) -> Counts:
-        """Count records, or check that this coder would have made the same counts."""
-        if not isinstance(records, Counts):
-            return self.count(records)
-        own = counting_fingerprint(self.task, self.concept_tables, self.tokenizer)
-        if other := differing_parts(own, records.fingerprint):
-            raise UsageError(f"the counts and this coder differ in: {', '.join(other)}; make them with its count()")
-        return records

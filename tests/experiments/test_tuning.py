@@ -73,15 +73,15 @@ def test_a_search_finds_what_is_plainly_better_and_says_by_how_much(found):
 
 
 def test_no_gain_is_said_plainly_and_a_second_run_computes_nothing(records, tmp_path, monkeypatch):
-    how = {"n_candidates": 2, "n_folds": 2, "n_jobs": 1, "folder": tmp_path, "space": {"decoding": ("expected_f1", "top_k:3")}}
-    result = tune(lean(), records, **how)
+    how = {"n_candidates": 2, "n_folds": 2, "n_jobs": 1, "folder": tmp_path, "space": {"fields": (FIELDS, FIELDS[:1])}}
+    result = tune(lean(fields=FIELDS), records, **how)
     assert not result.gained and result.best == {} and result.gain == 0
     assert "No gain: nothing was better than the reference" in " ".join(tune_text(result).split())
     written = write_tune(result, tmp_path)
-    assert read_setting(written["setting"]) == LEAN | {"blocks": ("words",)}
+    assert read_setting(written["setting"]) == LEAN | {"fields": FIELDS}
     json.loads(written["JSON"].read_text("utf-8"))
     monkeypatch.setattr(IcdCoder, "fit", None)
-    again = tune(lean(), records, **how)
+    again = tune(lean(fields=FIELDS), records, **how)
     assert again.to_dict() == result.to_dict()
     pd.testing.assert_frame_equal(again.search, result.search)
 
@@ -100,7 +100,7 @@ def test_the_search_of_a_fold_never_sees_its_test_records(records, monkeypatch):
         for fold, places in zip(held_out, searches[1:], strict=True):
             assert all(not fold & {*trials[place].train, *trials[place].test} for place in places)
     sizes = [len(trials[0].train) for stage, trials in seen if stage != "nested test"]
-    assert sizes == sorted(sizes) and sizes[0] < sizes[1] < sizes[2] == 40
+    assert sizes == sorted(sizes) and sizes[0] < sizes[1] < sizes[2] == 30
 
 
 # --- settings files -------------------------------------------------------------------
