@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from icdbase.core.errors import DataError, Problem, UsageError
+from icdbase.core.errors import DataError, DataWarning, Problem, UsageError
 from icdbase.evaluation.resampling import approximate_randomisation, holm, paired_bootstrap
 from icdbase.evaluation.scoring import Scores
 from icdbase.experiments.ablation import SMALLEST_P
@@ -17,6 +18,7 @@ from icdbase.experiments.cross_validation import N_BOOTSTRAP, Splits, evaluate, 
 from icdbase.experiments.system_runs import SystemRun, run_systems
 from icdbase.experiments.trials import Trial
 from icdbase.learning.folds import check_groups
+from icdbase.records.checks import not_learned
 from icdbase.records.ids import shown_id
 from icdbase.records.records import check_frame
 from icdbase.tasks.editions import CCL25
@@ -182,6 +184,8 @@ def _design(train, test, task: Task, n_folds: int, random_state: int, groups, co
         records, splits, groups = prepare(coder, train, n_folds, 1, random_state, groups)
         return records, splits, splits.trials(coder, {"random_state": random_state}), groups
     train, test = (check_frame(frame, task, require_labels=True) for frame in (train, test))
+    for message in not_learned(train, task):
+        warnings.warn(message, DataWarning, stacklevel=3)
     shared = train.index.intersection(test.index)
     if len(shared):
         rule = f"{len(shared)} of {len(test)} test records are training records too, e.g. {shown_id(shared[0])}"

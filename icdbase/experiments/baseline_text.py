@@ -48,14 +48,19 @@ def baselines_text(result: BaselineResult) -> str:
 def baseline_notes(result: BaselineResult) -> list[str]:
     """Return notes on how the table was computed; at most 79 characters a line."""
     units = "records" if result.n_groups is None else "groups"
-    notes = [
-        f"{basis(result)}; seed {result.random_state}.",
-        f"To the best: official score minus that of {result.best}, over the same records; 95 % interval of each system "
-        f"alone, paired bootstrap over {units}; p: approximate randomisation, Holm over "
-        f"{plural(len(result.table) - 1, 'system')}. The best one is chosen on these records too.",
+    notes = [f"{basis(result)}; seed {result.random_state}."]
+    if len(result.table) > 1:
+        notes.append(
+            f"To the best: official score minus that of {result.best}, over the same records; 95 % interval of each "
+            f"system alone, paired bootstrap over {units}; p: approximate randomisation, Holm over "
+            f"{plural(len(result.table) - 1, 'system')}. The best one is chosen on these records too.",
+        )
+    notes.append(
         "seconds: fit and predict on one thread, by the clock; CPU s: of the processor. Reading and counting the records, "
-        "once for all systems, is not in it. MiB: largest memory of the system's own process.",
-    ]
+        "once for all systems, is not in it.",
+    )
+    if result.table["peak_mib"].notna().any():
+        notes[-1] += " MiB: largest memory of the system's own process."
     return [line for note in notes for line in wrap(note, 79, break_long_words=False, break_on_hyphens=False)]
 
 

@@ -7,6 +7,7 @@ import pytest
 from click.testing import CliRunner
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.linear_model import RidgeClassifier
+from test_cross_validation import SMALL, small_records
 
 from icdbase import CCL25, CCL26, make_records, read_submission, score, write_records
 from icdbase.cli.main import main
@@ -135,6 +136,21 @@ def test_every_built_in_system_can_be_built():
     coders = build_systems()
     assert list(coders) == list(BASELINES) == ["majority", "knn", "nb", "lr", "svm", "lightgbm", "plain", "icdbase"]
     assert all(coder.task == CCL25 and coder.random_state == 0 for coder in coders.values())
+
+
+def test_all_built_in_systems_finish_on_a_task_of_ones_own_and_read_the_text(tmp_path):
+    records = small_records(80, 0)
+    result = run_baselines(records.iloc[:50], records.iloc[50:], task=SMALL, fresh_processes=False)
+    assert not result.failures and result.table["system"].tolist() == list(BASELINES)
+    majority, *others = result.table["acc"]
+    assert min(others) > majority + 0.1
+    write_baselines(result, tmp_path, SMALL)
+    assert len(list((tmp_path / "submissions").iterdir())) == 8
+
+
+def test_one_system_alone_has_nothing_to_be_compared_with(two):
+    text = baselines_text(run_baselines(*two, ["majority"], fresh_processes=False))
+    assert "Holm" not in text and "MiB" not in text and "50 training records, 25 test records; seed 0." in text
 
 
 # --- the verb -------------------------------------------------------------------------
