@@ -25,7 +25,7 @@ from icdbase.cli.options import (
 
 @click.command(epilog=examples(
     "icdbase tune --train train.json --setting plain --out runs/tune",
-    "icdbase train --train train.json --setting runs/tune/setting.toml --model models/tuned",
+    "icdbase train --train train.json --setting runs/tune/setting.toml --model m",
 ))
 @task_option
 @train_option()
