@@ -19,7 +19,10 @@ from icdbase.learning.target_models import MIN_RECORDS
 from icdbase.tasks.codes import NO_CODE
 from icdbase.tasks.task import Target
 
-__all__ = ["TunedSetModel", "TunedSingleModel", "above_threshold", "best_threshold", "label_scores", "seeded"]
+__all__ = [
+    "TunedSetModel", "TunedSingleModel", "above_threshold", "best_threshold", "label_scores", "score_method", "seeded",
+    "several_labels",
+]
 
 _SIZES = np.geomspace(0.25, 4, 33)
 """Default thresholds: those that choose from a quarter to four times as many codes as the records have."""
