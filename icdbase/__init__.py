@@ -11,8 +11,10 @@ __version__ = "0.1.0"
 _PUBLIC = {
     "CCL25": "tasks.editions",
     "CCL26": "tasks.editions",
+    "EstimatorCoder": "learning.estimator_coder",
     "IcdCoder": "coder",
     "SETTINGS": "coder",
+    "SystemCoder": "learning.own_system",
     "Target": "tasks.task",
     "Task": "tasks.task",
     "check_submission": "records.submissions",
@@ -26,6 +28,7 @@ _PUBLIC = {
     "predict_file": "storage.file_prediction",
     "read_records": "records.records",
     "read_submission": "records.submissions",
+    "run_baselines": "experiments.baseline_table",
     "save": "storage.model_folder",
     "score": "evaluation.scoring",
     "write_records": "records.records",

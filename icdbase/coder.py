@@ -12,14 +12,12 @@ import warnings
 
 import numpy as np
 import pandas as pd
-from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 from threadpoolctl import threadpool_limits
 
-from icdbase.core.errors import DataWarning, UsageError
+from icdbase.core.errors import DataWarning
 from icdbase.features.blocks import FeatureBuilder
-from icdbase.features.counts import Counts, count_records
-from icdbase.features.fingerprints import counting_fingerprint, differing_parts
+from icdbase.features.counts import CountingEstimator, Counts
 from icdbase.learning.classifiers import parse_learner
 from icdbase.learning.code_sets import TaskDecoder
 from icdbase.learning.decoding import parse_rule
@@ -30,7 +28,6 @@ from icdbase.learning.target_models import SetTargetModel, SingleTargetModel
 from icdbase.learning.thinning import add_thinned
 from icdbase.learning.training_labels import too_few_records, training_labels
 from icdbase.records.checks import not_learned
-from icdbase.records.records import check_frame
 from icdbase.tasks.editions import CCL25
 from icdbase.tasks.task import Target
 
@@ -47,7 +44,7 @@ SETTINGS = {
 """Named settings: ``plain`` is TF-IDF and keywords, LightGBM, logistic regression, no more."""
 
 
-class IcdCoder(BaseEstimator):
+class IcdCoder(CountingEstimator):
     """Predict the main diagnosis code and the set of other codes of a record.
 
     Parameters
@@ -139,11 +136,6 @@ class IcdCoder(BaseEstimator):
     def outside_codes_(self) -> dict[str, dict[str, int]]:
         """Target name to the codes that are no candidates and not learned, with their number of training records."""
         return {name: model.outside_codes_ for name, model in self.models_.items()}
-
-    def count(self, records: pd.DataFrame) -> Counts:
-        """Count records once, for any number of fits and predictions."""
-        how = {name: getattr(self, name) for name in ("concept_tables", "n_jobs", "tokenizer")}
-        return count_records(check_frame(records, self.task), self.task, **how)
 
     def fit(self, records, y=None, *, groups=None) -> IcdCoder:
         """Learn from labelled records; a DataWarning names codes outside the candidate lists, and too few records.
@@ -244,12 +236,3 @@ class IcdCoder(BaseEstimator):
     def _decoder(self) -> TaskDecoder:
         lowest = {name: (m.codes_, m.lowest_chosen_) for name, m in self.models_.items() if not m.target.is_single}
         return TaskDecoder(self.task, self.decoding, self.task.exclusive_groups if self.exclusive_groups else {}, lowest)
-
-    def _counted(self, records) -> Counts:
-        """Count records, or check that this coder would have made the same counts."""
-        if not isinstance(records, Counts):
-            return self.count(records)
-        own = counting_fingerprint(self.task, self.concept_tables, self.tokenizer)
-        if other := differing_parts(own, records.fingerprint):
-            raise UsageError(f"the counts and this coder differ in: {', '.join(other)}; make them with its count()")
-        return records

@@ -50,6 +50,7 @@ NEAREST = "LibMultiLabel thresholding"
 # Name to module and the packages that its user installs.
 SYSTEMS = {
     OURS: ("ours", ["icdbase"]),
+    "icdbase baselines: svm": ("ours", ["icdbase"]),
     PLAIN: ("scikit", ["jieba", "scikit-learn", "lightgbm"]),
     SVM: ("scikit", ["jieba", "scikit-learn"]),
     "TF-IDF + LinearSVC, tuned": ("scikit", ["jieba", "scikit-learn"]),
@@ -86,8 +87,8 @@ class Run:
 def measure(system: str, train: Path, test: Path, out: Path, variables: dict | None = None) -> dict:
     """Wall seconds and peak MiB of one fresh process, and what it says of its own parts."""
     module, _ = SYSTEMS[system]
-    if system == OURS:
-        command = [sys.executable, HERE / "ours.py", train, test, out]
+    if module == "ours":
+        command = [sys.executable, HERE / "ours.py", train, test, out, system.split(": ")[-1]]
     else:
         command = [PEERS, HERE / "interface.py", module, system, train, test, out]
     environment = {name: value for name, value in os.environ.items() if name != "OPENBLAS_NUM_THREADS"}
@@ -152,7 +153,7 @@ class Findings:
     @cached_property
     def installed(self) -> dict[str, float]:
         """Megabytes on disk of what a user of each system installs, dependencies included."""
-        return {name: installed_size(SYSTEMS[name][1], sys.executable if name == OURS else PEERS)
+        return {name: installed_size(SYSTEMS[name][1], sys.executable if SYSTEMS[name][0] == "ours" else PEERS)
                 for name in self.systems}
 
     @cached_property

@@ -37,7 +37,7 @@ def _shared_options(command):
         click.option("--repeats", type=int, default=1, show_default=True, help="Repeats of it, each with new folds."),
         click.option("--seed", type=int, default=0, show_default=True, help="Random seed of folds and models."),
         group_option,
-        click.option("--setting", default="default", show_default=True, help="Named setting: default or plain."),
+        click.option("--setting", default="default", show_default=True, help="Named setting: default or plain; or a .toml file."),
         concepts_option,
         json_option,
         click.option("--n-jobs", type=int, default=-1, show_default=True, help="Processes; -1 = all cores. Same result."),

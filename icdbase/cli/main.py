@@ -9,6 +9,7 @@ from __future__ import annotations
 import click
 
 from icdbase import __version__
+from icdbase.cli.baselines import baselines
 from icdbase.cli.compare import compare
 from icdbase.cli.demo import demo
 from icdbase.cli.experiments import ablate, curve, cv
@@ -21,6 +22,7 @@ from icdbase.cli.report import report
 from icdbase.cli.score import check, score
 from icdbase.cli.synth import synth
 from icdbase.cli.train import train
+from icdbase.cli.tune import tune
 from icdbase.core.terminal import exit_on_error
 
 
@@ -48,5 +50,7 @@ def main():
     """Classical-ML baselines for ICD coding of Chinese medical records."""
 
 
-for command in (train, predict, score, check, compare, merge, synth, cv, ablate, curve, explain, report, demo, init_task):
+for command in (
+    train, predict, score, check, compare, merge, synth, baselines, cv, ablate, curve, tune, explain, report, demo, init_task,
+):
     main.add_command(command)

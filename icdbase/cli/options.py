@@ -115,21 +115,26 @@ def read_groups(paths: Sequence[Path], column: str | None, records, task) -> lis
 
 
 def new_coder(setting: str, seed: int, concepts=(), **parameters):
-    """Return an unfitted coder of a named setting that reads concept tables.
+    """Return an unfitted coder of a named setting, or of a settings file (.toml), that reads concept tables.
+
+    Parameters that are not None override those of the setting.
 
     Raises
     ------
     UsageError
         If there is no such setting.
     DataError
-        If a table cannot be used.
+        If a table or a settings file cannot be used.
     """
     from icdbase import SETTINGS, IcdCoder
     from icdbase.clinical.concepts import load_concepts
     from icdbase.core.errors import UsageError, did_you_mean
+    from icdbase.experiments.settings_file import read_setting
 
-    if setting not in SETTINGS:
-        raise UsageError(f"unknown setting {setting!r}{did_you_mean(setting, SETTINGS)}")
+    if setting not in SETTINGS and Path(setting).suffix != ".toml":
+        raise UsageError(f"unknown setting {setting!r}{did_you_mean(setting, SETTINGS)}; or a .toml file")
+    chosen = SETTINGS[setting] if setting in SETTINGS else read_setting(setting)
     tables = tuple(str(path.resolve()) for path in concepts)
     load_concepts(tables)  # so that errors come before the work
-    return IcdCoder(**SETTINGS[setting], random_state=seed, concept_tables=tables, **parameters)
+    given = {name: value for name, value in parameters.items() if value is not None}
+    return IcdCoder(**{**chosen, **given}, random_state=seed, concept_tables=tables)

@@ -29,11 +29,11 @@ from icdbase.cli.options import (
 @train_option()
 @click.option("--model", "model_folder", type=FOLDER, required=True, help="Folder to write the model to.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Random seed.")
-@click.option("--setting", default="default", show_default=True, help="Named setting: default or plain.")
+@click.option("--setting", default="default", show_default=True, help="Named setting: default or plain; or a .toml file, as tune writes it.")
 @click.option("--fields", help="Text fields to use, separated by commas (default: all).")
-@click.option("--min-df", type=click.IntRange(min=1), default=2, show_default=True,
+@click.option("--min-df", type=click.IntRange(min=1), show_default="2, or that of the setting",
               help="Least number of training records that contain a word; for privacy, see docs/security.md.")
-@click.option("--main-learner", type=click.Choice(["trees", "linear", "both"]), default="trees", show_default=True,
+@click.option("--main-learner", type=click.Choice(["trees", "linear", "both"]), show_default="trees, or that of the setting",
               help="Classifier of single codes; choose linear for many codes and short texts.")
 @group_option
 @concepts_option

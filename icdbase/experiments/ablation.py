@@ -65,6 +65,8 @@ class AblationResult:
     n_records, n_folds, n_repeats, random_state : int
     n_groups : int or None
         Groups that were resampled and swapped in place of records.
+    estimator : str
+        Class of the reference.
     """
 
     table: pd.DataFrame
@@ -76,6 +78,7 @@ class AblationResult:
     n_repeats: int
     random_state: int
     n_groups: int | None = None
+    estimator: str = "IcdCoder"
 
     @property
     def half_width(self) -> float:
@@ -184,6 +187,7 @@ def ablate(
         n_repeats=n_repeats,
         random_state=random_state,
         n_groups=None if groups is None else len(np.unique(groups)),
+        estimator=type(coder).__name__,
     )
 
 
@@ -199,7 +203,7 @@ def _table(
         row = {"variant": name, "acc": scores.acc, "acc_low": low, "acc_high": high, **measures}
         row |= dict.fromkeys(("difference", "low", "high", "standard_error", "p", "p_holm"), np.nan)
         row |= {_difference_of(measure): None for measure in measures}
-        row["inner_folds"] = parameters.get("n_folds", coder.n_folds)
+        row["inner_folds"] = parameters.get("n_folds", getattr(coder, "n_folds", None))
         if rows:
             pair = by_record["acc"], reference_records["acc"]
             row["difference"], row["low"], row["high"] = paired_bootstrap(*pair, groups=groups, n_bootstrap=N_BOOTSTRAP)

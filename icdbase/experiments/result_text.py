@@ -75,7 +75,7 @@ def ablation_notes(result: AblationResult) -> list[str]:
     different = ", ".join(result.significant())
     notes = [
         f"{basis(result)}; fold seed {result.random_state}.",
-        f"Reference: IcdCoder({changed}). {inner_folds_note(result)}",
+        f"Reference: {result.estimator}({changed}). {inner_folds_note(result)}".strip(),
         "Change of the official score, variant minus reference, over the same records. The 95 % interval is of each "
         f"variant alone, not corrected for their number: paired bootstrap over {units}. p: approximate randomisation, "
         f"Holm over {plural(len(result.variants), 'variant')}.",
@@ -97,7 +97,9 @@ def sensitivity_notes(result: AblationResult) -> list[str]:
 
 
 def inner_folds_note(result: AblationResult) -> str:
-    """Return a note on the number of folds inside each fit, and on the default if it differs."""
+    """Return a note on the number of folds inside each fit, and on the default if it differs; empty for other coders."""
+    if result.estimator != "IcdCoder":
+        return ""
     default = IcdCoder().n_folds
     n_folds = result.reference.get("n_folds", default)
     return f"Folds inside each fit: {n_folds}{'' if n_folds == default else f', where icdbase train has {default}'}."

@@ -43,6 +43,9 @@ _READ_IN_PREDICT = frozenset({"decoding"})
 
 _READ_IN_COUNT = ("task", "concept_tables", "tokenizer")
 
+_KNOWN_CODE = frozenset({"icdbase", "sklearn", "lightgbm", "numpy", "scipy", "pandas", "builtins", "pathlib"})
+"""Packages whose versions, or whose files, are in the hash of a trial."""
+
 
 @dataclass(frozen=True)
 class Trial:
@@ -130,14 +133,21 @@ def _keys(coder: IcdCoder, records: pd.DataFrame, trials: Sequence[Trial], group
     for trial in trials:
         parameters = coder.get_params() | dict(trial.parameters)
         parameters.pop("n_jobs")
-        parameters["concept_tables"] = [Path(path).read_text("utf-8") for path in parameters["concept_tables"]]
+        parameters["concept_tables"] = [Path(path).read_text("utf-8") for path in parameters.get("concept_tables", ())]
         content = [*common, parameters, trial.train.tolist(), trial.test.tolist()]
         keys.append(hashlib.sha256(json.dumps(content, default=_json_value, sort_keys=True).encode()).hexdigest()[:40])
     return keys
 
 
 def _json_value(value):
-    """Return what JSON stores for a value that it does not know."""
+    """Return what JSON stores for a value that it does not know.
+
+    The code of other packages and of the user may change without notice: an
+    object of theirs is never equal to a stored one.
+    """
+    module = getattr(value, "__module__", None) or type(value).__module__
+    if module.split(".")[0] not in _KNOWN_CODE:
+        return f"{type(value).__qualname__} {uuid4().hex}"
     if is_dataclass(value):
         return asdict(value)
     return value.tolist() if isinstance(value, (np.ndarray, np.generic)) else repr(value)
@@ -152,21 +162,27 @@ class _TrialStore:
 
     def get(self, key: str, n_records: int) -> list[list] | None:
         """Return stored codes; None if there are none or the file is damaged."""
+        found = self.get_measured(key, n_records)
+        return None if found is None else found[0]
+
+    def get_measured(self, key: str, n_records: int) -> tuple[list[list], dict] | None:
+        """Return stored codes and what was measured with them; None if there are none or the file is damaged."""
         if self.folder is None:
             return None
         try:
-            codes = json.loads((self.folder / f"{key}.json").read_text("utf-8"))["codes"]
-            rows = [[tuple(code) if isinstance(code, list) else code for code in row] for row in codes]
-        except (OSError, ValueError, KeyError, TypeError, RecursionError):
+            content = json.loads((self.folder / f"{key}.json").read_text("utf-8"))
+            rows = [[tuple(code) if isinstance(code, list) else code for code in row] for row in content.pop("codes")]
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
             return None
         whole = len(rows) == n_records and all(len(row) == len(self.names) for row in rows)
-        return rows if whole and all(isinstance(code, str | tuple | None) for row in rows for code in row) else None
+        whole = whole and all(isinstance(code, str | tuple | None) for row in rows for code in row)
+        return (rows, content) if whole else None
 
-    def put(self, key: str, codes: list[list], seconds: float, trial: Trial) -> None:
+    def put(self, key: str, codes: list[list], seconds: float, trial: Trial, **measured) -> None:
         """Store codes under their key, whole or not at all."""
         if self.folder is None:
             return
-        content = {"parameters": dict(trial.parameters), "seconds": round(seconds, 3), "targets": self.names,
+        content = {"parameters": dict(trial.parameters), "seconds": round(seconds, 3), **measured, "targets": self.names,
                    "codes": codes}
         with atomic_write(self.folder / f"{key}.json") as file:
             json.dump(content, file, ensure_ascii=False, default=_json_value)
@@ -193,7 +209,7 @@ def _jobs(coder: IcdCoder, trials: Mapping[str, Trial]) -> list[tuple[str, dict[
     jobs: dict[tuple, dict[str, Trial]] = {}
     for key, trial in trials.items():
         parameters = coder.get_params() | dict(trial.parameters)
-        counting = repr([parameters[name] for name in _READ_IN_COUNT])
+        counting = repr([parameters.get(name) for name in _READ_IN_COUNT])
         fitting = repr(sorted((k, v) for k, v in parameters.items() if k not in _READ_IN_PREDICT and k != "task"))
         jobs.setdefault((counting, fitting, trial.train.tobytes(), trial.test.tobytes()), {})[key] = trial
     return [(counting, members) for (counting, *_), members in jobs.items()]

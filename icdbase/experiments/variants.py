@@ -100,10 +100,13 @@ def changed_parameters(coder: IcdCoder) -> dict[str, object]:
     """
     default = type(coder)().get_params(deep=False)
     return {
-        name: list(value) if isinstance(value, tuple) else value
+        name: list(value) if isinstance(value, tuple) else value if isinstance(value, _PLAIN) else repr(value)
         for name, value in coder.get_params(deep=False).items()
         if name not in ("n_jobs", "task") and value != default[name]
     }
+
+
+_PLAIN = (str, int, float, bool, list, dict, type(None))
 
 
 def _fields(coder: IcdCoder) -> tuple[str, ...]:
@@ -135,7 +138,8 @@ def _histories(coder: IcdCoder) -> dict:
 
 
 def _blocks(coder: IcdCoder) -> dict:
-    blocks = tuple(coder.task.blocks if coder.blocks is None else coder.blocks)
+    chosen = coder.get_params(deep=False).get("blocks", ())  # a system of the user's own has none
+    blocks = tuple(coder.task.blocks if chosen is None else chosen)
     return _without_each("blocks", blocks) | _only_each("blocks", blocks)
 
 
@@ -147,6 +151,8 @@ def _techniques(coder: IcdCoder) -> dict:
         for name, value in parameters.items()
         if isinstance(value, bool) and (name != "codes_by_name" or coder.task.known_codes)  # has an effect on open sets only
     }
+    if not isinstance(coder, IcdCoder):
+        return variants
     variants |= {f"main_learner {name}": {"main_learner": name} for name in LEARNERS if name != coder.main_learner.split(":")[0]}
     variants |= {f"decoding {rule}": {"decoding": rule} for rule in RULES if rule != coder.decoding.split(":")[0]}
     for name, changed in SETTINGS.items():

@@ -16,6 +16,7 @@ from functools import lru_cache
 import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed, effective_n_jobs
+from sklearn.base import BaseEstimator
 
 from icdbase.clinical.concepts import ConceptSpotter, load_concepts
 from icdbase.clinical.diagnosis_lists import DiagnosisLinker
@@ -30,9 +31,10 @@ from icdbase.features.fingerprints import counting_fingerprint, differing_parts,
 from icdbase.features.measurements import MeasurementExtractor, MeasurementTable
 from icdbase.features.texts import TextBatch
 from icdbase.features.words import WordExtractor
+from icdbase.records.records import check_frame
 from icdbase.tasks.task import Task
 
-__all__ = ["Counts", "build_extractors", "clinical_extractors", "count_records"]
+__all__ = ["CountingEstimator", "Counts", "build_extractors", "clinical_extractors", "count_records"]
 
 _CHUNK = 500
 
@@ -132,6 +134,24 @@ def count_records(
     # As bytes a part is sent with its job.  Dask would keep a frame on one worker and lose it with that worker.
     counted = run(delayed(_count_packed)(pickle.dumps(part), task, **options) for part in parts)
     return _joined(list(progress.track(counted, "reading records", -(-len(records) // _CHUNK))), _labels(records, task))
+
+
+class CountingEstimator(BaseEstimator):
+    """What estimators share that fit on counts: they have ``task``, ``concept_tables``, ``tokenizer`` and ``n_jobs``."""
+
+    def count(self, records: pd.DataFrame) -> Counts:
+        """Count records once, for any number of fits and predictions."""
+        how = {name: getattr(self, name) for name in ("concept_tables", "n_jobs", "tokenizer")}
+        return count_records(check_frame(records, self.task), self.task, **how)
+
+    def _counted(self, records) -> Counts:
+        """Count records, or check that this estimator would have made the same counts."""
+        if not isinstance(records, Counts):
+            return self.count(records)
+        own = counting_fingerprint(self.task, self.concept_tables, self.tokenizer)
+        if other := differing_parts(own, records.fingerprint):
+            raise UsageError(f"the counts and this coder differ in: {', '.join(other)}; make them with its count()")
+        return records
 
 
 def _count_packed(packed: bytes, task: Task, **options) -> Counts:

@@ -55,6 +55,8 @@ EXPERIMENT = ["--train", "{f}/train.json", "--folds", "2", "--out"]
     ["cv", *EXPERIMENT, "{f}/file/cv"],
     ["ablate", *EXPERIMENT, "{f}/file/fields"],
     ["curve", *EXPERIMENT, "{f}/file/curve"],
+    ["baselines", *EXPERIMENT, "{f}/file/table"],
+    ["tune", *EXPERIMENT, "{f}/file/tune"],
     ["synth", "--n", "30", "--out", "{f}/file/data"],
     ["init-task", "{f}/train.json", "--out", "{f}/file/mine.toml"],
     ["compare", "--gold", "{f}/test.json", *TWO, "--out", "{f}/file/both"],
