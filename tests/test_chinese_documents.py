@@ -1,4 +1,4 @@
-"""Every user document has a Chinese twin with the same commands and the same figures."""
+"""Every user document has a Chinese twin with the same commands, figures and pictures."""
 
 import re
 from collections import Counter
@@ -17,6 +17,9 @@ FIGURE = re.compile(r"(?<![A-Za-z0-9.])(?<![A-Za-z]-)[+-]?\d+(?:\.\d+)*")
 COMMENT = re.compile(r'(?:^|\s+)#\s.*$|^\s*"""[^"]*"""$')
 INLINE = re.compile(r"`([^`]+)`")
 NOT_PROSE = re.compile(r"`[^`]+`|\]\([^)]*\)|<!--.*?-->")
+PICTURE = re.compile(r"!\[[^\]]*\]\((?:[^)]*/)?([^/)]+)\)")
+KINDS = ("figure", "command", "inline code", "picture")
+PLACEHOLDERS = {"文件夹": "DIR", "文件": "FILE", "名称": "NAME", "命令": "VERB", "答案": "answer"}
 MONTHS = ("January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
           "December")
 
@@ -73,7 +76,7 @@ def differences(english: str, chinese: str) -> list[str]:
         return [f"{english} and {chinese} have other headings:\n  {titles(here)}\n  {titles(there)}"]
     found = []
     for ours, theirs in zip(here, there, strict=True):
-        for kind in ("figure", "command", "inline code"):
+        for kind in KINDS:
             for page, one, other in ((english, ours, theirs), (chinese, theirs, ours)):
                 left = Counter(item for item, _ in one[kind]) - Counter(item for item, _ in other[kind])
                 lines = {item: line for item, line in one[kind] if item in left}
@@ -83,7 +86,7 @@ def differences(english: str, chinese: str) -> list[str]:
 
 
 def sections(path: Path) -> list[dict]:
-    """For each heading its level, title and line, and the figures, commands and inline code below it with their lines."""
+    """For each heading its level, title and line, and what stands below it, by kind, with its lines."""
     found, prose, language = [section(0, "", 1)], [[]], None
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
         heading = re.match("(#+) (.*)", line) if language is None else None
@@ -99,15 +102,28 @@ def sections(path: Path) -> list[dict]:
             prose[-1][-1] = line.replace("`", "") if language is not None else line
     for one, lines in zip(found, prose, strict=True):
         text = "\n".join(lines)
-        line_of = lambda match, text=text, first=one["line"]: first + text.count("\n", 0, match.start())  # noqa: E731
-        one["inline code"] = sorted({(" ".join(code[1].split())): line_of(code) for code in INLINE.finditer(text)}.items())
+        first = one["line"]
+        one["inline code"] = sorted({plain(code[1]): line for code, line in matches(INLINE, text, first)}.items())
+        one["picture"] = [(name[1], line) for name, line in matches(PICTURE, text, first)]
         text = NOT_PROSE.sub(lambda match: re.sub(r"[^\n]", " ", match[0]), text)
-        one["figure"] = [(item, one["line"] + row) for row, line in enumerate(text.split("\n")) for item in figures(line)]
+        one["figure"] = [(item, first + row) for row, line in enumerate(text.split("\n")) for item in figures(line)]
     return found
 
 
 def section(level: int, title: str, line: int) -> dict:
-    return {"level": level, "title": title, "line": line, "figure": [], "command": [], "inline code": []}
+    return {"level": level, "title": title, "line": line} | {kind: [] for kind in KINDS}
+
+
+def matches(pattern: re.Pattern, text: str, first: int) -> list[tuple[re.Match, int]]:
+    """Each match with its line, the first line of the text having the given number."""
+    return [(match, first + text.count("\n", 0, match.start())) for match in pattern.finditer(text)]
+
+
+def plain(code: str) -> str:
+    """Inline code on one line, its Chinese placeholders (--out 文件) as in English (--out FILE)."""
+    for chinese, english in PLACEHOLDERS.items():
+        code = code.replace(chinese, english)
+    return " ".join(code.split())
 
 
 def is_command(line: str, language: str | None) -> bool:
