@@ -50,6 +50,13 @@ def test_chinese_pages_link_chinese_pages():
         assert not wrong, f"{name} links English pages that have a Chinese twin: {', '.join(wrong)}"
 
 
+@pytest.mark.parametrize(("readme", "folder"), [("README.md", "docs"), ("README.zh-CN.md", "docs/zh")])
+def test_each_readme_links_every_page_in_its_language(readme, folder):
+    text = (ROOT / readme).read_text(encoding="utf-8")
+    left = [name for name in USER_PAGES if f"]({folder}/{name}" not in text]
+    assert not left, f"{readme} has no link to {folder}/{', '.join(left)}"
+
+
 def test_no_chinese_page_is_left_alone():
     left = {page.name for page in (DOCS / "zh").glob("*.md")} - set(USER_PAGES)
     assert not left, f"docs/zh has pages without an English twin in docs: {', '.join(sorted(left))}"
