@@ -1,7 +1,7 @@
 """How good, against rulers and oracle; and what each block and technique is worth.
 
     python benchmarks/quality.py [--seeds 0 1 2] [--quick]
-    python benchmarks/quality.py --what-pays      writes docs/what-pays.md
+    python benchmarks/quality.py --what-pays      writes what-pays.md of docs/ and docs/zh/
 
 Synthetic data, per seed the training (800) and test records (485) that
 ``icdbase synth --n 1485`` writes.  S: jieba.lcut, TfidfVectorizer defaults,
@@ -43,7 +43,8 @@ from icdbase.synthetic import HELD_OUT_DOCTORS, iter_simulated, make_records, or
 
 MAIN, OTHERS = CCL25.main.name, CCL25.others.name
 N_RECORDS, N_TRAIN, N_TEST = 1485, 800, 485
-PAGE = Path(__file__).parent.parent / "docs" / "what-pays.md"
+DOCS = Path(__file__).parent.parent / "docs"
+PAGES = (DOCS / "what-pays.md", DOCS / "zh" / "what-pays.md")
 BEGIN, END = "<!-- written by benchmarks/quality.py: begin -->", "<!-- end -->"
 
 
@@ -343,7 +344,7 @@ def _versions() -> str:
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--what-pays", action="store_true", help="change one thing at a time, and write docs/what-pays.md")
+    parser.add_argument("--what-pays", action="store_true", help="change one thing at a time, write what-pays.md")
     parser.add_argument("--quick", action="store_true", help="300 records: does it run? writes nothing")
     args = parser.parse_args()
     warnings.filterwarnings("ignore", module="sklearn")
@@ -353,7 +354,8 @@ def main():
         text = what_pays_page(what_pays(corpora), "python benchmarks/quality.py --what-pays", args.seeds)
         print(text)
         if not args.quick:
-            write_between(PAGE, BEGIN, END, text)
+            for page in PAGES:
+                write_between(page, BEGIN, END, text)
         return
     scores = compare(corpora)
     each = f"{corpora[0].n_train} training and {corpora[0].n_test} test records each"

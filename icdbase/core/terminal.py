@@ -16,6 +16,7 @@ __all__ = ["exit_on_error", "printable"]
 # Control characters except tab and line feed, marks of writing direction, line and paragraph separators,
 # halves of surrogate pairs.
 _UNPRINTABLE = re.compile("[\0-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+_UTF8_CODE_PAGE = 65001  # of Windows
 
 
 def printable(text: str) -> str:
@@ -65,12 +66,31 @@ def _message(error: BaseException) -> str:
 
 
 def _enable_chinese(*streams) -> None:
-    """Switch streams to UTF-8 if their code page has no Chinese, such as redirected output on Western Windows."""
+    """Switch streams to UTF-8 if the console reads UTF-8, or if their code page has no Chinese.
+
+    A console of Windows shows Chinese whatever its code page.  Redirected output
+    is written in the code page of the system, but PowerShell reads it in that of
+    the console.
+    """
     for stream in streams:
-        if not hasattr(stream, "reconfigure"):
-            continue
-        try:
-            "诊断编码".encode(stream.encoding)
-        except UnicodeEncodeError:
-            stream.reconfigure(encoding="utf-8")
-        stream.reconfigure(errors="backslashreplace")  # characters that even GBK lacks
+        if hasattr(stream, "reconfigure"):
+            utf8 = _console_reads_utf8() or not _has_chinese(stream.encoding)
+            # GBK, too, lacks some characters.
+            stream.reconfigure(encoding="utf-8" if utf8 else stream.encoding, errors="backslashreplace")
+
+
+def _has_chinese(encoding: str) -> bool:
+    try:
+        "诊断编码".encode(encoding)
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _console_reads_utf8() -> bool:
+    """Whether a program that reads our output on this console of Windows takes it for UTF-8."""
+    if sys.platform != "win32":
+        return False
+    import ctypes
+
+    return ctypes.windll.kernel32.GetConsoleOutputCP() == _UTF8_CODE_PAGE

@@ -295,3 +295,15 @@ def test_every_icdbase_line_of_the_readme_parses(name):
         verb, *words = line.split("  #")[0].split()
         command = main.commands[verb]
         command.make_context(verb, words)
+
+
+@pytest.mark.parametrize("name", ["README.md", "README.zh-CN.md"])
+def test_every_powershell_line_of_the_readme_parses_and_no_shell_runs_it(name):
+    block = re.search(r"^```powershell\n(.*?)^```", (ROOT / name).read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)[1]
+    programs = [line.split()[0].removeprefix(".venv\\Scripts\\") for line in block.splitlines()]
+    assert programs == ["python", "pip", *["icdbase"] * 5]
+    for line in block.splitlines()[2:]:
+        verb, *words = line.replace("\\", "/").split()[1:]
+        main.commands[verb].make_context(verb, words)
+    run_lines = runpy.run_path(str(ROOT / ".ci" / "readme_lines.py"))["commands"](ROOT / name)
+    assert run_lines and not any("Scripts" in line for line in run_lines)

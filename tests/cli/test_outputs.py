@@ -1,11 +1,13 @@
 """Outputs that cannot be written: said before the work begins, without a traceback, and nothing is lost."""
 
+import ctypes
 import io
 import json
 import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from click.testing import CliRunner
@@ -170,6 +172,19 @@ def test_a_chinese_code_page_stays(monkeypatch):
         print("主诊断 𠮷")
     stream.flush()
     assert stream.buffer.getvalue().decode("gbk").startswith("主诊断 \\U00020bb7")
+
+
+@pytest.mark.parametrize(("code_page", "encoding"), [(65001, "utf-8"), (936, "gbk")])
+def test_redirected_output_on_windows_follows_the_console(monkeypatch, code_page, encoding):
+    kernel = SimpleNamespace(GetConsoleOutputCP=lambda: code_page)
+    monkeypatch.setattr(ctypes, "windll", SimpleNamespace(kernel32=kernel), raising=False)
+    monkeypatch.setattr("icdbase.core.terminal.sys.platform", "win32")
+    stream = io.TextIOWrapper(io.BytesIO(), encoding="gbk")
+    monkeypatch.setattr(sys, "stdout", stream)
+    with exit_on_error():
+        print("主诊断")
+    stream.flush()
+    assert stream.buffer.getvalue().decode(encoding).strip() == "主诊断"
 
 
 def test_an_error_of_the_system_is_one_line(capsys):
