@@ -12,9 +12,10 @@ import pandas as pd
 from icdbase.coder import IcdCoder
 from icdbase.evaluation.baselines import majority_predictions
 from icdbase.evaluation.scoring import record_scores
-from icdbase.experiments.coalitions import Coalition, PairDesign, all_coalitions, end_coalitions, sampled_rounds
+from icdbase.experiments.coalitions import Coalition, all_coalitions, end_coalitions, sampled_rounds
 from icdbase.experiments.cross_validation import Splits
 from icdbase.experiments.players import Players
+from icdbase.experiments.shapley_weights import shapley_weights
 from icdbase.experiments.trials import TrialRunner
 from icdbase.tasks.task import Task
 
@@ -91,6 +92,41 @@ class CoalitionGame:
         """Return the values of each record, shape (n_coalitions, n_repeats, n_records, n_scores)."""
         return np.array(list(self.values.values()))
 
+    def weights(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return what each coalition counts for in the Shapley values, and the sampling errors of these.
+
+        Returns
+        -------
+        weights : array of shape (n_targets, n_players, n_coalitions)
+            The official score has none: it is the weighted sum of the targets' scores.
+        errors : array of shape (n_players, n_scores)
+            Those of the targets are taken as independent.
+        """
+        found = [shapley_weights(self.n_players, list(self.values), values) for values in self.means().T[1:]]
+        errors = np.array([error for _, error in found])
+        official = np.sqrt(np.square(errors).T @ np.square(self.target_weights))
+        return np.array([weights for weights, _ in found]), np.column_stack([official, errors.T])
+
+    @property
+    def target_weights(self) -> np.ndarray:
+        return np.array([target.weight for target in self.coder.task.targets], dtype=float)
+
+    def shared(self, weights: np.ndarray, values: np.ndarray) -> np.ndarray:
+        """Return Shapley values of every score.
+
+        Parameters
+        ----------
+        weights : array of shape (n_targets, n_players, n_coalitions)
+        values : array of shape (n_coalitions, ..., n_scores)
+
+        Returns
+        -------
+        array of shape (n_players, ..., n_scores)
+        """
+        of_targets = [np.tensordot(each, values[..., number], axes=1) for number, each in enumerate(weights, start=1)]
+        official = sum(weight * each for weight, each in zip(self.target_weights, of_targets, strict=True))
+        return np.stack([official, *of_targets], axis=-1)
+
     def table(self) -> pd.DataFrame:
         """Return the coalitions, small ones first, with their values."""
         names = self.players.names
@@ -122,16 +158,11 @@ def value_coalitions(game: CoalitionGame, budget: int, max_error: float, random_
     game.add(end_coalitions(n))
     for number, drawn in enumerate(sampled_rounds(n, random_state)):
         new = [each for each in drawn if each not in game.values][: game.left]
-        precise = number >= FEWEST_ROUNDS and _sampling_errors(game)[0] <= max_error
+        precise = number >= FEWEST_ROUNDS and game.weights()[1][:, 0].max() <= max_error
         if precise or len(new) < 2:
             break
         game.add(new[: len(new) // 2 * 2])
     game.add(list(islice(_pairs_of_players(game), game.left)))
-
-
-def _sampling_errors(game: CoalitionGame) -> np.ndarray:
-    """Return the sampling error of each score; the official score stands first."""
-    return PairDesign(game.n_players, list(game.values)).errors(game.means())
 
 
 def _pairs_of_players(game: CoalitionGame) -> Iterator[Coalition]:

@@ -22,7 +22,7 @@ from icdbase.core.errors import UsageError
 from icdbase.evaluation.precision import corrected_error, records_needed
 from icdbase.evaluation.resampling import bootstrap_interval, standard_error
 from icdbase.experiments.coalition_game import GRID, CoalitionGame, value_coalitions
-from icdbase.experiments.coalitions import Coalition, PairDesign, complement, end_coalitions
+from icdbase.experiments.coalitions import Coalition, complement, end_coalitions
 from icdbase.experiments.cross_validation import N_BOOTSTRAP, Splits, json_rows, prepare
 from icdbase.experiments.players import Players, as_coder, expand_players
 from icdbase.experiments.trials import TrialRunner
@@ -49,8 +49,8 @@ class ShapleyResult:
     table : DataFrame
         One row for each player and score, players of the largest share first:
         ``player``, ``score`` (``acc``, ``main_accuracy``, ``other_f1``,
-        ``<target>_accuracy``, ``<target>_f1``); ``shapley``; ``low``, ``high``
-        (95 % interval over records) and ``records_error``; ``sampling_error``
+        ``<target>_accuracy``, ``<target>_f1``); ``shapley``; ``shapley_low``,
+        ``shapley_high`` (95 % interval over records) and ``records_error``; ``sampling_error``
         (from the coalitions that were not fitted; 0 if all were);
         ``corrected_error`` (with the choice of training sets, Nadeau and Bengio);
         ``alone``, ``alone_low``, ``alone_high``: v(player) - v(nothing);
@@ -59,7 +59,7 @@ class ShapleyResult:
     pairs : DataFrame
         For each pair of players fitted together, and each score: ``first``,
         ``second``, ``score``, ``interaction`` = v(both) - v(first) - v(second)
-        + v(nothing), ``low``, ``high``.  Negative: they repeat each other.
+        + v(nothing), ``interaction_low``, ``interaction_high``.  Negative: they repeat each other.
     coalitions : DataFrame
         ``n_players``, ``players`` and the value of each coalition by score.
     players : Players
@@ -183,11 +183,10 @@ def shapley(
     runner = TrialRunner(coder, records, groups=groups, folder=folder, n_jobs=n_jobs, stage="coalitions")
     game = CoalitionGame(coder, records, splits, players, runner, budget)
     value_coalitions(game, budget, max_error, random_state)
-    design = PairDesign(len(players.parts), list(game.values))
-    table, pairs = _tables(game, design, groups)
+    table, pairs = _tables(game, groups)
     return ShapleyResult(
         table, pairs, game.table(), players, changed_parameters(coder), len(records), n_folds, n_repeats, random_state,
-        budget, max_error, design.is_exact, None if groups is None else len(np.unique(groups)),
+        budget, max_error, len(game.values) == 2**game.n_players, None if groups is None else len(np.unique(groups)),
     )
 
 
@@ -200,64 +199,67 @@ def _check_budget(budget: int, max_error: float, n_players: int) -> None:
         raise UsageError(f"max_error must be above 0, got {max_error}")
 
 
-def _tables(game: CoalitionGame, design: PairDesign, groups) -> tuple[pd.DataFrame, pd.DataFrame]:
-    values, by_record, errors = game.means(), game.by_record(), design.errors(game.means())
+def _tables(game: CoalitionGame, groups) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the rows of players and of pairs of players."""
+    values, by_record, (weights, errors) = game.means(), game.by_record(), game.weights()
     place = {each: number for number, each in enumerate(game.values)}
-    shares = _on_grid(design.weights @ values, values[place[complement((), game.n_players)]] - values[place[()]])
+    totals = values[place[complement((), game.n_players)]] - values[place[()]]
+    shares, of_records = _on_grid(game.shared(weights, values), totals), game.shared(weights, by_record)
     rows, pairs = [], []
     for player in np.argsort(-shares[:, 0], kind="stable"):
-        shown = {"shapley": design.weights[player], **_ends(place, int(player), game.n_players)}
+        ends = _ends(place, int(player), game.n_players)
         for number, score in enumerate(game.scores):
             row = {"player": game.players.names[player], "score": score}
-            for name, weights in shown.items():
-                of_records = np.tensordot(weights, by_record[..., number], axes=1)
-                value = shares[player, number] if name == "shapley" else float(weights @ values[:, number])
-                row |= _measured(name, value, of_records, game.splits, groups, float(errors[number]))
+            row |= _share(shares[player, number], of_records[player, ..., number], game.splits, groups)
+            row["sampling_error"] = errors[player, number]
+            for name, signs in ends.items():
+                row |= _measured(name, signs @ values[:, number], np.tensordot(signs, by_record[..., number], axes=1), groups)
             rows.append(row)
     for pair in combinations(range(game.n_players), 2):
         if pair in place:
             pairs += _interaction_rows(game, place, pair, values, by_record, groups)
-    columns = ["first", "second", "score", "interaction", "low", "high"]
+    columns = ["first", "second", "score", "interaction", "interaction_low", "interaction_high"]
     return pd.DataFrame(rows), pd.DataFrame(pairs, columns=columns)
 
 
 def _ends(place: Mapping[Coalition, int], player: int, n_players: int) -> dict[str, np.ndarray]:
-    """Return the weights of coalitions for what a player adds alone, and last."""
+    """Return the signs of coalitions in what a player adds alone, and last."""
     return {
-        "alone": _weights(place, {(player,): 1, (): -1}),
-        "last": _weights(place, {complement((), n_players): 1, complement((player,), n_players): -1}),
+        "alone": _signs(place, {(player,): 1, (): -1}),
+        "last": _signs(place, {complement((), n_players): 1, complement((player,), n_players): -1}),
     }
 
 
-def _weights(place: Mapping[Coalition, int], signs: Mapping[Coalition, int]) -> np.ndarray:
-    weights = np.zeros(len(place))
+def _signs(place: Mapping[Coalition, int], signs: Mapping[Coalition, int]) -> np.ndarray:
+    row = np.zeros(len(place))
     for coalition, sign in signs.items():
-        weights[place[coalition]] += sign
-    return weights
+        row[place[coalition]] += sign
+    return row
 
 
-def _measured(name: str, value: float, of_records: np.ndarray, splits: Splits, groups, sampling_error: float) -> dict:
-    """Return a value with its interval over records; of a Shapley value, with all its errors."""
-    means = of_records.mean(axis=0)
-    low, high = bootstrap_interval(means, groups=groups, n_bootstrap=N_BOOTSTRAP)
-    if name != "shapley":
-        return {name: value, f"{name}_low": low, f"{name}_high": high}
-    error = standard_error(means, groups)
+def _measured(name: str, value: float, of_records: np.ndarray, groups) -> dict[str, float]:
+    """Return a value with its interval over records; ``of_records`` has the shape (n_repeats, n_records)."""
+    low, high = bootstrap_interval(of_records.mean(axis=0), groups=groups, n_bootstrap=N_BOOTSTRAP)
+    return {name: float(value), f"{name}_low": low, f"{name}_high": high}
+
+
+def _share(value: float, of_records: np.ndarray, splits: Splits, groups) -> dict[str, float]:
+    """Return a Shapley value with its interval, its errors and the power of these records."""
+    error = standard_error(of_records.mean(axis=0), groups)
     return {
-        "shapley": value, "low": low, "high": high, "records_error": error, "sampling_error": sampling_error,
+        **_measured("shapley", value, of_records, groups), "records_error": error,
         "corrected_error": corrected_error(of_records, splits.folds),
-        "records_needed": records_needed(error, len(means), DIFFERENCE),
+        "records_needed": records_needed(error, of_records.shape[1], DIFFERENCE),
     }
 
 
 def _interaction_rows(game: CoalitionGame, place, pair: Coalition, values, by_record, groups) -> Iterator[dict]:
-    weights = _weights(place, {pair: 1, pair[:1]: -1, pair[1:]: -1, (): 1})
+    signs = _signs(place, {pair: 1, pair[:1]: -1, pair[1:]: -1, (): 1})
     first, second = (game.players.names[player] for player in pair)
     for number, score in enumerate(game.scores):
-        of_records = np.tensordot(weights, by_record[..., number], axes=1).mean(axis=0)
-        low, high = bootstrap_interval(of_records, groups=groups, n_bootstrap=N_BOOTSTRAP)
-        yield {"first": first, "second": second, "score": score, "interaction": float(weights @ values[:, number]),
-               "low": low, "high": high}
+        of_records = np.tensordot(signs, by_record[..., number], axes=1)
+        yield {"first": first, "second": second, "score": score,
+               **_measured("interaction", signs @ values[:, number], of_records, groups)}
 
 
 def _on_grid(shares: np.ndarray, totals: np.ndarray) -> np.ndarray:
