@@ -24,7 +24,7 @@ from icdbase.evaluation.resampling import bootstrap_interval, standard_error
 from icdbase.experiments.coalition_game import GRID, CoalitionGame, value_coalitions
 from icdbase.experiments.coalitions import Coalition, complement, end_coalitions
 from icdbase.experiments.cross_validation import N_BOOTSTRAP, Splits, json_rows, prepare
-from icdbase.experiments.players import Players, as_coder, expand_players
+from icdbase.experiments.players import BlankedFields, Players, as_coder, expand_players
 from icdbase.experiments.trials import TrialRunner
 from icdbase.experiments.variants import changed_parameters
 
@@ -63,6 +63,8 @@ class ShapleyResult:
     coalitions : DataFrame
         ``n_players``, ``players`` and the value of each coalition by score.
     players : Players
+    estimator : str
+        Name of its class.
     reference : mapping of str to object
         Parameters of the coder that are not the default.
     n_records, n_folds, n_repeats, random_state, budget : int
@@ -76,6 +78,7 @@ class ShapleyResult:
     pairs: pd.DataFrame
     coalitions: pd.DataFrame
     players: Players
+    estimator: str
     reference: Mapping[str, object]
     n_records: int
     n_folds: int
@@ -109,6 +112,7 @@ class ShapleyResult:
         names = ("n_records", "n_folds", "n_repeats", "random_state", "n_groups", "budget", "max_error", "is_exact", "n_fits")
         return {
             **{name: getattr(self, name) for name in names},
+            "estimator": self.estimator,
             "reference": dict(self.reference),
             "players": self.players.to_dict(),
             **{name: json_rows(getattr(self, name)) for name in ("table", "pairs", "coalitions")},
@@ -185,9 +189,16 @@ def shapley(
     value_coalitions(game, budget, max_error, random_state)
     table, pairs = _tables(game, groups)
     return ShapleyResult(
-        table, pairs, game.table(), players, changed_parameters(coder), len(records), n_folds, n_repeats, random_state,
-        budget, max_error, len(game.values) == 2**game.n_players, None if groups is None else len(np.unique(groups)),
+        table, pairs, game.table(), players, *_named(coder), len(records), n_folds, n_repeats, random_state, budget,
+         max_error, len(game.values) == 2**game.n_players, None if groups is None else len(np.unique(groups)),
     )
+
+
+def _named(coder) -> tuple[str, dict[str, object]]:
+    """Return the name of an estimator, and its parameters that are not the default."""
+    if isinstance(coder, BlankedFields):
+        return type(coder.estimator).__name__, {}
+    return type(coder).__name__, changed_parameters(coder)
 
 
 def _check_budget(budget: int, max_error: float, n_players: int) -> None:
