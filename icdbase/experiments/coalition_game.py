@@ -24,7 +24,7 @@ __all__ = ["GRID", "CoalitionGame", "value_coalitions"]
 FEWEST_ROUNDS = 2
 """Rounds without which the sampling error is not believed."""
 
-GRID = 2.0**40
+GRID = 2.0**48
 """Values are whole multiples of 1 / GRID, so that sums of them are exact in any order."""
 
 
