@@ -141,9 +141,26 @@ _SHAPLEY = _Ablation("shapley", "shapley.json", "player")
 
 
 def _write_shapley(result, folder: Path) -> dict[str, Path]:
+    """Write tables, plots and the page."""
     from icdbase.experiments.exports import write_shapley
+    from icdbase.report.shapley_html import write_shapley_page
 
-    return write_shapley(result, folder)
+    written = write_shapley(result, folder)
+    return {"page": write_shapley_page(folder / "shapley.html", result, command=_command_line())} | written
+
+
+def _command_line() -> str:
+    """Return the command line that is running, with the options that were given."""
+    from icdbase.report.terminal import quoted
+
+    context = click.get_current_context()
+    words = [f"icdbase {context.info_name}"]
+    for option in context.command.params:
+        if context.get_parameter_source(option.name) is click.core.ParameterSource.COMMANDLINE:
+            value = context.params[option.name]
+            values = value if option.multiple else [value]
+            words += [option.opts[0] if option.is_flag else f"{option.opts[0]} {quoted(each)}" for each in values]
+    return " ".join(words)
 
 
 def _compared(coder, factors: str, budget: int | None, max_error: float | None) -> dict:

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from importlib import resources
+from io import BytesIO
 from pathlib import Path
 
 import matplotlib
@@ -23,7 +24,7 @@ from matplotlib.ft2font import FT2Font
 from icdbase.core.atomic_files import atomic_write
 from icdbase.experiments.ablation import LEVEL
 
-__all__ = ["ablation_figure", "curve_figure", "drawable", "save_figure"]
+__all__ = ["ablation_figure", "curve_figure", "drawable", "figure_bytes", "save_figure"]
 
 OWN_FONT = "icdbase Hei"
 _OWN_FONT_FILE = "plot_font.ttf"
@@ -136,12 +137,21 @@ def save_figure(figure: Figure, path) -> list[Path]:
     list of Path
     """
     path, written = Path(path), []
-    for ending, metadata in ((".png", {"Software": None}), (".svg", {"Date": None})):
-        target = path.with_name(path.name + ending)
-        with style([_LATIN]), atomic_write(target, binary=True) as file:
-            figure.savefig(file, format=ending[1:], dpi=150, metadata=metadata)
+    for ending in ("png", "svg"):
+        target = path.with_name(f"{path.name}.{ending}")
+        with atomic_write(target, binary=True) as file:
+            file.write(figure_bytes(figure, ending))
         written.append(target)
     return written
+
+
+def figure_bytes(figure: Figure, ending: str) -> bytes:
+    """Return a figure as a file of ``"png"`` or ``"svg"``."""
+    metadata = {"png": {"Software": None}, "svg": {"Date": None}}[ending]
+    file = BytesIO()
+    with style([_LATIN]):
+        figure.savefig(file, format=ending, dpi=150, metadata=metadata)
+    return file.getvalue()
 
 
 def drawable(labels: Sequence[str]) -> tuple[list[str], list[str]]:
