@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
 from icdbase.experiments.plots import ABOVE, GRID, INK, PALE, drawable, finish, style, target_label
@@ -78,6 +79,7 @@ def redundancy_figure(result: ShapleyResult, notes: tuple[str, ...] = ()) -> Fig
         figure = Figure(figsize=(3.9 + 0.55 * size, 2.3 + 0.4 * size + 0.2 * len(notes)), layout="constrained")
         axes = figure.add_subplot()
         largest = max(np.nanmax(np.abs(table)) if np.isfinite(table).any() else 0, 1e-6)
+        axes.set_facecolor("#f4f4f4")  # of pairs that were not fitted
         axes.imshow(table, cmap=_colours(), vmin=-largest, vmax=largest, aspect="auto")
         for (row, column), value in np.ndenumerate(table):
             if row != column:
@@ -103,12 +105,8 @@ def _interactions(result: ShapleyResult) -> np.ndarray:
     return table.to_numpy()
 
 
-def _colours():
-    from matplotlib.colors import LinearSegmentedColormap
-
-    colours = LinearSegmentedColormap.from_list("repeats", [INK, "#ffffff", _WARM])
-    colours.set_bad("#f4f4f4")
-    return colours
+def _colours() -> LinearSegmentedColormap:
+    return LinearSegmentedColormap.from_list("repeats", [INK, "#ffffff", _WARM])
 
 
 def _draw_bars(axes, rows: pd.DataFrame) -> None:
