@@ -16,13 +16,15 @@ from io import BytesIO
 from pathlib import Path
 
 import matplotlib
+import numpy as np
 import pandas as pd
 from matplotlib import font_manager
 from matplotlib.figure import Figure
 from matplotlib.ft2font import FT2Font
 
 from icdbase.core.atomic_files import atomic_write
-from icdbase.experiments.ablation import LEVEL
+from icdbase.evaluation.precision import LEVEL
+from icdbase.tasks.english_names import both_languages
 
 __all__ = ["ablation_figure", "curve_figure", "drawable", "figure_bytes", "save_figure"]
 
@@ -36,7 +38,10 @@ ABOVE = {"loc": "lower center", "bbox_to_anchor": (0.5, 1), "ncols": 2}
 
 
 def ablation_figure(table: pd.DataFrame, notes: Sequence[str] = ()) -> Figure:
-    """Draw the difference of each variant from the reference with its interval.
+    """Draw the difference of each variant from the reference with its interval, the largest loss first.
+
+    Where one variant is so far off that the others cannot be told apart, a
+    second panel shows the same on the scale of the others.
 
     Parameters
     ----------
@@ -49,28 +54,48 @@ def ablation_figure(table: pd.DataFrame, notes: Sequence[str] = ()) -> Figure:
     -------
     matplotlib.figure.Figure
     """
-    rows = table.iloc[1:].reset_index(drop=True)
-    labels, families = drawable(rows["variant"])
+    rows = table.iloc[1:].sort_values("difference", kind="stable")
+    labels, families = drawable([both_languages(name) for name in table["variant"].iloc[1:]])
+    labels, rows = [labels[number - 1] for number in rows.index], rows.reset_index(drop=True)
     with style(families):
         of_targets = [column for column in rows if column.endswith("_difference") and rows[column].notna().all()]
-        panels = 2 if len(of_targets) > 2 else 1
-        height = 1.5 + 0.32 * (len(rows) + panels - 1) + 0.2 * len(notes)
-        figure = Figure(figsize=(2.6 + 4.6 * panels, height), layout="constrained")
+        near, of_many = _nearer_limit(rows), len(of_targets) > 2
+        panels = 1 + (near is not None) + of_many
+        figure = Figure(figsize=(3.4 + 3.8 * panels, 1.6 + 0.32 * (len(rows) + of_many) + 0.2 * len(notes)), layout="constrained")
         axes, *beside = figure.subplots(1, panels, sharey=True, squeeze=False)[0]
-        for place, row in rows.iterrows():
-            clear = row["p_holm"] < LEVEL
-            axes.plot([row["low"], row["high"]], [place, place], color=INK if clear else PALE, linewidth=2)
-            axes.plot(row["difference"], place, "o", color=INK, markerfacecolor=INK if clear else "white")
-        axes.axvline(0, color="black", linewidth=0.8)
         axes.set_yticks(range(len(rows)), labels)
         axes.set_ylim(len(rows) - 0.5, -0.5)
         axes.set_xlabel("change of the official score against the reference\n95 % interval of each variant, not corrected"
                         "\nfilled: Holm-corrected p below 0.05")
+        _draw_differences(axes, rows)
+        if near is not None:
+            _draw_differences(beside[0], rows)
+            beside[0].set_xlim(-near, near)
+            beside[0].set_xlabel("the same, enlarged")
+            finish(figure, beside.pop(0), "x", ())
         for panel in beside:
             _draw_targets(panel, rows[of_targets])
             finish(figure, panel, "x", ())
         finish(figure, axes, "x", notes)
     return figure
+
+
+def _nearer_limit(rows: pd.DataFrame) -> float | None:
+    """Return the limit of an enlarged panel; None where all variants can be told apart without it."""
+    farthest = rows["difference"].abs().max()
+    near = rows[rows["difference"].abs() <= farthest / 4]
+    reach = 1.1 * near[["low", "high"]].abs().max(axis=None) if len(near) else np.nan
+    return float(reach) if 0 < reach < rows[["low", "high"]].abs().max(axis=None) / 2 else None
+
+
+def _draw_differences(axes, rows: pd.DataFrame) -> None:
+    """Draw a point and an interval for each variant, filled where it differs from the reference."""
+    for place, row in rows.iterrows():
+        clear = row["p_holm"] < LEVEL
+        axes.plot([row["low"], row["high"]], [place, place], color=INK if clear else PALE, linewidth=2)
+        axes.plot(row["difference"], place, "o", color=INK, markerfacecolor=INK if clear else "white")
+    axes.axvline(0, color="black", linewidth=0.8)
+    axes.locator_params(axis="x", nbins=6)
 
 
 def _draw_targets(axes, differences: pd.DataFrame) -> None:

@@ -10,7 +10,7 @@ import pandas as pd
 from icdbase.coder import IcdCoder
 from icdbase.core.text_tables import figure, plural, table
 from icdbase.evaluation.score_tables import score_table, target_table
-from icdbase.experiments.ablation import SMALLEST_P, AblationResult
+from icdbase.experiments.ablation import DIFFERENCE, SMALLEST_P, AblationResult
 from icdbase.experiments.cross_validation import CvResult
 from icdbase.experiments.learning_curve import CurveResult
 
@@ -92,8 +92,16 @@ def sensitivity_notes(result: AblationResult) -> list[str]:
     return [
         f"Median half-width of the intervals: {result.half_width:.3f}.",
         "Smallest change that one uncorrected test at the 5 % level finds with 80 % power: "
-        f"{result.detectable_difference:.3f}.",
+        f"{result.detectable_difference:.3f}. Records that would so show a change of {DIFFERENCE}: "
+        f"{figure(result.records_needed, form='{:,.0f}')}.",
+        training_sets_note(result.table.iloc[1:]),
     ]
+
+
+def training_sets_note(rows: pd.DataFrame) -> str:
+    """Return a note on the standard errors, without and with the choice of training sets."""
+    plain, corrected = (figure(rows[name].median(), form="{:.4f}") for name in ("standard_error", "corrected_error"))
+    return f"Median standard error: {plain}; with the choice of training sets (Nadeau and Bengio 2003): {corrected}."
 
 
 def inner_folds_note(result: AblationResult) -> str:

@@ -21,6 +21,7 @@ import pandas as pd
 from icdbase.core.errors import UsageError
 from icdbase.evaluation.precision import corrected_error, records_needed
 from icdbase.evaluation.resampling import bootstrap_interval, standard_error
+from icdbase.experiments.ablation import DIFFERENCE
 from icdbase.experiments.coalition_game import GRID, CoalitionGame, value_coalitions
 from icdbase.experiments.coalitions import Coalition, complement, end_coalitions
 from icdbase.experiments.cross_validation import N_BOOTSTRAP, Splits, json_rows, prepare
@@ -35,9 +36,6 @@ BUDGET = 64
 
 MAX_ERROR = 0.005
 """Default of the sampling error of the official score at which no more coalitions are drawn."""
-
-DIFFERENCE = 0.01
-"""The power is stated for a share of this size."""
 
 
 @dataclass(frozen=True)

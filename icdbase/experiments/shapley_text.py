@@ -8,8 +8,9 @@ from textwrap import wrap
 import pandas as pd
 
 from icdbase.core.text_tables import figure, table
+from icdbase.experiments.ablation import DIFFERENCE
 from icdbase.experiments.result_text import basis, formatted_cells, target_columns, text_table
-from icdbase.experiments.shapley import DIFFERENCE, ShapleyResult
+from icdbase.experiments.shapley import ShapleyResult
 
 __all__ = ["coalitions_note", "paper_sentences", "shapley_columns", "shapley_notes", "shapley_text", "side_by_side", "strongest_pairs"]
 
