@@ -421,7 +421,7 @@ def test_ablate_and_rerun(train_file, tmp_path, monkeypatch):
     first = run(ablate_command, "--train", train_file, *QUICK, "--factors", factors, "--out", out)
     assert first.exit_code == 0 and "不校准" in first.stdout and "Folds inside each fit: 4." in first.stdout
     assert {path.name for path in out.iterdir()} == {
-        "cells", "run.json", *(f"ablation.{ending}" for ending in ("csv", "json", "md", "tex", "png", "svg"))
+        "cells", "run.json", "ablation-table.tex", *(f"ablation.{ending}" for ending in ("csv", "json", "md", "tex", "png", "svg"))
     }
     again = run(ablate_command, "--rerun", out / "run.json", "--n-jobs", 1)
     assert again.exit_code == 0 and f"same figures as {out / 'ablation.json'}" in again.stderr
