@@ -141,21 +141,22 @@ class CoalitionGame:
 
 def _score_columns(task: Task) -> dict[str, str]:
     """Return the scores that are shared, and the columns of ``record_scores`` in which they stand."""
-    named = {task.main: ("main", "main"), task.others: ("other", "other")}
-    columns = {"acc": "acc"}
+    prefixes, columns = {task.main: "main", task.others: "other"}, {"acc": "acc"}
     for target in task.targets:
-        prefix, _ = named.get(target, (target.name, target.name))
-        columns[f"{prefix}_{'accuracy' if target.is_single else 'f1'}"] = f"{prefix}_{'correct' if target.is_single else 'f1'}"
+        prefix = prefixes.get(target, target.name)
+        score, column = ("accuracy", "correct") if target.is_single else ("f1", "f1")
+        columns[f"{prefix}_{score}"] = f"{prefix}_{column}"
     return columns
 
 
-def value_coalitions(game: CoalitionGame, budget: int, max_error: float, random_state: int) -> None:
+def value_coalitions(game: CoalitionGame, max_error: float, random_state: int) -> None:
     """Value all coalitions if the budget allows, else ends, sampled pairs of coalitions, and pairs of players."""
     n = game.n_players
-    if 2**n <= budget:
+    if 2**n <= game.budget:
         game.add(all_coalitions(n))
         return
     game.add(end_coalitions(n))
+    # The official score stands first among the scores.
     for number, drawn in enumerate(sampled_rounds(n, random_state)):
         new = [each for each in drawn if each not in game.values][: game.left]
         precise = number >= FEWEST_ROUNDS and game.weights()[1][:, 0].max() <= max_error

@@ -184,7 +184,7 @@ def shapley(
     records, splits, groups = prepare(coder, records, n_folds, n_repeats, random_state, groups)
     runner = TrialRunner(coder, records, groups=groups, folder=folder, n_jobs=n_jobs, stage="coalitions")
     game = CoalitionGame(coder, records, splits, players, runner, budget)
-    value_coalitions(game, budget, max_error, random_state)
+    value_coalitions(game, max_error, random_state)
     table, pairs = _tables(game, groups)
     return ShapleyResult(
         table, pairs, game.table(), players, *_named(coder), len(records), n_folds, n_repeats, random_state, budget,
