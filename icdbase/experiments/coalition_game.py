@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import combinations, islice
+from itertools import combinations, compress, islice
+from operator import not_
 
 import numpy as np
 import pandas as pd
@@ -16,7 +17,7 @@ from icdbase.experiments.coalitions import Coalition, all_coalitions, end_coalit
 from icdbase.experiments.cross_validation import Splits
 from icdbase.experiments.players import Players
 from icdbase.experiments.shapley_weights import shapley_weights
-from icdbase.experiments.trials import TrialRunner
+from icdbase.experiments.trials import Trial, TrialRunner
 from icdbase.tasks.task import Task
 
 __all__ = ["GRID", "CoalitionGame", "value_coalitions"]
@@ -60,24 +61,29 @@ class CoalitionGame:
         """Value coalitions, each that is new, on all folds."""
         new = [each for each in dict.fromkeys(coalitions) if each not in self.values]
         if () in new:
-            self.values[()] = self._scored(self._majority())
+            parts = map(self._majority, self.splits.trials(self.coder, {}))
+            self.values[()] = self._scored(self.splits.gather(self.records.index, list(parts)))
         new = [each for each in new if each]
-        per_coalition = [self.splits.trials(self.coder, self.players.parameters(each)) for each in new]
-        # Fold by fold of each coalition: an interrupted run has whole coalitions.
-        trials = [trial for trials in per_coalition for trial in trials]
-        n_trials = len(per_coalition[0]) if new else 0
-        parts = self.runner.run(trials, n_later=(self.left - len(new)) * n_trials)
+        # All folds of a coalition, then the next: an interrupted run has whole coalitions.
+        trials = [trial for each in new for trial in self.splits.trials(self.coder, self.players.parameters(each))]
+        n_trials = len(self.splits.trials(self.coder, {}))
+        silent = [self._is_silent(trial) for trial in trials]
+        fitted = iter(self.runner.run(list(compress(trials, map(not_, silent))), n_later=(self.left - len(new)) * n_trials))
+        parts = [self._majority(trial) if is_silent else next(fitted) for trial, is_silent in zip(trials, silent, strict=True)]
         for number, each in enumerate(new):
             predicted = parts[number * n_trials : (number + 1) * n_trials]
             self.values[each] = self._scored(self.splits.gather(self.records.index, predicted))
 
-    def _majority(self) -> list[pd.DataFrame]:
-        """Predict without any field: the most frequent codes of the training records of each fold."""
-        parts = [
-            majority_predictions(self.records.iloc[trial.train], self.records.iloc[trial.test], self.coder.task)
-            for trial in self.splits.trials(self.coder, {})
-        ]
-        return self.splits.gather(self.records.index, parts)
+    def _is_silent(self, trial: Trial) -> bool:
+        """Return whether fewer than two training records have any text in the fields: nothing can be learned from them."""
+        if self.players.parameter != "fields":
+            return False
+        texts = self.records[list(trial.parameters["fields"])].iloc[trial.train]
+        return int((texts != "").any(axis=1).sum()) < 2
+
+    def _majority(self, trial: Trial) -> pd.DataFrame:
+        """Predict without any field: the most frequent codes of the training records."""
+        return majority_predictions(self.records.iloc[trial.train], self.records.iloc[trial.test], self.coder.task)
 
     def _scored(self, predictions: Sequence[pd.DataFrame]) -> np.ndarray:
         tables = [record_scores(self.records, each, self.coder.task) for each in predictions]

@@ -118,6 +118,12 @@ def test_the_only_field_that_tells_gets_all():
         assert shares[["甲栏", "丙栏"]].tolist() == pytest.approx([0, 0], abs=1e-12)
 
 
+def test_a_field_that_is_empty_in_all_records_gets_nothing():
+    records = small_records(20, 0, telling="乙栏").assign(甲栏="")
+    rows = shapley(lean(fields=FIELDS[:2], thinned_share=0), records, n_folds=2, n_jobs=1).of("acc").set_index("player")
+    assert rows.loc["甲栏", ["shapley", "alone", "last"]].tolist() == pytest.approx([0, 0, 0], abs=1e-12)
+
+
 def test_values_add_up_to_the_last_digit(found, of_twins, tmp_path):
     for result in (found, of_twins):
         for score in result.scores:
