@@ -123,7 +123,8 @@ def ridge_scores(kernel, targets, train):
     n_main = targets[0].shape[1]
     right = targets[0][~train][np.arange((~train).sum()), predicted[:, :n_main].argmax(axis=1)]
     chosen, gold = predicted[:, n_main:] > 0.35, targets[1][~train] > 0
-    f1 = 2 * (chosen & gold).sum(axis=1) / np.maximum(chosen.sum(axis=1) + gold.sum(axis=1), 1)
+    decisions = chosen.sum(axis=1) + gold.sum(axis=1)
+    f1 = np.where(decisions == 0, 1, 2 * (chosen & gold).sum(axis=1) / np.maximum(decisions, 1))
     return np.column_stack([right, f1])
 
 
