@@ -14,7 +14,8 @@ settings.register_profile("thorough", max_examples=3000, deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
 
-SLOW = ("test_synthetic_calibration.py", "test_coder.py", "test_quality_floors.py", "test_pages.py", "test_ablation.py")
+SLOW = ("test_synthetic_calibration.py", "test_coder.py", "test_quality_floors.py", "test_pages.py", "test_ablation.py",
+        "test_shapley.py")
 """Files that take longest, longest first."""
 
 
