@@ -72,6 +72,7 @@ def cv(train_files, out_folder, as_json, n_jobs, backend, scheduler, **design):
 
 @click.command(epilog=examples(
     "icdbase ablate --train ICD-Coding-train.json --out runs/fields",
+    "icdbase ablate --train ICD-Coding-train.json --out runs/shapley --factors shapley",
     "icdbase ablate --train train.json --out runs/how --factors blocks,techniques",
     "icdbase ablate --rerun runs/fields/run.json",
 ))
@@ -79,18 +80,19 @@ def cv(train_files, out_folder, as_json, n_jobs, backend, scheduler, **design):
 @_out_option()
 @click.option("--factors", default="fields", show_default=True,
               help="fields, fields-only, fields-cumulative, histories, blocks, techniques, several with commas; "
-                   'or a JSON file {"name": {parameter: value}}.')
+                   'or a JSON file {"name": {parameter: value}}.  Shapley values: shapley (fields), shapley:blocks, or '
+                   'shapley:FILE.json with groups of fields {"name": [field, field]}.')
+@click.option("--budget", type=int, help="Shapley values: coalitions at most.  [default: 64]")
+@click.option("--max-error", type=float,
+              help="Shapley values: sampling error at which no more coalitions are drawn.  [default: 0.005]")
 @click.option("--inner-folds", type=int,
               help="Folds inside each fit, reference included (default: as many as in train; 2 is faster).")
 @click.option("--rerun", "rerun_file", type=FILE,
               help="Compute a run again from its run.json, and compare the figures.")
 @_shared_options
-def ablate(train_files, out_folder, factors, inner_folds, rerun_file, as_json, n_jobs, backend, scheduler, **design):
+def ablate(train_files, out_folder, factors, budget, max_error, inner_folds, rerun_file, as_json, n_jobs, backend, scheduler,
+           **design):
     """Measure what each field, feature block or technique adds to the score."""
-    from icdbase.experiments.ablation import ablate as run_ablation
-    from icdbase.experiments.exports import write_ablation
-    from icdbase.experiments.result_text import ablation_text
-
     if rerun_file is not None:
         run = _repeated_ablation(rerun_file, train_files, out_folder)
     elif not train_files or out_folder is None:
@@ -98,11 +100,95 @@ def ablate(train_files, out_folder, factors, inner_folds, rerun_file, as_json, n
     else:
         coder, options = _coder_and_options(**design)
         coder.set_params(n_folds=coder.n_folds if inner_folds is None else inner_folds)
-        run = _Run("ablate", coder, options | {"variants": _variants(coder, factors)}, train_files, out_folder)
-    result, written = run.compute(run_ablation, write_ablation, n_jobs, backend, scheduler, factors=run.options["variants"])
-    _show(result, ablation_text(result), as_json, written)
+        options |= _compared(coder, factors, budget, max_error)
+        run = _Run("ablate", coder, options, train_files, out_folder)
+    kind = _SHAPLEY if "shapley" in run.options else _VARIANTS
+    experiment, write, text = kind.functions()
+    result, written = run.compute(experiment, write, n_jobs, backend, scheduler, **kind.arguments(run.options))
+    _show(result, text(result), as_json, written)
     if rerun_file is not None:
-        _compare(result, rerun_file.with_name("ablation.json"))
+        _compare(result, rerun_file.with_name(kind.file), kind.row)
+
+
+@dataclass(frozen=True)
+class _Ablation:
+    """One of the two kinds of ablation: its entry in ``run.json``, its file of results, what names a row there."""
+
+    entry: str
+    file: str
+    row: str
+
+    def functions(self):
+        """Return what computes a result, what writes it, and what makes a text of it."""
+        from icdbase.experiments import exports
+
+        if self.entry == "shapley":
+            from icdbase.experiments.shapley import shapley
+            from icdbase.experiments.shapley_text import shapley_text
+
+            return shapley, _write_shapley, shapley_text
+        from icdbase.experiments.ablation import ablate as run_ablation
+        from icdbase.experiments.result_text import ablation_text
+
+        return run_ablation, exports.write_ablation, ablation_text
+
+    def arguments(self, options: dict) -> dict:
+        return options["shapley"] if self.entry == "shapley" else {"factors": options["variants"]}
+
+
+_VARIANTS = _Ablation("variants", "ablation.json", "variant")
+_SHAPLEY = _Ablation("shapley", "shapley.json", "player")
+
+
+def _write_shapley(result, folder: Path) -> dict[str, Path]:
+    """Write tables, plots and the page."""
+    from icdbase.experiments.exports import write_shapley
+    from icdbase.report.shapley_html import write_shapley_page
+
+    written = write_shapley(result, folder)
+    return {"page": write_shapley_page(folder / "shapley.html", result, command=_command_line())} | written
+
+
+def _command_line() -> str:
+    """Return the command line that is running, with the options that were given."""
+    from icdbase.report.terminal import quoted
+
+    context = click.get_current_context()
+    words = [f"icdbase {context.info_name}"]
+    for option in context.command.params:
+        if context.get_parameter_source(option.name) is click.core.ParameterSource.COMMANDLINE:
+            value = context.params[option.name]
+            values = value if option.multiple else [value]
+            words += [option.opts[0] if option.is_flag else f"{option.opts[0]} {quoted(each)}" for each in values]
+    return " ".join(words)
+
+
+def _compared(coder, factors: str, budget: int | None, max_error: float | None) -> dict:
+    """Return what --factors names, as ``run.json`` has it."""
+    from icdbase.experiments.shapley import BUDGET, MAX_ERROR
+
+    kind, _, whose = factors.replace("：", ":").partition(":")
+    if kind != "shapley":
+        for option, value in (("--budget", budget), ("--max-error", max_error)):
+            if value is not None:
+                raise click.UsageError(f"{option} goes with --factors shapley only")
+        return {"variants": _variants(coder, factors)}
+    return {"shapley": {
+        "players": _players(coder, whose),
+        "budget": BUDGET if budget is None else budget,
+        "max_error": MAX_ERROR if max_error is None else max_error,
+    }}
+
+
+def _players(coder, whose: str) -> str | dict:
+    """Return what follows ``shapley:``, checked: fields, blocks, or the groups of fields of a file."""
+    from icdbase.experiments.players import expand_players, read_groups_of_fields
+
+    whose = whose or "fields"
+    is_file = whose not in ("fields", "blocks") and (Path(whose).suffix or Path(whose).exists())
+    players = read_groups_of_fields(whose) if is_file else whose
+    expand_players(coder, players)
+    return players
 
 
 def _whole_numbers(context: click.Context, option: click.Parameter, text: str | None) -> list[int] | None:
@@ -189,7 +275,8 @@ def _repeated_ablation(rerun_file: Path, train_files: Sequence[Path], out_folder
     from icdbase import IcdCoder, get_task
     from icdbase.experiments.run_card import RunCard
 
-    _refuse_beside_rerun("task_name", "factors", "inner_folds", "folds", "repeats", "seed", "group", "setting", "concepts")
+    _refuse_beside_rerun("task_name", "factors", "budget", "max_error", "inner_folds", "folds", "repeats", "seed", "group",
+                         "setting", "concepts")
     card = RunCard.read(rerun_file, "ablate")
     coder = IcdCoder(task=get_task(card.options.get("task", "ccl25")), **card.parameters)
     run = _Run("ablate", coder, dict(card.options), train_files or card.train_files, out_folder)
@@ -217,7 +304,7 @@ def _check_rerun(card, records, train_files: Sequence[Path]) -> None:
                       VersionWarning)
 
 
-def _compare(result, path: Path) -> None:
+def _compare(result, path: Path, row: str) -> None:
     """Print that the figures equal those of the run, or raise a DataError."""
     from icdbase.core.errors import DataError, Problem
 
@@ -226,7 +313,7 @@ def _compare(result, path: Path) -> None:
     before = json.loads(path.read_text("utf-8"))
     now = json.loads(json.dumps(result.to_dict()))
     if now != before:
-        other = [new["variant"] for new, old in zip(now["table"], before["table"], strict=False) if new != old]
+        other = [new[row] for new, old in zip(now["table"], before["table"], strict=False) if new != old]
         raise DataError(path, [Problem(f"the figures differ from those computed now: {', '.join(other)}",
                                        remedy="compare code and libraries in run.json with those installed")])
     echo(f"same figures as {path}", err=True)

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from statistics import NormalDist
 
 import numpy as np
 import pandas as pd
 
 from icdbase.coder import IcdCoder
+from icdbase.evaluation.precision import LEVEL, corrected_error, quantiles_of_test, records_needed
 from icdbase.evaluation.resampling import (
     N_PERMUTATIONS,
     approximate_randomisation,
@@ -23,20 +23,19 @@ from icdbase.evaluation.resampling import (
     paired_bootstrap,
     standard_error,
 )
-from icdbase.evaluation.scoring import Scores
-from icdbase.experiments.cross_validation import N_BOOTSTRAP, evaluate, json_rows, prepare, target_measures
+from icdbase.evaluation.scoring import Scores, record_scores
+from icdbase.experiments.cross_validation import N_BOOTSTRAP, Splits, evaluate, json_rows, prepare, target_measures
 from icdbase.experiments.trials import run_trials
 from icdbase.experiments.variants import changed_parameters, expand_variants
+from icdbase.tasks.task import Task
 
 __all__ = ["REFERENCE", "SMALLEST_P", "AblationResult", "ablate"]
 
 REFERENCE = "reference"
 """Name of the unchanged coder."""
 
-LEVEL = 0.05
-"""Level of significance, of all tests of one table together."""
-
-POWER = 0.8
+DIFFERENCE = 0.01
+"""The number of records needed is stated for a difference of this size."""
 
 SMALLEST_P = 1 / (N_PERMUTATIONS + 1)
 """Smallest p before correction: no random swap was as extreme, so p is at most this large."""
@@ -53,7 +52,8 @@ class AblationResult:
         ``acc_low``, ``acc_high`` and the columns of
         :func:`icdbase.experiments.cross_validation.target_measures`; ``difference``, ``low``,
         ``high`` (variant minus reference, official score, 95 % interval of this
-        variant alone) and ``standard_error``; ``p`` and ``p_holm``;
+        variant alone) and ``standard_error``; ``corrected_error``, which
+        also contains the choice of training sets; ``p`` and ``p_holm``;
         ``main_difference``, ``other_difference`` and ``<target>_difference`` of
         further targets; ``inner_folds`` (of each fit).
     record_scores : DataFrame, shape (n_records, 1 + n_variants)
@@ -91,8 +91,12 @@ class AblationResult:
 
         (1.96 + 0.84) standard errors of the difference, median over the variants.
         """
-        quantiles = NormalDist().inv_cdf(1 - LEVEL / 2) + NormalDist().inv_cdf(POWER)
-        return float(quantiles * self.table["standard_error"].iloc[1:].median())
+        return float(quantiles_of_test() * self.table["standard_error"].iloc[1:].median())
+
+    @property
+    def records_needed(self) -> float:
+        """Number of records that would show a difference of 0.01 by the same test, median over the variants."""
+        return records_needed(self.table["standard_error"].iloc[1:].median(), self.n_records, DIFFERENCE)
 
     def significant(self) -> list[str]:
         """Return the variants that differ from the reference at the 5 % level, Holm-corrected."""
@@ -109,6 +113,7 @@ class AblationResult:
             "reference": dict(self.reference),
             "half_width": self.half_width,
             "detectable_difference": self.detectable_difference,
+            "records_needed": self.records_needed,
             "smallest_p": SMALLEST_P,
             "table": json_rows(self.table),
             "variants": {name: dict(parameters) for name, parameters in self.variants.items()},
@@ -173,12 +178,12 @@ def ablate(
     # Fold by fold, so that an interrupted run has compared all variants on the folds that are done.
     trials = [trial for same_fold in zip(*per_variant, strict=True) for trial in same_fold]
     parts = run_trials(coder, records, trials, groups=groups, folder=folder, n_jobs=n_jobs, stage="ablation")
-    results = [
-        evaluate(records, splits.gather(records.index, parts[number :: len(compared)]), coder.task, groups)
-        for number in range(len(compared))
-    ]
+    predictions = [splits.gather(records.index, parts[number :: len(compared)]) for number in range(len(compared))]
+    results = [evaluate(records, each, coder.task, groups) for each in predictions]
+    table = _table(coder, compared, results, groups)
+    table.insert(table.columns.get_loc("p"), "corrected_error", _corrected_errors(records, predictions, splits, coder.task))
     return AblationResult(
-        table=_table(coder, compared, results, groups),
+        table=table,
         record_scores=pd.DataFrame({name: table["acc"] for name, (_, table) in zip(compared, results, strict=True)}),
         variants=variants,
         reference=changed_parameters(coder),
@@ -214,6 +219,12 @@ def _table(
     table = pd.DataFrame(rows)
     table.loc[1:, "p_holm"] = holm(table.loc[1:, "p"])
     return table
+
+
+def _corrected_errors(records: pd.DataFrame, predictions: Sequence, splits: Splits, task: Task) -> list[float]:
+    """Return the standard error of each difference with the choice of training sets; see :func:`corrected_error`."""
+    acc = [np.array([record_scores(records, table, task)["acc"] for table in of_variant]) for of_variant in predictions]
+    return [np.nan, *(corrected_error(each - acc[0], splits.folds) for each in acc[1:])]
 
 
 def _difference_of(measure: str) -> str:

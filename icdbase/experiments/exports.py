@@ -13,11 +13,14 @@ from icdbase.experiments import result_text
 from icdbase.experiments.ablation import AblationResult
 from icdbase.experiments.cross_validation import CvResult
 from icdbase.experiments.learning_curve import CurveResult
-from icdbase.experiments.markup import to_latex, to_markdown
+from icdbase.experiments.markup import latex_document, to_latex, to_markdown
 from icdbase.experiments.plots import ablation_figure, curve_figure, save_figure
+from icdbase.experiments.shapley import ShapleyResult
+from icdbase.experiments.shapley_plots import shapley_figures
+from icdbase.experiments.shapley_text import coalitions_note, shapley_columns, shapley_notes, side_by_side
 from icdbase.files.tables import guarded
 
-__all__ = ["write_ablation", "write_csv", "write_curve", "write_cv", "write_json"]
+__all__ = ["write_ablation", "write_csv", "write_curve", "write_cv", "write_json", "write_shapley"]
 
 
 def write_ablation(result: AblationResult, folder) -> dict[str, Path]:
@@ -33,6 +36,20 @@ def write_curve(result: CurveResult, folder) -> dict[str, Path]:
     return written | _plot(curve_figure(result.table, result_text.curve_notes(result)[:1]), Path(folder) / "curve")
 
 
+def write_shapley(result: ShapleyResult, folder) -> dict[str, Path]:
+    """Write tables, the values of all coalitions, and plots to a folder; return the files by kind."""
+    folder, notes = Path(folder), shapley_notes(result)
+    written = _write_tables(folder, "shapley", result, shapley_columns(result), notes, side_by_side(result))
+    written["pairs"] = write_csv(result.pairs, folder / "shapley_pairs.csv")
+    written["coalitions"] = write_csv(result.coalitions, folder / "shapley_coalitions.csv")
+    below = (f"{result_text.basis(result)}. {coalitions_note(result)}",)
+    names = {"shapley": "plot", "shapley_orders": "plot, orders", "shapley_redundancy": "plot, pairs"}
+    for name, figure in shapley_figures(result, below).items():
+        png, svg = save_figure(figure, folder / name)
+        written |= {names[name]: png, names[name].replace("plot", "vectors"): svg}
+    return written
+
+
 def write_cv(result: CvResult, folder) -> dict[str, Path]:
     """Write scores, folds, codes and predictions to a folder; return the files by kind."""
     folder = Path(folder)
@@ -45,13 +62,17 @@ def write_cv(result: CvResult, folder) -> dict[str, Path]:
     }
 
 
-def _write_tables(folder: Path, name: str, result, columns: Sequence, notes: Sequence[str]) -> dict[str, Path]:
-    headings, rows = result_text.formatted_cells(result.table, [column for part in columns for column in part])
+def _write_tables(folder: Path, name: str, result, columns: Sequence, notes: Sequence[str], shown: pd.DataFrame | None = None):
+    """Write the table of a result as data, and as it is shown as text."""
+    shown = result.table if shown is None else shown
+    headings, rows = result_text.formatted_cells(shown, [column for part in columns for column in part])
+    latex = to_latex(headings, rows, notes)
     return {
         "table": write_csv(result.table, folder / f"{name}.csv"),
         "JSON": write_json(result.to_dict(), folder / f"{name}.json"),
         "Markdown": _write_text(to_markdown(headings, rows, notes), folder / f"{name}.md"),
-        "LaTeX": _write_text(to_latex(headings, rows, notes), folder / f"{name}.tex"),
+        "LaTeX": _write_text(latex_document(latex), folder / f"{name}.tex"),
+        "LaTeX table": _write_text(latex, folder / f"{name}-table.tex"),
     }
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from icdbase.core.terminal import printable
 
-__all__ = ["to_latex", "to_markdown"]
+__all__ = ["latex_document", "to_latex", "to_markdown"]
 
 _MARKDOWN = str.maketrans({mark: f"\\{mark}" for mark in r"\`*_[]<>|~$"} | {"\n": " "})
 
@@ -34,23 +34,43 @@ _LATEX = str.maketrans({
 
 
 def to_latex(headings: Sequence[str], rows: Sequence[Sequence[str]], notes: Sequence[str] = ()) -> str:
-    """Return a table in LaTeX; for Chinese it needs the package ctex, else none.
+    """Return a table in LaTeX; it needs the package booktabs, and ctex for Chinese.
 
     >>> print(to_latex(["variant", "Acc"], [["主诉_1 & 100 %", "-0.8"]]))
-    % Chinese: \\usepackage{ctex} in the preamble, compile with xelatex or lualatex.
+    % \\usepackage{booktabs}; for Chinese \\usepackage{ctex} too, compiled with xelatex or lualatex.
     \\begin{tabular}{lr}
-    \\hline
+    \\toprule
     variant & Acc \\\\
-    \\hline
+    \\midrule
     主诉\\_1 \\& 100 \\% & $-$0.8 \\\\
-    \\hline
+    \\bottomrule
     \\end{tabular}
     """
-    lines = [r"% Chinese: \usepackage{ctex} in the preamble, compile with xelatex or lualatex."]
+    lines = [r"% \usepackage{booktabs}; for Chinese \usepackage{ctex} too, compiled with xelatex or lualatex."]
     lines += [f"% {printable(note)}".replace("\n", " ") for note in notes]
-    lines += [rf"\begin{{tabular}}{{l{'r' * (len(headings) - 1)}}}", r"\hline", _latex_row(headings), r"\hline"]
+    lines += [rf"\begin{{tabular}}{{l{'r' * (len(headings) - 1)}}}", r"\toprule", _latex_row(headings), r"\midrule"]
     lines += [_latex_row(row) for row in rows]
-    return "\n".join([*lines, r"\hline", r"\end{tabular}"])
+    return "\n".join([*lines, r"\bottomrule", r"\end{tabular}"])
+
+
+def latex_document(table: str) -> str:
+    """Return a document of one table, which compiles as it is with xelatex or lualatex.
+
+    >>> print(latex_document("TABLE"))
+    % xelatex THIS_FILE
+    \\documentclass{article}
+    \\usepackage[margin=2cm]{geometry}
+    \\usepackage{booktabs}
+    \\usepackage{ctex}
+    \\pagestyle{empty}
+    \\begin{document}
+    \\noindent
+    TABLE
+    \\end{document}
+    """
+    head = [r"% xelatex THIS_FILE", r"\documentclass{article}", r"\usepackage[margin=2cm]{geometry}", r"\usepackage{booktabs}",
+            r"\usepackage{ctex}", r"\pagestyle{empty}", r"\begin{document}", r"\noindent"]
+    return "\n".join([*head, table, r"\end{document}"])
 
 
 def _latex_row(cells: Sequence[str]) -> str:

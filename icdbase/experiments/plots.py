@@ -12,30 +12,36 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from importlib import resources
+from io import BytesIO
 from pathlib import Path
 
 import matplotlib
+import numpy as np
 import pandas as pd
 from matplotlib import font_manager
 from matplotlib.figure import Figure
 from matplotlib.ft2font import FT2Font
 
 from icdbase.core.atomic_files import atomic_write
-from icdbase.experiments.ablation import LEVEL
+from icdbase.evaluation.precision import LEVEL
+from icdbase.tasks.english_names import both_languages
 
-__all__ = ["ablation_figure", "curve_figure", "drawable", "save_figure"]
+__all__ = ["ablation_figure", "curve_figure", "drawable", "figure_bytes", "save_figure"]
 
 OWN_FONT = "icdbase Hei"
 _OWN_FONT_FILE = "plot_font.ttf"
 _LATIN = "DejaVu Sans"  # comes with matplotlib
-_INK, _PALE, _GRID = "#1f4e79", "#8fa8bf", "#dddddd"
+INK, PALE, GRID = "#1f4e79", "#8fa8bf", "#dddddd"
 _LINES = ("--", ":", "-.", (0, (8, 3)), (0, (3, 1, 1, 1, 1, 1)), (0, (1, 4)))
 _MARKERS = "os^Dvx"
-_ABOVE = {"loc": "lower center", "bbox_to_anchor": (0.5, 1), "ncols": 2}
+ABOVE = {"loc": "lower center", "bbox_to_anchor": (0.5, 1), "ncols": 2}
 
 
 def ablation_figure(table: pd.DataFrame, notes: Sequence[str] = ()) -> Figure:
-    """Draw the difference of each variant from the reference with its interval.
+    """Draw the difference of each variant from the reference with its interval, the largest loss first.
+
+    Where one variant is so far off that the others cannot be told apart, a
+    second panel shows the same on the scale of the others.
 
     Parameters
     ----------
@@ -48,42 +54,62 @@ def ablation_figure(table: pd.DataFrame, notes: Sequence[str] = ()) -> Figure:
     -------
     matplotlib.figure.Figure
     """
-    rows = table.iloc[1:].reset_index(drop=True)
-    labels, families = drawable(rows["variant"])
-    with _style(families):
+    rows = table.iloc[1:].sort_values("difference", kind="stable")
+    labels, families = drawable([both_languages(name) for name in table["variant"].iloc[1:]])
+    labels, rows = [labels[number - 1] for number in rows.index], rows.reset_index(drop=True)
+    with style(families):
         of_targets = [column for column in rows if column.endswith("_difference") and rows[column].notna().all()]
-        panels = 2 if len(of_targets) > 2 else 1
-        height = 1.5 + 0.32 * (len(rows) + panels - 1) + 0.2 * len(notes)
-        figure = Figure(figsize=(2.6 + 4.6 * panels, height), layout="constrained")
+        near, of_many = _nearer_limit(rows), len(of_targets) > 2
+        panels = 1 + (near is not None) + of_many
+        figure = Figure(figsize=(3.4 + 3.8 * panels, 1.6 + 0.32 * (len(rows) + of_many) + 0.2 * len(notes)), layout="constrained")
         axes, *beside = figure.subplots(1, panels, sharey=True, squeeze=False)[0]
-        for place, row in rows.iterrows():
-            clear = row["p_holm"] < LEVEL
-            axes.plot([row["low"], row["high"]], [place, place], color=_INK if clear else _PALE, linewidth=2)
-            axes.plot(row["difference"], place, "o", color=_INK, markerfacecolor=_INK if clear else "white")
-        axes.axvline(0, color="black", linewidth=0.8)
         axes.set_yticks(range(len(rows)), labels)
         axes.set_ylim(len(rows) - 0.5, -0.5)
         axes.set_xlabel("change of the official score against the reference\n95 % interval of each variant, not corrected"
                         "\nfilled: Holm-corrected p below 0.05")
+        _draw_differences(axes, rows)
+        if near is not None:
+            _draw_differences(beside[0], rows)
+            beside[0].set_xlim(-near, near)
+            beside[0].set_xlabel("the same, enlarged")
+            finish(figure, beside.pop(0), "x", ())
         for panel in beside:
             _draw_targets(panel, rows[of_targets])
-            _finish(figure, panel, "x", ())
-        _finish(figure, axes, "x", notes)
+            finish(figure, panel, "x", ())
+        finish(figure, axes, "x", notes)
     return figure
+
+
+def _nearer_limit(rows: pd.DataFrame) -> float | None:
+    """Return the limit of an enlarged panel; None where all variants can be told apart without it."""
+    farthest = rows["difference"].abs().max()
+    near = rows[rows["difference"].abs() <= farthest / 4]
+    reach = 1.1 * near[["low", "high"]].abs().max(axis=None) if len(near) else np.nan
+    return float(reach) if 0 < reach < rows[["low", "high"]].abs().max(axis=None) / 2 else None
+
+
+def _draw_differences(axes, rows: pd.DataFrame) -> None:
+    """Draw a point and an interval for each variant, filled where it differs from the reference."""
+    for place, row in rows.iterrows():
+        clear = row["p_holm"] < LEVEL
+        axes.plot([row["low"], row["high"]], [place, place], color=INK if clear else PALE, linewidth=2)
+        axes.plot(row["difference"], place, "o", color=INK, markerfacecolor=INK if clear else "white")
+    axes.axvline(0, color="black", linewidth=0.8)
+    axes.locator_params(axis="x", nbins=6)
 
 
 def _draw_targets(axes, differences: pd.DataFrame) -> None:
     """Draw the change of each target's own measure, with one marker for each target."""
-    labels, families = drawable([_target_label(column) for column in differences])
+    labels, families = drawable([target_label(column) for column in differences])
     for place, (column, label) in enumerate(zip(differences, labels, strict=True)):
         marker = _MARKERS[place % len(_MARKERS)]
-        axes.plot(differences[column], range(len(differences)), marker, color=_INK, fillstyle="none", label=label)
+        axes.plot(differences[column], range(len(differences)), marker, color=INK, fillstyle="none", label=label)
     axes.axvline(0, color="black", linewidth=0.8)
     axes.set_xlabel("change of each target's accuracy or F1")
-    axes.legend(frameon=False, prop={"family": families}, **_ABOVE)
+    axes.legend(frameon=False, prop={"family": families}, **ABOVE)
 
 
-def _target_label(column: str) -> str:
+def target_label(column: str) -> str:
     """Return what a column measures, in words: "main code: accuracy" for main_accuracy."""
     name, _, measure = column.rpartition("_")
     name = {"main": "main code", "other": "others"}.get(name, name)
@@ -104,21 +130,21 @@ def curve_figure(table: pd.DataFrame, notes: Sequence[str] = ()) -> Figure:
     matplotlib.figure.Figure
     """
     columns = [column for column in table if column.endswith(("_accuracy", "_f1")) and table[column].notna().all()]
-    labels, families = drawable([_target_label(column) for column in columns])
-    with _style(families):
+    labels, families = drawable([target_label(column) for column in columns])
+    with style(families):
         figure = Figure(figsize=(6.4, 4.2 + 0.2 * len(notes)), layout="constrained")
         axes = figure.add_subplot()
         sizes = table["n_train"]
-        axes.fill_between(sizes, table["low"], table["high"], color=_INK, alpha=0.15, linewidth=0)
-        axes.plot(sizes, table["acc"], "o-", color=_INK, label="official score, 95 % interval")
+        axes.fill_between(sizes, table["low"], table["high"], color=INK, alpha=0.15, linewidth=0)
+        axes.plot(sizes, table["acc"], "o-", color=INK, label="official score, 95 % interval")
         for place, (column, label) in enumerate(zip(columns, labels, strict=True)):
-            axes.plot(sizes, table[column], linestyle=_LINES[place % len(_LINES)], color=_INK, label=label)
+            axes.plot(sizes, table[column], linestyle=_LINES[place % len(_LINES)], color=INK, label=label)
         axes.set_xscale("log", base=2)
         axes.set_xticks(sizes, [str(size) for size in sizes])
         axes.minorticks_off()
         axes.set_xlabel("training records")
-        axes.legend(frameon=False, **_ABOVE if len(columns) > 2 else {})
-        _finish(figure, axes, "y", notes)
+        axes.legend(frameon=False, **ABOVE if len(columns) > 2 else {})
+        finish(figure, axes, "y", notes)
     return figure
 
 
@@ -136,12 +162,21 @@ def save_figure(figure: Figure, path) -> list[Path]:
     list of Path
     """
     path, written = Path(path), []
-    for ending, metadata in ((".png", {"Software": None}), (".svg", {"Date": None})):
-        target = path.with_name(path.name + ending)
-        with _style([_LATIN]), atomic_write(target, binary=True) as file:
-            figure.savefig(file, format=ending[1:], dpi=150, metadata=metadata)
+    for ending in ("png", "svg"):
+        target = path.with_name(f"{path.name}.{ending}")
+        with atomic_write(target, binary=True) as file:
+            file.write(figure_bytes(figure, ending))
         written.append(target)
     return written
+
+
+def figure_bytes(figure: Figure, ending: str) -> bytes:
+    """Return a figure as a file of ``"png"`` or ``"svg"``."""
+    metadata = {"png": {"Software": None}, "svg": {"Date": None}}[ending]
+    file = BytesIO()
+    with style([_LATIN]):
+        figure.savefig(file, format=ending, dpi=150, metadata=metadata)
+    return file.getvalue()
 
 
 def drawable(labels: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -167,7 +202,7 @@ def drawable(labels: Sequence[str]) -> tuple[list[str], list[str]]:
     return shown, list(families)
 
 
-def _style(families: Sequence[str]):
+def style(families: Sequence[str]):
     """Return a context with the settings of these figures."""
     return matplotlib.rc_context({
         "font.family": list(families),
@@ -179,8 +214,8 @@ def _style(families: Sequence[str]):
     })
 
 
-def _finish(figure: Figure, axes, grid: str, notes: Sequence[str]) -> None:
-    axes.grid(axis=grid, color=_GRID, linewidth=0.8)
+def finish(figure: Figure, axes, grid: str, notes: Sequence[str]) -> None:
+    axes.grid(axis=grid, color=GRID, linewidth=0.8)
     axes.set_axisbelow(True)
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)

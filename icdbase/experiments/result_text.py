@@ -10,11 +10,11 @@ import pandas as pd
 from icdbase.coder import IcdCoder
 from icdbase.core.text_tables import figure, plural, table
 from icdbase.evaluation.score_tables import score_table, target_table
-from icdbase.experiments.ablation import SMALLEST_P, AblationResult
+from icdbase.experiments.ablation import DIFFERENCE, SMALLEST_P, AblationResult
 from icdbase.experiments.cross_validation import CvResult
 from icdbase.experiments.learning_curve import CurveResult
 
-__all__ = ["ablation_text", "curve_text", "cv_text"]
+__all__ = ["ablation_text", "basis", "curve_text", "cv_text", "formatted_cells", "target_columns", "text_table"]
 
 
 def _holm_text(p_holm: float, p: float) -> str:
@@ -49,14 +49,14 @@ _RECALL_COLUMN = (("recall variant", "acc_recall_variant", "{:.3f}"),)
 
 
 def ablation_columns(result: AblationResult) -> tuple[Sequence, Sequence, Sequence]:
-    return _ABLATION_COLUMNS, _target_columns(result.table, ("difference",), "{:+.3f}"), ()
+    return _ABLATION_COLUMNS, target_columns(result.table, ("difference",), "{:+.3f}"), ()
 
 
 def curve_columns(result: CurveResult) -> tuple[Sequence, Sequence, Sequence]:
-    return _CURVE_COLUMNS, _target_columns(result.table, ("accuracy", "f1"), "{:.3f}"), _GAIN_COLUMNS
+    return _CURVE_COLUMNS, target_columns(result.table, ("accuracy", "f1"), "{:.3f}"), _GAIN_COLUMNS
 
 
-def _target_columns(values: pd.DataFrame, endings: Sequence[str], form: str) -> list[tuple[str, str, str]]:
+def target_columns(values: pd.DataFrame, endings: Sequence[str], form: str) -> list[tuple[str, str, str]]:
     """Return a column for each target: ``main_accuracy`` and ``other_f1`` by role, ``<target>_f1`` by name."""
     parts = [(column, *column.rpartition("_")[::2]) for column in values.columns]
     named = {"main": "main", "other": "others"}
@@ -65,7 +65,7 @@ def _target_columns(values: pd.DataFrame, endings: Sequence[str], form: str) -> 
 
 def ablation_text(result: AblationResult) -> str:
     """Return an ablation as a table for a terminal, with notes."""
-    return "\n".join([_text(result.table, *ablation_columns(result)), "", *ablation_notes(result)])
+    return "\n".join([text_table(result.table, *ablation_columns(result)), "", *ablation_notes(result)])
 
 
 def ablation_notes(result: AblationResult) -> list[str]:
@@ -92,8 +92,16 @@ def sensitivity_notes(result: AblationResult) -> list[str]:
     return [
         f"Median half-width of the intervals: {result.half_width:.3f}.",
         "Smallest change that one uncorrected test at the 5 % level finds with 80 % power: "
-        f"{result.detectable_difference:.3f}.",
+        f"{result.detectable_difference:.3f}. Records that would so show a change of {DIFFERENCE}: "
+        f"{figure(result.records_needed, form='{:,.0f}')}.",
+        training_sets_note(result.table.iloc[1:]),
     ]
+
+
+def training_sets_note(rows: pd.DataFrame) -> str:
+    """Return a note on the standard errors, without and with the choice of training sets."""
+    plain, corrected = (figure(rows[name].median(), form="{:.4f}") for name in ("standard_error", "corrected_error"))
+    return f"Median standard error: {plain}; with the choice of training sets (Nadeau and Bengio 2003): {corrected}."
 
 
 def inner_folds_note(result: AblationResult) -> str:
@@ -105,7 +113,7 @@ def inner_folds_note(result: AblationResult) -> str:
     return f"Folds inside each fit: {n_folds}{'' if n_folds == default else f', where icdbase train has {default}'}."
 
 
-def basis(result: AblationResult | CurveResult) -> str:
+def basis(result) -> str:
     """Return how many records, folds and repeats a result is based on."""
     grouped = "" if result.n_groups is None else f" in {result.n_groups} groups"
     return f"{result.n_records} records{grouped}, {result.n_folds} folds, {plural(result.n_repeats, 'repeat')}"
@@ -113,7 +121,7 @@ def basis(result: AblationResult | CurveResult) -> str:
 
 def curve_text(result: CurveResult) -> str:
     """Return a learning curve as a table for a terminal, with notes."""
-    return "\n".join([_text(result.table, *curve_columns(result)), "", *curve_notes(result)])
+    return "\n".join([text_table(result.table, *curve_columns(result)), "", *curve_notes(result)])
 
 
 def curve_notes(result: CurveResult) -> list[str]:
@@ -124,15 +132,15 @@ def curve_notes(result: CurveResult) -> list[str]:
 
 def cv_text(result: CvResult, name: str = "icdbase") -> str:
     """Return a cross-validation as tables for a terminal: pooled, then fold by fold."""
-    of_targets = _target_columns(result.per_fold, ("accuracy", "f1"), "{:.3f}")
+    of_targets = target_columns(result.per_fold, ("accuracy", "f1"), "{:.3f}")
     named = {"main": "main acc", "others": "other F1"}
     of_targets = [(named.get(heading, heading), *rest) for heading, *rest in of_targets]
-    by_fold = _text(result.per_fold, _FOLD_COLUMNS, of_targets, _RECALL_COLUMN, n_keys=2)
+    by_fold = text_table(result.per_fold, _FOLD_COLUMNS, of_targets, _RECALL_COLUMN, n_keys=2)
     by_target = ["", target_table(result.scores)] if len(result.scores.per_target) > 2 else []
     return "\n".join([score_table({name: result.scores}), *by_target, "", by_fold])
 
 
-def _text(values: pd.DataFrame, columns: Sequence, of_targets: Sequence, further: Sequence, n_keys: int = 1) -> str:
+def text_table(values: pd.DataFrame, columns: Sequence, of_targets: Sequence, further: Sequence, n_keys: int = 1) -> str:
     """Return a table for a terminal; with more than two targets, their columns become a second table."""
     if len(of_targets) <= 2:
         return table(*formatted_cells(values, [*columns, *of_targets, *further]))

@@ -33,7 +33,7 @@ from icdbase.core.versions import code_version, library_versions
 from icdbase.features.counts import Counts
 from icdbase.storage.model_card import fingerprint
 
-__all__ = ["Trial", "check_parameters", "run_trials"]
+__all__ = ["Trial", "TrialRunner", "check_parameters", "run_trials"]
 
 FOLDER = "cells"
 """Folder of stored predictions in a run folder."""
@@ -97,23 +97,67 @@ def run_trials(
     list of DataFrame
         One for each trial: index of the test records, a column for each target.
     """
-    names = [target.name for target in coder.task.targets]
-    keys = _keys(coder, records, trials, groups)
-    store = _TrialStore(folder, names)
-    found = {key: store.get(key, len(trial.test)) for key, trial in dict(zip(keys, trials, strict=True)).items()}
-    missing = {key: trial for key, trial in zip(keys, trials, strict=True) if found[key] is None}
-    done = len(found) - len(missing)
-    progress.report(stage, done, len(found))
-    for results in _compute(coder, records, missing, groups, n_jobs):
-        for key, codes, seconds in results:
-            store.put(key, codes, seconds, missing[key])
-            found[key] = codes
-            done += 1
-        progress.report(stage, done, len(found))
-    return [
-        pd.DataFrame(found[key], index=records.index[trial.test], columns=names, dtype=object)
-        for key, trial in zip(keys, trials, strict=True)
-    ]
+    return TrialRunner(coder, records, groups=groups, folder=folder, n_jobs=n_jobs, stage=stage).run(trials)
+
+
+class TrialRunner:
+    """Run trials on the same records in several calls; the records are counted once for all of them.
+
+    Parameters
+    ----------
+    coder, records, groups, folder, n_jobs, stage
+        As for :func:`run_trials`.
+    """
+
+    def __init__(self, coder: IcdCoder, records: pd.DataFrame, *, groups=None, folder=None, n_jobs=-1, stage="fits"):
+        self.coder, self.records, self.groups, self.n_jobs, self.stage = coder, records, groups, n_jobs, stage
+        self.names = [target.name for target in coder.task.targets]
+        self._store = _TrialStore(folder, self.names)
+        self._counts: dict[str, Counts] = {}
+        self._done = 0
+
+    def run(self, trials: Sequence[Trial], n_later: int = 0) -> list[pd.DataFrame]:
+        """Return the predictions of each trial, as :func:`run_trials` does.
+
+        Parameters
+        ----------
+        trials : sequence of Trial
+        n_later : int
+            Trials that later calls are expected to run: for the report of progress.
+        """
+        keys = _keys(self.coder, self.records, trials, self.groups)
+        found = {key: self._store.get(key, len(trial.test)) for key, trial in zip(keys, trials, strict=True)}
+        missing = {key: trial for key, trial in zip(keys, trials, strict=True) if found[key] is None}
+        total = self._done + len(found) + n_later
+        self._done += len(found) - len(missing)
+        progress.report(self.stage, self._done, total)
+        for results in self._compute(missing):
+            for key, codes, seconds in results:
+                self._store.put(key, codes, seconds, missing[key])
+                found[key] = codes
+                self._done += 1
+            progress.report(self.stage, self._done, total)
+        return [
+            pd.DataFrame(found[key], index=self.records.index[trial.test], columns=self.names, dtype=object)
+            for key, trial in zip(keys, trials, strict=True)
+        ]
+
+    def _compute(self, trials: Mapping[str, Trial]) -> Iterator[list[tuple]]:
+        """Yield lists of ``(key, codes, seconds)``, one list for each fit as it finishes."""
+        jobs = _jobs(self.coder, trials)
+        n_jobs = min(effective_n_jobs(self.n_jobs), len(jobs)) or 1
+        counted = {counting: self._counted(counting, members) for counting, members in jobs}
+        if n_jobs > 1:
+            counted = {counting: _Shared(counts) for counting, counts in counted.items()}
+        with scatter(counted.values()):
+            run = Parallel(n_jobs=n_jobs, return_as="generator_unordered", batch_size=1)
+        yield from run(delayed(_run_job)(self.coder, counted[counting], members, self.groups) for counting, members in jobs)
+
+    def _counted(self, counting: str, members: Mapping[str, Trial]) -> Counts:
+        if counting not in self._counts:
+            parameters = next(iter(members.values())).parameters
+            self._counts[counting] = clone(self.coder).set_params(**parameters).count(self.records)
+        return self._counts[counting]
 
 
 def check_parameters(coder: IcdCoder, parameters: Mapping[str, object], variant: str) -> None:
@@ -186,22 +230,6 @@ class _TrialStore:
                    "codes": codes}
         with atomic_write(self.folder / f"{key}.json") as file:
             json.dump(content, file, ensure_ascii=False, default=_json_value)
-
-
-def _compute(
-    coder: IcdCoder, records: pd.DataFrame, trials: Mapping[str, Trial], groups: np.ndarray | None, n_jobs
-) -> Iterator[list[tuple]]:
-    """Yield lists of ``(key, codes, seconds)``, one list for each fit as it finishes."""
-    jobs = _jobs(coder, trials)
-    n_jobs = min(effective_n_jobs(n_jobs), len(jobs)) or 1
-    counted = {}
-    for counting in {job[0] for job in jobs}:
-        member = next(iter(next(job[1] for job in jobs if job[0] == counting).values()))
-        counts = clone(coder).set_params(**member.parameters).count(records)
-        counted[counting] = _Shared(counts) if n_jobs > 1 else counts
-    with scatter(counted.values()):
-        run = Parallel(n_jobs=n_jobs, return_as="generator_unordered", batch_size=1)
-    yield from run(delayed(_run_job)(coder, counted[counting], members, groups) for counting, members in jobs)
 
 
 def _jobs(coder: IcdCoder, trials: Mapping[str, Trial]) -> list[tuple[str, dict[str, Trial]]]:

@@ -84,6 +84,8 @@ def test_statistics_are_those_of_the_record_scores(found):
     assert found.half_width == pytest.approx(((table["high"] - table["low"]) / 2).iloc[1:].median())
     assert found.detectable_difference == pytest.approx((1.96 + 0.8416) * table["standard_error"].iloc[1:].median(), rel=1e-4)
     assert table["acc"].tolist() == pytest.approx(found.record_scores.mean().tolist())
+    assert found.records_needed == pytest.approx(80 * (found.detectable_difference / 0.01) ** 2, abs=1)
+    assert np.isnan(table["corrected_error"].iloc[0]) and (table["corrected_error"].iloc[1:] > 0).all()
 
 
 def test_repeats_are_averaged_record_by_record(found):
@@ -420,7 +422,7 @@ def test_ablate_and_rerun(train_file, tmp_path, monkeypatch):
     first = run(ablate_command, "--train", train_file, *QUICK, "--factors", factors, "--out", out)
     assert first.exit_code == 0 and "不校准" in first.stdout and "Folds inside each fit: 4." in first.stdout
     assert {path.name for path in out.iterdir()} == {
-        "cells", "run.json", *(f"ablation.{ending}" for ending in ("csv", "json", "md", "tex", "png", "svg"))
+        "cells", "run.json", "ablation-table.tex", *(f"ablation.{ending}" for ending in ("csv", "json", "md", "tex", "png", "svg"))
     }
     again = run(ablate_command, "--rerun", out / "run.json", "--n-jobs", 1)
     assert again.exit_code == 0 and f"same figures as {out / 'ablation.json'}" in again.stderr

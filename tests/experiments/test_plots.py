@@ -71,6 +71,16 @@ def test_figures_are_valid_and_the_same_every_time(tmp_path):
     assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()
 
 
+def test_one_large_loss_gets_an_enlarged_panel_beside_it_for_the_others():
+    values = table(["主诉", "诊疗经过", "入院诊断"])
+    values.loc[2, ["difference", "low", "high"]] = [-0.4, -0.45, -0.35]
+    first, enlarged = ablation_figure(values).axes
+    assert [label.get_text() for label in first.get_yticklabels()] == ["诊疗经过 hospital course", "入院诊断 admission diagnoses",
+                                                                       "主诉 chief complaint"]
+    assert enlarged.get_xlim()[1] < 0.1 < -first.get_xlim()[0]
+    assert len(ablation_figure(table(["主诉", "诊疗经过"])).axes) == 1
+
+
 @pytest.mark.parametrize("others", [[0.3, 0.4], [None, None]])
 def test_curve(others, tmp_path):
     values = pd.DataFrame({"n_train": [40, 80], "acc": [0.5, 0.6], "low": [0.4, 0.5], "high": [0.6, 0.7],

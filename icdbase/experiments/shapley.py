@@ -1,0 +1,279 @@
+"""Shapley values: what each field or block is worth when they repeat each other.
+
+The value v(S) of a coalition S of fields is the score, by cross-validation, of
+the coder that reads these fields only; v(nothing) is the score of the codes
+that are most frequent among the training records of the fold
+(:func:`icdbase.evaluation.baselines.majority_predictions`).  The Shapley value
+of a field is what it adds to the fields that came before it, averaged over all
+orders of the fields (Shapley, "A value for n-person games", 1953).  Each
+coalition is fitted once per fold; all scores come from the same predictions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+
+from icdbase.core.errors import UsageError
+from icdbase.evaluation.precision import corrected_error, records_needed
+from icdbase.evaluation.resampling import bootstrap_interval, standard_error
+from icdbase.experiments.ablation import DIFFERENCE
+from icdbase.experiments.coalition_game import GRID, CoalitionGame, value_coalitions
+from icdbase.experiments.coalitions import Coalition, complement, end_coalitions
+from icdbase.experiments.cross_validation import N_BOOTSTRAP, Splits, json_rows, prepare
+from icdbase.experiments.players import BlankedFields, Players, as_coder, expand_players
+from icdbase.experiments.trials import TrialRunner
+from icdbase.experiments.variants import changed_parameters
+
+__all__ = ["BUDGET", "MAX_ERROR", "ShapleyResult", "shapley"]
+
+BUDGET = 64
+"""Default number of coalitions; all of them with six players or fewer."""
+
+MAX_ERROR = 0.005
+"""Default of the sampling error of the official score at which no more coalitions are drawn."""
+
+
+@dataclass(frozen=True)
+class ShapleyResult:
+    """Result of :func:`shapley`.
+
+    Attributes
+    ----------
+    table : DataFrame
+        One row for each player and score, players of the largest share first:
+        ``player``, ``score`` (``acc``, ``main_accuracy``, ``other_f1``,
+        ``<target>_accuracy``, ``<target>_f1``); ``shapley``; ``shapley_low``,
+        ``shapley_high`` (95 % interval over records) and ``records_error``; ``sampling_error``
+        (from the coalitions that were not fitted; 0 if all were);
+        ``corrected_error`` (with the choice of training sets, Nadeau and Bengio);
+        ``alone``, ``alone_low``, ``alone_high``: v(player) - v(nothing);
+        ``last``, ``last_low``, ``last_high``: v(all) - v(all others);
+        ``records_needed`` to tell a share of 0.01 from zero.
+    pairs : DataFrame
+        For each pair of players fitted together, and each score: ``first``,
+        ``second``, ``score``, ``interaction`` = v(both) - v(first) - v(second)
+        + v(nothing), ``interaction_low``, ``interaction_high``.  Negative: they repeat each other.
+    coalitions : DataFrame
+        ``n_players``, ``players`` and the value of each coalition by score.
+    players : Players
+    estimator : str
+        Name of its class.
+    reference : mapping of str to object
+        Parameters of the coder that are not the default.
+    n_records, n_folds, n_repeats, random_state, budget : int
+    max_error : float
+    is_exact : bool
+        Whether all coalitions were fitted.
+    n_groups : int or None
+    """
+
+    table: pd.DataFrame
+    pairs: pd.DataFrame
+    coalitions: pd.DataFrame
+    players: Players
+    estimator: str
+    reference: Mapping[str, object]
+    n_records: int
+    n_folds: int
+    n_repeats: int
+    random_state: int
+    budget: int
+    max_error: float
+    is_exact: bool
+    n_groups: int | None = None
+
+    @property
+    def n_fits(self) -> int:
+        """Coalitions that were fitted, each once per fold; nothing needs no fit."""
+        return len(self.coalitions) - 1
+
+    @property
+    def scores(self) -> list[str]:
+        return self.table["score"].unique().tolist()
+
+    def of(self, score: str) -> pd.DataFrame:
+        """Return the rows of one score, a row for each player."""
+        return self.table[self.table["score"] == score].reset_index(drop=True)
+
+    def value(self, score: str, *, of_all: bool) -> float:
+        """Return v(all) or v(nothing)."""
+        n_players = len(self.players.parts) if of_all else 0
+        return float(self.coalitions.loc[self.coalitions["n_players"] == n_players, score].iloc[0])
+
+    def to_dict(self) -> dict:
+        """Return plain numbers, lists and dicts, ready for ``json.dumps``."""
+        names = ("n_records", "n_folds", "n_repeats", "random_state", "n_groups", "budget", "max_error", "is_exact", "n_fits")
+        return {
+            **{name: getattr(self, name) for name in names},
+            "estimator": self.estimator,
+            "reference": dict(self.reference),
+            "players": self.players.to_dict(),
+            **{name: json_rows(getattr(self, name)) for name in ("table", "pairs", "coalitions")},
+        }
+
+
+def shapley(
+    coder,
+    records: pd.DataFrame,
+    players: str | Mapping[str, Sequence[str]] | Players = "fields",
+    *,
+    budget: int = BUDGET,
+    max_error: float = MAX_ERROR,
+    n_folds: int = 5,
+    n_repeats: int = 1,
+    random_state: int = 0,
+    groups: Sequence | None = None,
+    n_jobs: int | None = -1,
+    folder=None,
+) -> ShapleyResult:
+    """Share the score of a coder among its fields, groups of fields, or feature blocks.
+
+    Parameters
+    ----------
+    coder : IcdCoder or estimator
+        Not changed.  An estimator with ``fit(records)`` and ``predict(records)``
+        gets records in which the fields outside the coalition are blank; see
+        :class:`icdbase.experiments.players.BlankedFields`.
+    records : DataFrame
+        Labelled records.
+    players
+        See :func:`icdbase.experiments.players.expand_players`.
+    budget : int
+        Coalitions valued at most.  If that is all of them, the values are
+        exact.  Else: none, all, each player alone and each left out; pairs of
+        coalitions until the sampling error is small; then, for the table of
+        redundancy, players two by two, the strongest first.
+    max_error : float
+        Standard error of the official score's values from the choice of
+        coalitions, at which no more are drawn.
+    n_folds, n_repeats, random_state, groups, n_jobs, folder
+        As for :func:`icdbase.experiments.cross_validation.cross_validate`.
+        With groups, the intervals resample groups, not records.
+
+    Returns
+    -------
+    ShapleyResult
+
+    Raises
+    ------
+    DataError, UsageError
+        As for :func:`cross_validate`, on unknown players and on a budget that
+        is too small.
+
+    Examples
+    --------
+    >>> from icdbase import IcdCoder
+    >>> from icdbase.synthetic import make_records
+    >>> 病历 = make_records(60, random_state=0)
+    >>> coder = IcdCoder(fields=("婚姻史", "入院诊断"), blocks=("words",), main_learner="trees:5")
+    >>> result = shapley(coder, 病历, n_folds=2, n_jobs=1)
+    >>> acc = result.of("acc")
+    >>> acc["player"].tolist(), result.is_exact
+    (['入院诊断', '婚姻史'], True)
+    >>> sum(acc["shapley"]) == result.value("acc", of_all=True) - result.value("acc", of_all=False)
+    True
+    """
+    coder = as_coder(coder)
+    players = expand_players(coder, players)
+    _check_budget(budget, max_error, len(players.parts))
+    records, splits, groups = prepare(coder, records, n_folds, n_repeats, random_state, groups)
+    runner = TrialRunner(coder, records, groups=groups, folder=folder, n_jobs=n_jobs, stage="coalitions")
+    game = CoalitionGame(coder, records, splits, players, runner, budget)
+    value_coalitions(game, max_error, random_state)
+    table, pairs = _tables(game, groups)
+    return ShapleyResult(
+        table, pairs, game.table(), players, *_named(coder), len(records), n_folds, n_repeats, random_state, budget,
+         max_error, len(game.values) == 2**game.n_players, None if groups is None else len(np.unique(groups)),
+    )
+
+
+def _named(coder) -> tuple[str, dict[str, object]]:
+    """Return the name of an estimator, and its parameters that are not the default."""
+    if isinstance(coder, BlankedFields):
+        return type(coder.estimator).__name__, {}
+    return type(coder).__name__, changed_parameters(coder)
+
+
+def _check_budget(budget: int, max_error: float, n_players: int) -> None:
+    least = min(2**n_players, len(end_coalitions(n_players)))
+    if budget < least:
+        raise UsageError(f"a budget of {budget} coalitions is too small for {n_players} players; it must be {least} at least, "
+                         f"and {2**n_players} make the values exact")
+    if not max_error > 0:
+        raise UsageError(f"max_error must be above 0, got {max_error}")
+
+
+def _tables(game: CoalitionGame, groups) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the rows of players and of pairs of players."""
+    values, by_record, (weights, errors) = game.means(), game.by_record(), game.weights()
+    place = {each: number for number, each in enumerate(game.values)}
+    totals = values[place[complement((), game.n_players)]] - values[place[()]]
+    shares, of_records = _on_grid(game.shared(weights, values), totals), game.shared(weights, by_record)
+    rows, pairs = [], []
+    for player in np.argsort(-shares[:, 0], kind="stable"):
+        ends = _ends(place, int(player), game.n_players)
+        for number, score in enumerate(game.scores):
+            row = {"player": game.players.names[player], "score": score}
+            row |= _share(shares[player, number], of_records[player, ..., number], game.splits, groups)
+            row["sampling_error"] = errors[player, number]
+            for name, signs in ends.items():
+                row |= _measured(name, signs @ values[:, number], np.tensordot(signs, by_record[..., number], axes=1), groups)
+            rows.append(row)
+    for pair in combinations(range(game.n_players), 2):
+        if pair in place:
+            pairs += _interaction_rows(game, place, pair, values, by_record, groups)
+    columns = ["first", "second", "score", "interaction", "interaction_low", "interaction_high"]
+    return pd.DataFrame(rows), pd.DataFrame(pairs, columns=columns)
+
+
+def _ends(place: Mapping[Coalition, int], player: int, n_players: int) -> dict[str, np.ndarray]:
+    """Return the signs of coalitions in what a player adds alone, and last."""
+    return {
+        "alone": _signs(place, {(player,): 1, (): -1}),
+        "last": _signs(place, {complement((), n_players): 1, complement((player,), n_players): -1}),
+    }
+
+
+def _signs(place: Mapping[Coalition, int], signs: Mapping[Coalition, int]) -> np.ndarray:
+    row = np.zeros(len(place))
+    for coalition, sign in signs.items():
+        row[place[coalition]] += sign
+    return row
+
+
+def _measured(name: str, value: float, of_records: np.ndarray, groups) -> dict[str, float]:
+    """Return a value with its interval over records; ``of_records`` has the shape (n_repeats, n_records)."""
+    low, high = bootstrap_interval(of_records.mean(axis=0), groups=groups, n_bootstrap=N_BOOTSTRAP)
+    return {name: float(value), f"{name}_low": low, f"{name}_high": high}
+
+
+def _share(value: float, of_records: np.ndarray, splits: Splits, groups) -> dict[str, float]:
+    """Return a Shapley value with its interval, its errors and the power of these records."""
+    error = standard_error(of_records.mean(axis=0), groups)
+    return {
+        **_measured("shapley", value, of_records, groups), "records_error": error,
+        "corrected_error": corrected_error(of_records, splits.folds),
+        "records_needed": records_needed(error, of_records.shape[1], DIFFERENCE),
+    }
+
+
+def _interaction_rows(game: CoalitionGame, place, pair: Coalition, values, by_record, groups) -> Iterator[dict]:
+    signs = _signs(place, {pair: 1, pair[:1]: -1, pair[1:]: -1, (): 1})
+    first, second = (game.players.names[player] for player in pair)
+    for number, score in enumerate(game.scores):
+        of_records = np.tensordot(signs, by_record[..., number], axes=1)
+        yield {"first": first, "second": second, "score": score,
+               **_measured("interaction", signs @ values[:, number], of_records, groups)}
+
+
+def _on_grid(shares: np.ndarray, totals: np.ndarray) -> np.ndarray:
+    """Round shares to the grid so that they add up to the totals exactly; the largest share takes what is left over."""
+    shares = np.round(shares * GRID) / GRID
+    largest = np.abs(shares).argmax(axis=0), np.arange(shares.shape[1])
+    shares[largest] += totals - shares.sum(axis=0)
+    return shares
