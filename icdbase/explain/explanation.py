@@ -23,6 +23,7 @@ from threadpoolctl import threadpool_limits
 from icdbase.coder import IcdCoder
 from icdbase.core.errors import UsageError, did_you_mean
 from icdbase.explain.contributions import Contributions
+from icdbase.explain.deletion import with_tested_evidence
 from icdbase.explain.locations import LocatedRecord, locate_features
 from icdbase.features.base import FeatureId
 from icdbase.learning.details import PredictionDetails
@@ -52,6 +53,8 @@ class Evidence:
         Of the concept that is mentioned here: present, negated, ...; else empty.
     features : tuple of (kind, name, contribution)
         The features that have this span.
+    drop : float or None
+        What the probability of the code loses when these words alone are deleted; None if that was not tried.
     """
 
     field: str
@@ -62,6 +65,7 @@ class Evidence:
     strength: float
     status: str
     features: tuple[tuple[str, str, float], ...] = field(repr=False)
+    drop: float | None = None
 
     @property
     def negated(self) -> bool:
@@ -72,7 +76,8 @@ class Evidence:
         features = [{"kind": kind, "name": name, "contribution": value} for kind, name, value in self.features]
         return {
             "field": self.field, "start": self.start, "end": self.end, "text": self.text,
-            "contribution": self.contribution, "strength": self.strength, "status": self.status, "negated": self.negated, "features": features,
+            "contribution": self.contribution, "strength": self.strength, "status": self.status, "negated": self.negated,
+            "features": features, "drop": self.drop,
         }
 
 
@@ -110,7 +115,8 @@ class CodeExplanation:
         of a single target or over an exclusive group.  Of a single target they
         are relative to the mean over its classes, which the softmax ignores.
     evidence : tuple of Evidence
-        The strongest first, the strongest objection last.
+        The strongest first, the strongest objection last; but of a predicted code the
+        first is the strongest span that matters by itself, see ``n_tried`` of :func:`explain`.
     unplaced : tuple of Unplaced
         Largest first.
     """
@@ -156,7 +162,7 @@ class Explanation:
         return {"record": self.record, "codes": [code.to_dict() for code in self.codes]}
 
 
-def explain(coder: IcdCoder, record, codes: Iterable[str] | None = None, *, n_near: int = 0) -> Explanation:
+def explain(coder: IcdCoder, record, codes: Iterable[str] | None = None, *, n_near: int = 0, n_tried: int = 5) -> Explanation:
     """Return the evidence for and against codes of one record.
 
     Parameters
@@ -170,6 +176,9 @@ def explain(coder: IcdCoder, record, codes: Iterable[str] | None = None, *, n_ne
     n_near : int
         Explain so many codes of each target besides: the most probable of those
         that could have been predicted and were not.
+    n_tried : int
+        Of each predicted code, delete up to so many of the strongest spans, one at a time,
+        until the code becomes less probable; that span is listed first.
 
     Returns
     -------
@@ -217,7 +226,8 @@ def explain(coder: IcdCoder, record, codes: Iterable[str] | None = None, *, n_ne
                 code == predicted[target] or code in _as_set(predicted[target]),
                 probability, margin, _evidence(parts, located, texts), _unplaced(parts, located),
             ))
-    return Explanation(str(frame.index[0]), tuple(explained), texts)
+    tested = iter(with_tested_evidence(coder, frame, [code for code in explained if code.predicted], n_tried))
+    return Explanation(str(frame.index[0]), tuple(next(tested) if code.predicted else code for code in explained), texts)
 
 
 def _by_name(code: str, probability: float, located: LocatedRecord) -> tuple[float, dict[FeatureId, float]]:

@@ -103,7 +103,7 @@ def _evidence(coder, record: pd.DataFrame, targets) -> list[dict]:
     ][:MAX_CODES_EXPLAINED]
     if not errors:
         return []
-    explanation = explain(coder, record, [code for _, code, _ in errors])
+    explanation = explain(coder, record, [code for _, code, _ in errors], n_tried=0)
     explained = {(code.target, code.code): code for code in explanation.codes}
     return [
         {"kind": kind, "code": explained[target, code], "spans": _strongest(explained[target, code], explanation.texts)}

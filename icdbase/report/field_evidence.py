@@ -29,7 +29,7 @@ def field_evidence(coder: IcdCoder, gold: pd.DataFrame, pairs: Pairs, n_records:
     sums: defaultdict[tuple, defaultdict] = defaultdict(lambda: defaultdict(float))
     counts: defaultdict[tuple, int] = defaultdict(int)
     for row in rows:
-        for code in explain(coder, gold.iloc[[row]]).codes:
+        for code in explain(coder, gold.iloc[[row]], n_tried=0).codes:
             column = (code.target, code.code in as_code_set(pairs.codes[code.target][0][row]))
             counts[column] += bool(code.code)
             for item in code.evidence if code.code else ():
