@@ -15,9 +15,6 @@ from icdbase.explain.explanation import CodeExplanation, Evidence
 __all__ = ["explanation_key", "explanation_text", "surroundings"]
 
 MAX_ROWS = 6
-SAME = 0.0005
-"""Probabilities closer than this look the same in print."""
-
 GAPS = 9
 """Blanks at the left of a table and between its five columns."""
 
@@ -123,11 +120,9 @@ def _without_place(code: CodeExplanation, words, single: bool) -> list[list[str]
         if items := [item for item in code.unplaced if item.kind == kind]:
             rows.append([f"{_added(items):+.2f}", "", "", words[kind], ""])
     rows.append([f"{code.margin:+.2f}", "", "", words["sum"], ""])
-    logistic = float(expit(code.margin))
-    if not single:
-        rows.append([f"{logistic:.3f}", "", "", words["logistic"], ""])
-    if single or abs(logistic - code.probability) >= SAME:
-        rows.append([f"{code.probability:.3f}", "", "", words["softmax" if single else "lowered"], ""])
+    logistic, probability = (f"{value:.3f}" for value in (expit(code.margin), code.probability))
+    rows += [] if single else [[logistic, "", "", words["logistic"], ""]]
+    rows += [[probability, "", "", words["softmax" if single else "lowered"], ""]] if single or logistic != probability else []
     return rows
 
 
