@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import traceback
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from threading import Lock
 from time import perf_counter
@@ -33,6 +33,10 @@ FIRST = 14
 N_LISTED = 24
 N_NEAR = 5
 N_SPANS = 150
+N_TRIED = 5
+LONG = 8000
+"""Characters of a record from which on no span is deleted on trial: each trial reads the record again."""
+
 MAX_BODY = 1_000_000
 """Bytes of a request."""
 
@@ -40,7 +44,8 @@ _log = logging.getLogger(__name__)
 
 
 def demo_app(
-    coders: Mapping[str, IcdCoder], *, about: Mapping[str, str] | None = None, host: str = "127.0.0.1"
+    coders: Mapping[str, IcdCoder], *, about: Mapping[str, str] | None = None, synthetic: Collection[str] = (),
+    host: str = "127.0.0.1",
 ) -> Flask:
     """Return the page and the answers to its requests, as a WSGI application.
 
@@ -50,6 +55,8 @@ def demo_app(
         Fitted, all for the same task; the user of the page chooses one.
     about : mapping of name to str, optional
         Number of training records of each coder, as text.
+    synthetic : collection of str
+        Names of the coders that learned from synthetic records alone.
     host : str
         Host name or address on which the server listens.
 
@@ -62,7 +69,7 @@ def demo_app(
     UsageError
         If there is no coder, or the coders have different tasks.
     """
-    api = _Api(coders, about or {})
+    api = _Api(coders, about or {}, synthetic)
     app = Flask(__name__, static_folder="static", static_url_path="")
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
     app.json.ensure_ascii = app.json.sort_keys = False
@@ -87,17 +94,19 @@ def demo_app(
 class _Api:
     """The answers to the requests of the page."""
 
-    def __init__(self, coders: Mapping[str, IcdCoder], about: Mapping[str, str]):
+    def __init__(self, coders: Mapping[str, IcdCoder], about: Mapping[str, str], synthetic: Collection[str]):
         self.task = _common_task(coders)
         self.coders = coders
         self.training = about
+        self.synthetic = synthetic
         self.lock = Lock()  # one prediction at a time: models run on one thread and limit BLAS for the whole process
 
     def about(self):
         """Return the task, the models and the list of synthetic records."""
         task = self.task
         models = [
-            {"name": name, "about": self.training.get(name, ""), "fields": coder.features_.fields_}
+            {"name": name, "about": self.training.get(name, ""),
+             "synthetic": name in self.synthetic, "fields": coder.features_.fields_}
             for name, coder in self.coders.items()
         ]
         targets = [{"name": target.name, "single": target.is_single} for target in task.targets]
@@ -129,7 +138,8 @@ class _Api:
         record_input.check_size(texts)
         with self.lock:
             start = perf_counter()
-            explanation = explain(self.coders[name], texts, n_near=N_NEAR)
+            n_tried = 0 if body.get("quick") or sum(map(len, texts.values())) > LONG else N_TRIED
+            explanation = explain(self.coders[name], texts, n_near=N_NEAR, n_tried=n_tried)
             seconds = perf_counter() - start
         return jsonify(codes=[_shortened(code) for code in explanation.codes], milliseconds=round(1000 * seconds, 1))
 
@@ -169,6 +179,14 @@ def _error_answer(error: Exception):
     return jsonify(error=f"internal error: {type(error).__name__}"), 500
 
 
+def _tested(code: CodeExplanation) -> list | None:
+    """Return the place of the first evidence and what the probability loses without it, if it loses anything."""
+    if not code.evidence or not (code.evidence[0].drop or 0) > 0:
+        return None
+    item = code.evidence[0]
+    return [item.field, item.start, item.end, round(item.drop, 4)]
+
+
 def _shortened(code: CodeExplanation) -> dict:
     """Return what the page draws of an explanation; spans that are left out are summed."""
     strongest = sorted(code.evidence, key=lambda item: -abs(item.contribution))
@@ -182,5 +200,5 @@ def _shortened(code: CodeExplanation) -> dict:
     return {
         "target": code.target, "code": code.code, "name": code.name, "predicted": code.predicted,
         "probability": code.probability, "margin": code.margin, "spans": spans,
-        "rest": sum(item.contribution for item in strongest[N_SPANS:]), "unplaced": unplaced,
+        "first": _tested(code), "rest": sum(item.contribution for item in strongest[N_SPANS:]), "unplaced": unplaced,
     }

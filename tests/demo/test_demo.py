@@ -280,10 +280,11 @@ def test_small_models_are_trained_once(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(demo, "N_TRAIN", 24)
     light = {"n_folds": 2, "main_learner": "trees:2", "blocks": ("concepts",)}
     monkeypatch.setattr(icdbase, "SETTINGS", {setting: {**chosen, **light} for setting, chosen in icdbase.SETTINGS.items()})
-    trained, about = demo._synthetic_models()
+    trained, about, synthetic = demo._synthetic_models()
+    assert synthetic == set(trained)
     assert "training 2 small models on 24 synthetic records" in capsys.readouterr().err
     monkeypatch.setattr(icdbase.IcdCoder, "fit", None)
-    loaded, _ = demo._synthetic_models()
+    loaded, _, _ = demo._synthetic_models()
     assert list(loaded) == list(icdbase.SETTINGS)
     assert about == {"default": "24", "plain": "24"}
     record = icdbase.make_records(1, SEED)
@@ -309,7 +310,7 @@ def test_a_wider_address_is_warned_of(host, warned, monkeypatch, coder):
             pass
 
     monkeypatch.setattr("icdbase.demo.server.DemoServer", lambda *_: Server())
-    monkeypatch.setattr(demo, "_synthetic_models", lambda: ({"default": coder}, {}))
+    monkeypatch.setattr(demo, "_synthetic_models", lambda: ({"default": coder}, {}, set()))
     opened = []
     monkeypatch.setattr(demo.webbrowser, "open", opened.append)
     monkeypatch.setenv("DISPLAY", ":0")

@@ -55,7 +55,7 @@ class Page:
         self.settle()
 
     def settle(self):
-        done = "return document.body.dataset.ready === '1' && !document.body.dataset.busy"
+        done = "return document.body.dataset.ready === '1' && !document.body.dataset.busy && !document.body.dataset.typing"
         WebDriverWait(self.browser, 20, 0.02).until(lambda browser: browser.execute_script(done))
 
     def texts(self, selector):
@@ -83,7 +83,8 @@ def predicted(coder, record):
 
 def test_it_shows_the_record_and_its_codes(page, coder, first):
     assert page.codes() == predicted(coder, first)
-    assert page.texts(".field .text") == [first.iloc[0][name] or "empty" for name in CCL25.text_fields]
+    assert page.texts(".field .text") == [first.iloc[0][name] for name in CCL25.text_fields]
+    assert "synthetic records / 模拟病历" in page.one(".notice").text
     assert "not for clinical use" in page.one(".notice").text
     (line,) = page.all(".target.single .row.chosen .line")
     main = coder.predict_proba(first)[MAIN].iloc[0].max()
@@ -157,6 +158,72 @@ def test_a_field_switched_off_changes_the_codes_at_once(page, coder, first):
     assert switch == page.browser.switch_to.active_element
     page.press("#all-on")
     assert page.codes() == with_all
+
+
+TROPONIN = 663
+"""Number of a record with unstable angina and a troponin of 0.013."""
+
+SELECT = """
+const node = document.querySelector(`.field[data-field="${arguments[0]}"] .text`), at = node.textContent.indexOf(arguments[1]);
+const walker = document.createTreeWalker(node, NodeFilter.SHOW_TEXT), range = document.createRange();
+let left = at, ends = [];
+while (walker.nextNode()) {
+  const length = walker.currentNode.length;
+  if (ends.length === 0 && left < length) { range.setStart(walker.currentNode, left); ends = [left + arguments[1].length]; }
+  if (ends.length && ends[0] <= length) { range.setEnd(walker.currentNode, ends[0]); break; }
+  if (ends.length) ends[0] -= length;
+  left -= length;
+}
+node.focus();
+getSelection().removeAllRanges();
+getSelection().addRange(range);
+return at;
+"""
+
+
+def main_code(page):
+    return page.texts(".target.single .row.chosen .code")[-1:]
+
+
+def test_a_troponin_raised_in_place_turns_angina_into_infarction_and_undo_turns_it_back(page, coder, address):
+    record = icdbase.make_records(TROPONIN + 1, SEED).iloc[[TROPONIN]]
+    words = record.iloc[0][COURSE]
+    page.browser.get(f"{address}#{TROPONIN}")
+    page.browser.refresh()
+    page.settle()
+    page.browser.execute_script("window.same = true")
+    codes = page.codes()
+    assert main_code(page) == ["I20.000"]
+    assert page.browser.execute_script(SELECT, COURSE, "0.013") >= 0
+    page.browser.switch_to.active_element.send_keys("1.13")
+    WebDriverWait(page.browser, 10, 0.02).until(lambda _: main_code(page) == ["I21.401"])
+    page.settle()
+    changed = words.replace("0.013", "1.13", 1)
+    assert page.texts(f".field[data-field='{COURSE}'] .text") == [changed]
+    assert page.codes() == predicted(coder, record.assign(**{COURSE: changed}))
+    assert "I21.401" in page.texts(".row.added .code")
+    caret = "return getSelection().getRangeAt(0).startOffset >= 0 && document.activeElement.textContent.includes('1.13')"
+    assert page.browser.execute_script(caret)
+    assert serious_findings(page.browser) == []
+    page.press("#undo")
+    WebDriverWait(page.browser, 10, 0.02).until(lambda _: main_code(page) == ["I20.000"])
+    page.settle()
+    assert page.texts(f".field[data-field='{COURSE}'] .text") == [words]
+    assert page.codes() == codes
+    assert not page.one("#undo").is_displayed()
+    assert page.browser.execute_script("return window.same")
+
+
+def test_typing_goes_on_where_it_was_while_the_page_is_drawn_anew(page):
+    text = page.texts(".field[data-field='主诉'] .text")[0]
+    assert page.browser.execute_script(SELECT, "主诉", text[:2]) == 0
+    for part in ("腹痛", "3", "天"):
+        page.browser.switch_to.active_element.send_keys(part)
+        page.settle()
+    assert page.texts(".field[data-field='主诉'] .text") == ["腹痛3天" + text[2:]]
+    page.browser.switch_to.active_element.send_keys(Keys.CONTROL, "z")
+    page.settle()
+    assert page.texts(".field[data-field='主诉'] .text")[0].endswith(text[2:])
 
 
 def test_two_settings_side_by_side(page, coder, first, address):

@@ -43,7 +43,10 @@ export function drawChooser(state) {
   $("examples").replaceChildren(...listed);
   $("examples").value = record.number ?? "";
   $("version").textContent = `icdbase ${about.version}`;
-  const kind = record.number === undefined ? words.pasted : words.synthetic;
+  const kind = `${record.number === undefined ? words.pasted : words.synthetic}${record.edited ? words.edited : ""}`;
+  const learned = about.models.every(model => model.synthetic) ? ` ${words.learned}` : "";
+  document.querySelector(".notice span").textContent = record.number === undefined
+    ? `${words.pasted}.${learned} ${words.caution}` : `synthetic records / 模拟病历. ${words.caution}`;
   $("record-title").replaceChildren(kind, el("small", {}, [record.id, `${length.toLocaleString("en")} ${words.characters}`].filter(Boolean).join(" · ")));
 }
 
@@ -85,9 +88,9 @@ function drawPanel(state, actions, panel) {
     modelChoice(state, actions, panel),
     el("span", { class: "spent" }, words.milliseconds(Math.round(result.milliseconds))),
   );
-  const against = panel === 0 ? words.against_all : words.against_A;
+  const against = panel === 1 ? words.against_A : state.record.edited ? words.against_original : words.against_all;
   const [plus, minus] = [change.added.size, change.removed.length];
-  const changes = panel === 0 && !setting.off.size ? null : el("p", { class: `changes ${plus || minus ? "some" : ""}` },
+  const changes = panel === 0 && !setting.off.size && !state.record.edited ? null : el("p", { class: `changes ${plus || minus ? "some" : ""}` },
     el("b", {}, plus || minus ? `+${plus}  −${minus}` : "=", reader(plus || minus ? words.differs(plus, minus) : words.same)),
     ` ${plus || minus ? "" : words.same + " · "}${against}`);
   return el("article", { class: "panel", "aria-label": state.comparing ? `${words.setting} ${LETTERS[panel]}` : words.codes },
@@ -182,9 +185,10 @@ function drawWhy(state, actions, code) {
     type: "button", class: `snippet ${group.sum > 0 ? "for" : "against"}`, "--w": Math.abs(group.sum) / most,
     "data-key": `snippet ${group.key}`, onclick: () => actions.goTo(group.field, group.start),
   }, el("b", {}, signed(group.sum)), zh("span", group.field, { class: "where" }), zh(group.negated ? "del" : "span", group.text, { class: "words" }),
-  group.times > 1 ? words.times(group.times) : null));
+  group.times > 1 ? words.times(group.times) : null,
+  group.alone ? el("small", { class: "alone" }, words.alone(Math.max(group.alone * 100, 0.1).toFixed(1))) : null));
   const list = (title, chosen) => chosen.length ? [el("h4", {}, title), el("ul", {}, chosen.map(snippet))] : [];
-  const forIt = groups.filter(group => group.sum > LEAST * most).slice(0, N_FOR);
+  const forIt = groups.filter(group => group.sum > LEAST * most || group.alone).sort((a, b) => Boolean(b.alone) - Boolean(a.alone)).slice(0, N_FOR);
   const against = groups.filter(group => group.sum < -LEAST * most).slice(0, N_AGAINST);
   return el("div", { class: "why" },
     forIt.length || against.length ? null : el("p", {}, words.nothing),
@@ -200,6 +204,7 @@ function grouped(state, code) {
     group.sum += value;
     group.times += 1;
     group.start = Math.min(group.start, start);
+    if (code.first && code.first[0] === field && code.first[1] === start && code.first[2] === end) group.alone = code.first[3];
     groups.set(key, group);
   }
   return [...groups.values()].sort((a, b) => Math.abs(b.sum) - Math.abs(a.sum));
@@ -227,7 +232,7 @@ function characters(state, field) {
 export function drawFields(state, actions) {
   const panels = state.comparing ? [0, 1] : [0];
   keepFocus(() => $("fields").replaceChildren(...state.about.fields.map(field => drawField(state, actions, panels, field))));
-  $("all-on").hidden = !panels.some(panel => state.settings[panel].off.size);
+  $("all-on").hidden = $("blanked").hidden = !panels.some(panel => state.settings[panel].off.size);
 }
 
 function drawField(state, actions, panels, field) {
@@ -244,7 +249,14 @@ function drawField(state, actions, panels, field) {
   return el("article", { class: `field${off ? " off" : ""}${text ? "" : " empty"}`, "data-field": field },
     el("header", {}, el("h3", {}, zh("span", field), state.language === "en" && ENGLISH[field] ? el("small", {}, ENGLISH[field]) : null),
       el("span", { class: "share" }), switches),
-    text ? zh("p", text, { class: "text" }) : el("p", { class: "text none" }, words.empty));
+    zh("p", text ?? "", {
+      class: "text", "data-empty": words.empty, contenteditable: off ? null : "plaintext-only", role: "textbox", "aria-multiline": "true",
+      "aria-label": `${words.editField}: ${field}`, "aria-readonly": off ? "true" : null, spellcheck: "false",
+      oninput: event => { if (!event.isComposing) actions.edit(field, event.target.textContent); },
+      oncompositionstart: () => actions.compose(true),
+      oncompositionend: event => { actions.compose(false); actions.edit(field, event.target.textContent); },
+      onkeydown: event => { if ((event.ctrlKey || event.metaKey) && !event.shiftKey && event.key.toLowerCase() === "z") { event.preventDefault(); actions.undo(); } },
+    }));
 }
 
 export function paint(state, code) {
