@@ -136,9 +136,10 @@ class _Api:
         fields = record_input.checked_fields(body.get("fields"), self.task)
         texts = {field: record.get(field) if field in fields else "" for field in self.task.text_fields}
         record_input.check_size(texts)
+        length = sum(len(text) for text in texts.values() if isinstance(text, str))
+        n_tried = 0 if body.get("quick") or length > LONG else N_TRIED
         with self.lock:
             start = perf_counter()
-            n_tried = 0 if body.get("quick") or sum(map(len, texts.values())) > LONG else N_TRIED
             explanation = explain(self.coders[name], texts, n_near=N_NEAR, n_tried=n_tried)
             seconds = perf_counter() - start
         return jsonify(codes=[_shortened(code) for code in explanation.codes], milliseconds=round(1000 * seconds, 1))
