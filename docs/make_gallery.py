@@ -18,7 +18,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 GALLERY = ROOT / "docs" / "images" / "gallery"
-TROPONIN = 663
+TROPONIN = 1704
 """Number of a record with unstable angina and a troponin of 0.013."""
 
 BIN = Path(sys.executable).parent

@@ -23,12 +23,16 @@ from icdbase.core.errors import IcdbaseError, UsageError, did_you_mean
 from icdbase.demo import record_input
 from icdbase.demo.guard import HEADERS, refused
 from icdbase.explain.explanation import CodeExplanation, explain
+from icdbase.tasks.editions import CCL25
 from icdbase.tasks.task import Task
 
 __all__ = ["demo_app"]
 
 FIRST = 14
 """Number of the synthetic record that is shown first."""
+
+CURATED = {"clear": 72, "number": 1704, "denied": 26, "family": 5, "swap": 47, "slip": 34}
+"""Synthetic records that each show one thing with the models that the demo trains."""
 
 N_LISTED = 24
 N_NEAR = 5
@@ -111,11 +115,16 @@ class _Api:
         ]
         targets = [{"name": target.name, "single": target.is_single} for target in task.targets]
         examples = [
-            {"number": number, "says": record_input.synthetic_record(number, task)["texts"][task.text_fields[0]]}
-            for number in range(N_LISTED if record_input.has_synthetic(task) else 0)
+            {"number": number, "shows": shows, "says": record_input.synthetic_record(number, task)["texts"][task.text_fields[0]]}
+            for number, shows in self._listed()
         ]
         return jsonify(version=__version__, task=task.name, fields=task.text_fields, targets=targets,
                        models=models, examples=examples, first=FIRST, n_records=record_input.N_RECORDS)
+
+    def _listed(self) -> list[tuple[int, str]]:
+        """Return the numbers of the records to choose from, and what the first of them show."""
+        curated = [(number, shows) for shows, number in CURATED.items()] if self.task == CCL25 else []
+        return curated + [(number, "") for number in range(N_LISTED)] if record_input.has_synthetic(self.task) else []
 
     def record(self):
         """Return a synthetic record by number, or the checked form of a given one."""

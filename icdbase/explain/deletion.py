@@ -8,14 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from icdbase.coder import IcdCoder
-
-if TYPE_CHECKING:
-    from icdbase.explain.explanation import CodeExplanation, Evidence
+from icdbase.explain.evidence import CodeExplanation, Evidence
 
 __all__ = ["with_tested_evidence"]
 

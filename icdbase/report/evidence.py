@@ -152,7 +152,7 @@ def _shortened(words: str, room: int) -> str:
     """Cut words to so many columns, around their first number if they hold one.
 
     >>> _shortened("肌钙蛋白I定量测定（化学发光法）1.13ng/mL", 22)
-    '…光法）1.13ng/mL'
+    '…学发光法）1.13ng/mL'
     """
     if cell_len(words) <= room:
         return words

@@ -3,6 +3,7 @@
 import json
 from threading import Thread
 
+import pandas as pd
 import pytest
 from chromium import complaints, serious_findings
 from selenium.webdriver.common.action_chains import ActionChains
@@ -15,6 +16,8 @@ import icdbase
 from icdbase.demo.app import FIRST, demo_app
 from icdbase.demo.record_input import SEED
 from icdbase.explain.explanation import explain
+from icdbase.records.records import check_frame
+from icdbase.synthetic import iter_records
 from icdbase.tasks.editions import CCL25
 
 MAIN, OTHERS = CCL25.main.name, CCL25.others.name
@@ -160,7 +163,7 @@ def test_a_field_switched_off_changes_the_codes_at_once(page, coder, first):
     assert page.codes() == with_all
 
 
-TROPONIN = 663
+TROPONIN = 1704
 """Number of a record with unstable angina and a troponin of 0.013."""
 
 SELECT = """
@@ -186,7 +189,7 @@ def main_code(page):
 
 
 def test_a_troponin_raised_in_place_turns_angina_into_infarction_and_undo_turns_it_back(page, coder, address):
-    record = icdbase.make_records(TROPONIN + 1, SEED).iloc[[TROPONIN]]
+    record = check_frame(pd.DataFrame(iter_records(1, SEED, start=TROPONIN)))
     words = record.iloc[0][COURSE]
     page.browser.get(f"{address}#{TROPONIN}")
     page.browser.refresh()
@@ -267,8 +270,6 @@ def test_a_record_of_ones_own(page, coder):
 
 
 def _frame(record):
-    import pandas as pd
-
     return pd.DataFrame([record], index=["1"])
 
 

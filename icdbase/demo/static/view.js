@@ -34,7 +34,9 @@ export function drawWords(state) {
 
 export function drawChooser(state) {
   const { about, record } = state, words = WORDS[state.language];
-  const listed = about.examples.map(one => el("option", { value: one.number }, `${one.number + 1}. ${one.says}`));
+  const option = one => el("option", { value: one.number }, one.shows ? `${words.shows[one.shows]} (${one.says})` : `${one.number + 1}. ${one.says}`);
+  const curated = about.examples.filter(one => one.shows), numbered = about.examples.filter(one => !one.shows);
+  const listed = curated.length ? [el("optgroup", { label: words.curated }, curated.map(option)), el("optgroup", { label: words.examples }, numbered.map(option))] : numbered.map(option);
   const length = Object.values(record.texts).reduce((sum, text) => sum + Array.from(text).length, 0);
   if (record.number === undefined) listed.unshift(el("option", { value: "", disabled: true }, words.pasted));
   else if (!about.examples.some(one => one.number === record.number)) {

@@ -4,6 +4,7 @@ export const WORDS = {
   en: {
     language: "中文", otherLanguage: "zh-CN", theme: "Light or dark", skip: "Skip to the codes",
     caution: "For research and teaching, not for clinical use.", learned: "The model learned from synthetic records.",
+    curated: "Begin here", shows: { clear: "A clear case", number: "One number decides: raise the troponin 0.013 to 1.13", denied: "Denied: the plaque is written, and is not there", family: "The father has hypertension, the patient has not", swap: "The right main code, in the second place", slip: "The coder left a code out" },
     undo: "Undo", edited: ", edited", editField: "Edit", against_original: "against the record as it was",
     editHint: "Click into the text and change it: a number, a negation. The codes follow.",
     blanked: "A field that is off is blanked; the model was not trained without it.",
@@ -30,6 +31,7 @@ export const WORDS = {
   zh: {
     language: "English", otherLanguage: "en", theme: "浅色或深色", skip: "跳到编码",
     caution: "仅供科研与教学，不得用于临床。", learned: "模型由模拟病历训练而成。",
+    curated: "从这里开始", shows: { clear: "清楚的一例", number: "一个数值定乾坤：把肌钙蛋白 0.013 改为 1.13", denied: "被否认的斑块：写了，但没有", family: "父亲患高血压，患者没有", swap: "主要编码判对了，却放错了位置", slip: "编码员漏编一个编码" },
     undo: "撤销", edited: "（已修改）", editField: "编辑", against_original: "与原病历相比",
     editHint: "直接点进正文修改：一个数值、一处否定，编码随之变化。",
     blanked: "关闭的字段只是置空，模型并未在缺少它时重新训练。",
