@@ -47,7 +47,7 @@ def main():
         ]
         _terminal(browser, work, "make run", "".join(ran), out / "run.png")
         explain = ["icdbase", "explain", "--model", "runs/demo/model", "--input", f"{data}/ICD-Coding-test.json",
-                   "--record", "ZY0008023729", "--code", "I10.x00x032"]
+                   "--record", "ZY0008023729", "--code", "I20.800x007"]
         _terminal(browser, work, " ".join(explain), _run(work, *explain), out / "explain.png")
         _run(work, "icdbase", "report", "--model", "runs/demo/model", "--gold", f"{data}/ICD-Coding-test.json",
              "--pred", "runs/demo/predictions.json", "--train", f"{data}/ICD-Coding-train.json",

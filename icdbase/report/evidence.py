@@ -27,7 +27,7 @@ _WORDS = {
     "en": {
         "adds": "adds", "field": "field", "evidence": "evidence", "status": "status", "alone": "alone", "bias": "prior, before any text",
         "context": "predictions of other targets", "absent": "what the record does not mention", "limit": "limit of the trees' margin",
-        "more": "{} more places", "sum": "margin: the sum", "softmax": "probability: softmax over codes", "logistic": "logistic function of the margin",
+        "more": "elsewhere: {}", "sum": "margin: the sum", "softmax": "probability: softmax over codes", "logistic": "logistic function of the margin",
         "lowered": "probability: less for lapses and groups", "probability": "probability", "not_predicted": "not predicted",
         "right": "gold: yes", "wrong": "gold: no", "none": "(no code)",
         "sorted": "Sorted by what the finding adds in all its places, in log-odds;\nthe first line is the strongest one that matters by itself.",
@@ -37,7 +37,7 @@ _WORDS = {
     "zh": {
         "adds": "贡献", "field": "字段", "evidence": "证据", "status": "状态", "alone": "单删", "bias": "先验，未读文本之前",
         "context": "其他目标的预测", "absent": "病历未提及的内容", "limit": "树模型决策值的上限",
-        "more": "另有 {} 处", "sum": "决策值：合计", "softmax": "概率：对该目标各编码作 softmax", "logistic": "决策值的 logistic 函数",
+        "more": "其余 {} 处", "sum": "决策值：合计", "softmax": "概率：对该目标各编码作 softmax", "logistic": "决策值的 logistic 函数",
         "lowered": "概率：扣除疏漏与同组编码", "probability": "概率", "not_predicted": "未预测",
         "right": "真实：有", "wrong": "真实：无", "none": "（无编码）",
         "sorted": "按该发现的贡献（对数几率）排列；首行为单独删除即有影响的最强证据。",
@@ -80,7 +80,8 @@ def explanation_text(
     room = max(width - taken - GAPS, LEAST_WORDS)
     rows = [[*row[:3], _in_context(items, texts, room), row[4]] for items, row in zip(_ranked(code), lines, strict=True)]
     rows += _without_place(code, words, single)
-    text = table(headings, rows, width=width)
+    filled = [place for place, cells in enumerate(zip(*rows, strict=True)) if any(cells)]
+    text = table([headings[place] for place in filled], [[row[place] for place in filled] for row in rows], width=width)
     heading = printable(_heading(code, gold, words))
     return f"{_BOLD}{heading}{_PLAIN}\n{_coloured(text)}" if colour else f"{heading}\n{text}"
 

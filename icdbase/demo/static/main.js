@@ -81,7 +81,7 @@ async function predict(panels, quick = false) {
 
 function pinSomething() {
   const there = state.pinned && shown().includes(state.pinned.panel) && find(state.pinned);
-  if (there || state.unpinned) return;
+  if ((there && state.chosen) || state.unpinned) return;
   const main = state.results[0].codes.find(code => code.predicted && code.code);
   state.pinned = main ? { panel: 0, target: main.target, code: main.code } : null;
 }
@@ -132,6 +132,7 @@ const actions = {
     const same = state.pinned && state.pinned.code === key.code && state.pinned.target === key.target && state.pinned.panel === key.panel;
     state.pinned = same ? null : key;
     state.unpinned = same;
+    state.chosen = !same; // until then the main code's evidence is shown, whichever it is
     state.hovered = null;
     draw();
   },
@@ -171,7 +172,7 @@ async function show(record) {
   clearTimeout(pause);
   clearTimeout(rest);
   state.base = state.pinned = state.hovered = null;
-  state.unpinned = false;
+  state.unpinned = state.chosen = false;
   history.replaceState(null, "", record.number === undefined ? location.pathname : `#${record.number}`);
   drawChooser(state);
   await predict(shown());

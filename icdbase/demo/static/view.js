@@ -104,7 +104,7 @@ function drawPanel(state, actions, panel) {
 function describe(state, setting, nOn) {
   const { about } = state, words = WORDS[state.language];
   const model = about.models.find(one => one.name === setting.model);
-  const said = [words[model.name], model.about && words.trained(model.about)].filter(part => typeof part === "string" && part);
+  const said = [words[model.name], model.about && words.trained(model.about, model.synthetic)].filter(part => typeof part === "string" && part);
   return [...said, nOn === about.fields.length ? words.allFields : words.ofFields(nOn, about.fields.length)].join(" · ");
 }
 
