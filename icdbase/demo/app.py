@@ -205,10 +205,13 @@ def _shortened(code: CodeExplanation) -> dict:
         for item in strongest[:N_SPANS]
     ]
     unplaced: dict[str, float] = {}
+    by_field: dict[str, float] = {}
+    for item in code.evidence:
+        by_field[item.field] = by_field.get(item.field, 0.0) + item.contribution
     for item in code.unplaced:
         unplaced[item.kind] = unplaced.get(item.kind, 0.0) + item.contribution
     return {
         "target": code.target, "code": code.code, "name": code.name, "predicted": code.predicted,
         "probability": code.probability, "margin": code.margin, "spans": spans,
-        "first": _tested(code), "rest": sum(item.contribution for item in strongest[N_SPANS:]), "unplaced": unplaced,
+        "first": _tested(code), "rest": sum(item.contribution for item in strongest[N_SPANS:]), "unplaced": unplaced, "by_field": by_field,
     }

@@ -46,7 +46,7 @@ def texts_of(record):
 
 def test_the_page_and_its_files_may_do_nothing_else(app):
     client = app.test_client()
-    for path in ("/", "/style.css", "/main.js", "/view.js", "/edit.js", "/words.js"):
+    for path in ("/", "/style.css", "/main.js", "/view.js", "/edit.js", "/dom.js", "/waterfall.js", "/words.js"):
         with client.get(path) as answer:
             assert answer.status_code == 200
             assert "default-src 'none'" in answer.headers["Content-Security-Policy"]

@@ -122,6 +122,20 @@ def test_mouse_and_keys_light_the_evidence_up(page, coder, first):
     assert page.all("mark.flash")
 
 
+def test_the_waterfall_leads_from_the_start_to_the_margin_and_the_probability(page, coder, first):
+    code = coder.predict(first).iloc[0][MAIN]
+    told = next(one for one in explain(coder, first).codes if one.code == code and one.target == MAIN)
+    figures = [float(text.replace("−", "-")) for text in page.texts(".sum .part b")]
+    (total,) = page.texts(".sum .total b")
+    assert float(total.replace("−", "-")) == round(told.margin, 2)
+    assert sum(figures) == pytest.approx(told.margin, abs=0.011 * (len(figures) + 5))
+    assert page.texts(".sum .probability b") == page.texts(".target.single .row.chosen .p")
+    by_field = {field: sum(item.contribution for item in told.evidence if item.field == field) for field in CCL25.text_fields}
+    shown = dict(zip(page.texts(".sum .part dt"), figures, strict=True))
+    for field, value in by_field.items():
+        assert shown.get(field, 0.0) == pytest.approx(value, abs=0.006)
+
+
 def test_denied_findings_are_struck(page, coder, address):
     number, code, denied = _denied(coder)
     page.browser.get(f"{address}#{number}")

@@ -1,8 +1,9 @@
 // Actions of the page: choose a record, request codes, switch fields, compare.
 
+import { el } from "./dom.js";
 import { edited, History, keepCaret } from "./edit.js";
 import { WORDS } from "./words.js";
-import { announce, drawChooser, drawFields, drawPanels, drawSummary, drawWords, el, paint, scrollToSpan } from "./view.js";
+import { announce, drawChooser, drawFields, drawPanels, drawSummary, drawWords, paint, scrollToSpan } from "./view.js";
 
 const $ = id => document.getElementById(id);
 const state = {

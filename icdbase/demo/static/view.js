@@ -1,5 +1,7 @@
 // The view: codes with their probabilities, fields with their evidence.
 
+import { el, percent, signed } from "./dom.js";
+import { drawWaterfall } from "./waterfall.js";
 import { ENGLISH, WORDS } from "./words.js";
 
 const $ = id => document.getElementById(id);
@@ -7,19 +9,6 @@ const LEAST = 0.1; // spans weaker than this share of the strongest are not pain
 const N_FOR = 5, N_AGAINST = 3;
 const LETTERS = ["A", "B"];
 
-export function el(tag, attributes = {}, ...children) {
-  const node = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) {
-    if (name.startsWith("on")) node[name] = value;
-    else if (name.startsWith("--")) node.style.setProperty(name, value);
-    else if (value !== false && value !== null && value !== undefined) node.setAttribute(name, value === true ? "" : value);
-  }
-  node.append(...children.flat().filter(child => child !== null && child !== undefined && child !== ""));
-  return node;
-}
-
-const signed = value => (value < 0 ? "−" : "+") + Math.abs(value).toFixed(2);
-const percent = p => (p > 0.994 && p < 1 ? ">99 %" : p < 0.005 && p > 0 ? "<1 %" : `${Math.round(100 * p)} %`);
 const zh = (tag, text, more = {}) => el(tag, { lang: "zh-CN", ...more }, text);
 const reader = text => el("span", { class: "sr" }, text);
 
@@ -104,7 +93,7 @@ function drawPanel(state, actions, panel) {
 function describe(state, setting, nOn) {
   const { about } = state, words = WORDS[state.language];
   const model = about.models.find(one => one.name === setting.model);
-  const said = [words[model.name], model.about && words.trained(model.about, model.synthetic)].filter(part => typeof part === "string" && part);
+  const said = [["plain", "default"].includes(model.name) && words[model.name], model.about && words.trained(model.about, model.synthetic)].filter(part => typeof part === "string" && part);
   return [...said, nOn === about.fields.length ? words.allFields : words.ofFields(nOn, about.fields.length)].join(" · ");
 }
 
@@ -194,7 +183,7 @@ function drawWhy(state, actions, code) {
   const against = groups.filter(group => group.sum < -LEAST * most).slice(0, N_AGAINST);
   return el("div", { class: "why" },
     forIt.length || against.length ? null : el("p", {}, words.nothing),
-    list(words.speaksFor, forIt), list(words.speaksAgainst, against), drawSum(words, code));
+    list(words.speaksFor, forIt), list(words.speaksAgainst, against), drawWaterfall(words, code));
 }
 
 function grouped(state, code) {
@@ -210,16 +199,6 @@ function grouped(state, code) {
     groups.set(key, group);
   }
   return [...groups.values()].sort((a, b) => Math.abs(b.sum) - Math.abs(a.sum));
-}
-
-function drawSum(words, code) {
-  const text = code.spans.reduce((sum, span) => sum + span[3], code.rest);
-  const parts = [["text", text], ...["absent", "context", "limit", "bias"].map(kind => [kind, code.unplaced[kind]])];
-  const rows = parts.filter(([, value]) => value !== undefined);
-  const most = Math.max(...rows.map(([, value]) => Math.abs(value)), Math.abs(code.margin), 1e-9);
-  const line = ([kind, value]) => el("div", { class: kind }, el("dt", {}, words[kind]),
-    el("dd", { class: value < 0 ? "minus" : "plus", "--w": Math.abs(value) / most }, signed(value)));
-  return el("details", { class: "sum" }, el("summary", {}, words.sum), el("dl", {}, [...rows, ["total", code.margin]].map(line)));
 }
 
 // --- fields -----------------------------------------------------------------------------
