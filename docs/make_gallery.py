@@ -17,6 +17,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
+GALLERY = ROOT / "docs" / "images" / "gallery"
+TROPONIN = 1704
+"""Number of a record with unstable angina and a troponin of 0.013."""
+
 BIN = Path(sys.executable).parent
 sys.path.insert(0, str(ROOT / "tests"))
 TERMINAL = """<!DOCTYPE html><meta charset="utf-8"><title>terminal</title><style>
@@ -29,7 +33,7 @@ def main():
     import chromium
 
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--out", type=Path, default=ROOT / "docs" / "images" / "gallery")
+    parser.add_argument("--out", type=Path, default=GALLERY)
     out = parser.parse_args().out.resolve()
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder, _browser(chromium) as browser:
@@ -43,17 +47,21 @@ def main():
         ]
         _terminal(browser, work, "make run", "".join(ran), out / "run.png")
         explain = ["icdbase", "explain", "--model", "runs/demo/model", "--input", f"{data}/ICD-Coding-test.json",
-                   "--record", "ZY0008023729", "--code", "I10.x00x032"]
+                   "--record", "ZY0008023729", "--code", "I20.800x007"]
         _terminal(browser, work, " ".join(explain), _run(work, *explain), out / "explain.png")
         _run(work, "icdbase", "report", "--model", "runs/demo/model", "--gold", f"{data}/ICD-Coding-test.json",
              "--pred", "runs/demo/predictions.json", "--train", f"{data}/ICD-Coding-train.json",
-             "--out", "text.html", "--with-text")
+             "--out", "text.html")
         _report(browser, work, out)
         with _demo(work) as address:
             _page(browser, address, 900)
             browser.implicitly_wait(10)
             browser.find_element("css selector", "body[data-ready='1']:not([data-busy])")
             browser.save_screenshot(str(out / "demo.png"))
+            if out == GALLERY:
+                browser.save_screenshot(str(out.parent / "demo.png"))
+            _edited(browser, address)
+            browser.save_screenshot(str(out / "demo-edited.png"))
 
 
 @contextmanager
@@ -88,7 +96,7 @@ def _report(browser, work: Path, out: Path):
     """The top in light, the same in dark and Chinese, and two sections further down."""
     _page(browser, (work / "text.html").as_uri(), 1260)
     browser.save_screenshot(str(out / "report-light.png"))
-    for name in ("codes", "coupled", "hardest"):
+    for name in ("swaps", "codes", "coupled", "threshold", "hardest"):
         browser.execute_script("document.getElementById(arguments[0]).scrollIntoView()", name)
         browser.save_screenshot(str(out / f"report-{name}.png"))
     browser.execute_script("scrollTo(0, 0)")
@@ -97,6 +105,22 @@ def _report(browser, work: Path, out: Path):
     browser.find_element("id", "lang").click()
     browser.execute_script("document.getElementById('calibration').scrollIntoView()")
     browser.save_screenshot(str(out / "report-zh.png"))
+    _page(browser, (work / "text.html").as_uri(), 844, 390)
+    browser.save_screenshot(str(out / "report-phone.png"))
+
+
+def _edited(browser, address: str):
+    """Raise the troponin of a record in place, as a person does."""
+    browser.get("about:blank")
+    _page(browser, f"{address}#{TROPONIN}", 1000)
+    browser.find_element("css selector", "body[data-ready='1']:not([data-busy])")
+    browser.execute_script("""
+        const node = document.querySelector('.field[data-field="诊疗经过"] .text');
+        node.textContent = node.textContent.replace("0.013", "1.13");
+        node.dispatchEvent(new InputEvent("input", {bubbles: true}));""")
+    browser.find_element("css selector", ".target.single .row.added")
+    browser.find_element("css selector", "body:not([data-busy]):not([data-typing])")
+    browser.execute_script("document.querySelector('.stage').scrollIntoView()")
 
 
 @contextmanager

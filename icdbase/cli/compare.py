@@ -38,6 +38,7 @@ def compare(task_name, gold_files, pred_files, names, missing_zero, invalid_zero
     from icdbase.core.atomic_files import check_output
     from icdbase.core.errors import UsageError
     from icdbase.evaluation.comparison import compare as compare_systems
+    from icdbase.records.origin import synthetic_share
     from icdbase.report.comparison_html import write_comparison
     from icdbase.report.comparison_text import comparison_text
     from icdbase.report.terminal import file_list
@@ -55,7 +56,7 @@ def compare(task_name, gold_files, pred_files, names, missing_zero, invalid_zero
     if out_folder:
         written = write_comparison(
             out_folder, result, n_records=n_records, texts=gold if with_text else None, title=shown_paths(gold_files),
-            commands=(_command(task_name, gold_files, named),), language=language,
+            commands=(_command(task_name, gold_files, named),), language=language, synthetic=synthetic_share(gold),
         )
     if as_json:
         echo(json.dumps(result.to_dict(n_records), ensure_ascii=False, indent=2, allow_nan=False))

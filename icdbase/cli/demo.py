@@ -41,8 +41,8 @@ def demo(folders, host, port, opens):
         raise UsageError("the demo needs Flask: pip install -e '.[demo]' in the folder of icdbase") from None
 
     with _listening(host, port) as listener:  # before the training, so that a port in use is reported at once
-        coders, about = _loaded(folders) if folders else _synthetic_models()
-        app = demo_app(coders, about=about, host=host)
+        coders, about, synthetic = _loaded(folders) if folders else _synthetic_models()
+        app = demo_app(coders, about=about, synthetic=synthetic, host=host)
         server = DemoServer(host, listener, app)
         address = _address(host, listener.getsockname()[1])
         if not _is_loopback(host):
@@ -101,21 +101,22 @@ def _has_screen() -> bool:
     return sys.platform in ("win32", "darwin") or any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY"))
 
 
-def _loaded(folders) -> tuple[dict, dict]:
-    """Load models by name, and the number of training records of each."""
+def _loaded(folders) -> tuple[dict, dict, set]:
+    """Load models by name, the number of training records of each, and the names of those that saw synthetic ones only."""
     from icdbase import load
     from icdbase.storage.model_card import read_card
 
-    coders, about = {}, {}
+    coders, about, synthetic = {}, {}, set()
     for folder in folders:
         name = folder.name if folder.name and folder.name not in coders else str(folder)
         coders[name] = load(folder)
         data = read_card(folder).get("training_data")
         about[name] = f"{data['records']:,}" if data else ""
-    return coders, about
+        synthetic |= {name} if data and data.get("synthetic") == "all" else set()
+    return coders, about, synthetic
 
 
-def _synthetic_models() -> tuple[dict, dict]:
+def _synthetic_models() -> tuple[dict, dict, set]:
     """Load the two small models, or train and save them."""
     from icdbase import SETTINGS, IcdCoder, __version__, load, make_records, save
     from icdbase.core import progress
@@ -133,4 +134,4 @@ def _synthetic_models() -> tuple[dict, dict]:
             counts = next(iter(coders.values())).count(records)
             for setting, coder in coders.items():
                 save(coder.fit(counts), folders[setting], records=records)
-    return coders, dict.fromkeys(coders, f"{N_TRAIN:,}")
+    return coders, dict.fromkeys(coders, f"{N_TRAIN:,}"), set(coders)

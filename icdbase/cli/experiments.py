@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import click
@@ -140,13 +141,13 @@ _VARIANTS = _Ablation("variants", "ablation.json", "variant")
 _SHAPLEY = _Ablation("shapley", "shapley.json", "player")
 
 
-def _write_shapley(result, folder: Path) -> dict[str, Path]:
+def _write_shapley(result, folder: Path, synthetic: str) -> dict[str, Path]:
     """Write tables, plots and the page."""
     from icdbase.experiments.exports import write_shapley
     from icdbase.report.shapley_html import write_shapley_page
 
     written = write_shapley(result, folder)
-    return {"page": write_shapley_page(folder / "shapley.html", result, command=_command_line())} | written
+    return {"page": write_shapley_page(folder / "shapley.html", result, command=_command_line(), synthetic=synthetic)} | written
 
 
 def _command_line() -> str:
@@ -241,6 +242,8 @@ class _Run:
         from icdbase.experiments.run_card import RunCard
 
         arguments |= {name: self.options[name] for name in ("n_folds", "n_repeats", "random_state")}
+        from icdbase.records.origin import synthetic_share
+
         groups = read_groups(self.train_files, self.options["group"], self.records, self.coder.task)
         running = nullcontext()
         if self.folder is not None:
@@ -248,6 +251,8 @@ class _Run:
             running = card.running(self.folder)
         with running, progress.bars(), use_backend(backend, scheduler):
             result = experiment(self.coder, self.records, groups=groups, n_jobs=n_jobs, folder=self.folder, **arguments)
+            if write is _write_shapley:
+                write = partial(write, synthetic=synthetic_share(self.records))
             return result, {} if self.folder is None else write(result, self.folder)
 
 

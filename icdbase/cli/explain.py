@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 
 import click
 
@@ -13,19 +15,23 @@ from icdbase.cli.options import echo, examples, input_option, json_option, model
 
 @click.command(epilog=examples(
     "icdbase explain --model models/first --input a.json --record 7",
+    "icdbase explain --model models/first --input a.json --record 7 --lang zh",
     "icdbase explain --model models/first --input a.json --record 7 --json",
 ))
 @model_option
 @input_option
 @click.option("--record", "record_id", required=True, help="Id of the record to explain.")
 @click.option("--code", "codes", multiple=True, help="Code to explain; may be repeated (default: the predicted codes).")
+@click.option("--lang", "language", type=click.Choice(["en", "zh"]), default="en", show_default=True,
+              help="Language of headings and notes.")
 @json_option
-def explain(model_folder, input_file, record_id, codes, as_json):
+def explain(model_folder, input_file, record_id, codes, language, as_json):
     """Show the evidence in a record for each code.  Prints words of the record."""
     from icdbase import load, read_records
     from icdbase.core.errors import UsageError, did_you_mean
     from icdbase.explain.explanation import explain as explain_record
-    from icdbase.report.evidence import explanation_text
+    from icdbase.records.labels import LabelParser
+    from icdbase.report.evidence import explanation_key, explanation_text
 
     coder = load(model_folder)
     records = read_records(input_file, coder.task)
@@ -37,4 +43,23 @@ def explain(model_folder, input_file, record_id, codes, as_json):
     if as_json:
         echo(json.dumps(explanation.to_dict(), ensure_ascii=False, indent=2))
         return
-    echo("\n\n".join(explanation_text(code, explanation.texts) for code in explanation.codes))
+    row, parser = records.loc[record_id], LabelParser(coder.task)
+    gold = {target.name: _codes(parser.spell(row[target.name], target)) for target in coder.task.targets
+            if row.get(target.name) is not None}
+    singles = {target.name for target in coder.task.targets if target.is_single}
+    colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
+    tables = [
+        explanation_text(code, explanation.texts, gold=gold.get(code.target), single=code.target in singles,
+                         language=language, colour=colour)
+        for code in explanation.codes
+    ]
+    if gold:
+        tables.insert(0, "\n".join(f"{_GOLD[language]} {name}  {'; '.join(sorted(codes))}" for name, codes in gold.items()))
+    click.echo("\n\n".join([*tables, explanation_key(language)]), color=colour)
+
+
+_GOLD = {"en": "gold", "zh": "真实"}
+
+
+def _codes(label) -> frozenset:
+    return label if isinstance(label, frozenset) else frozenset((label,) if label else ())

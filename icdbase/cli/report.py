@@ -11,42 +11,69 @@ from icdbase.cli.options import FILE, echo, examples, model_option, train_option
 # Modules heavier than click are imported inside the verbs: --help must not wait for scikit-learn.
 
 
-@click.command(epilog=examples("icdbase report --model models/first --gold a.json --pred b.json --out c.html"))
+@click.command(epilog=examples(
+    "icdbase report --model models/first --gold a.json --pred b.json --out c.html",
+    "icdbase report --model models/first --gold a.json --pred b.json --beside plain=p.json --out c.html",
+))
 @model_option
 @click.option("--gold", "gold_file", type=FILE, required=True, help="Labelled records.")
 @click.option("--pred", "pred_file", type=FILE, required=True, help="Submission that was scored.")
 @click.option("--out", "out_file", type=click.Path(path_type=Path, dir_okay=False), required=True, help="Page to write.")
 @train_option(required=False, help="Training records, for the majority baseline; may be repeated.")
-@click.option("--with-text", is_flag=True, help="Quote the hardest records; the page then contains patient data.")
+@click.option("--beside", "others", multiple=True, metavar="NAME=FILE",
+              help="Submission of another system for the same records, ranked beside this one; may be repeated.")
+@click.option("--published", is_flag=True,
+              help="Show the published figures of CCL25-Eval Task 8, unranked: for the evaluation's own files only.")
+@click.option("--with-text/--without-text", default=None,
+              help="Quote the hardest records; the page then contains patient data.  Default: only synthetic ones.")
 @click.option("--language", type=click.Choice(["en", "zh"]), default="en", show_default=True, help="Language shown first.")
-def report(model_folder, gold_file, pred_file, out_file, train_files, with_text, language):
+def report(model_folder, gold_file, pred_file, out_file, train_files, others, published, with_text, language):
     """Write a scored run as one self-contained HTML page."""
-    from icdbase import load, majority_predictions, read_records, read_submission, score
+    from icdbase import load, read_records, read_submission
     from icdbase.core.atomic_files import check_output
-    from icdbase.report.html import write_report
+    from icdbase.records.origin import synthetic_share
+    from icdbase.report.html import check_published, write_report
     from icdbase.report.terminal import quoted
     from icdbase.storage.model_card import read_card
 
     check_output(out_file)
     coder = load(model_folder)
     gold = read_records(gold_file, coder.task, require_labels=True)
-    baselines = {}
-    if train_files:
-        train = read_records(train_files, coder.task, require_labels=True)
-        baselines["majority baseline"] = score(gold, majority_predictions(train, gold, coder.task), coder.task)
+    if published:
+        check_published(gold, coder.task)
+    baselines = _scored_beside(gold, coder.task, train_files, others)
     card = read_card(model_folder)
     model, labelled, predicted, page = map(quoted, (model_folder, gold_file, pred_file, out_file))
     commands = (
         _train_command(coder, card, train_files or ["TRAIN.json"], model_folder),
         f"icdbase predict --model {model} --input {labelled} --out {predicted}",
         f"icdbase score --gold {labelled} --pred {predicted}",
-        f"icdbase report --model {model} --gold {labelled} --pred {predicted} --out {page}",
+        f"icdbase report --model {model} --gold {labelled} --pred {predicted} --out {page}"
+        + "".join(f" --beside {quoted(other)}" for other in others),
     )
     write_report(out_file, coder, gold, read_submission(pred_file, coder.task), baselines=baselines,
                  card=card, with_text=with_text, commands=commands, title=gold_file.name,
-                 language=language)
-    warning = "; quotes records: treat it as patient data" if with_text else ""
+                 language=language, published=published)
+    real = synthetic_share(gold) != "all"
+    warning = "; quotes records: treat it as patient data" if with_text and real else "" if real else "; synthetic records"
     echo(f"{len(gold):,} records: {out_file}{warning}")
+
+
+def _scored_beside(gold, task, train_files, others) -> dict:
+    """Score other systems on the same records: the majority of the training records, and submissions by name."""
+    from icdbase import majority_predictions, read_records, read_submission, score
+    from icdbase.core.errors import UsageError
+
+    scored = {}
+    for other in others:
+        name, equals, path = other.partition("=")
+        if not (name and equals and path) or name in scored:
+            raise UsageError(f"--beside takes NAME=FILE, each name once, got {other!r}")
+        scored[name] = score(gold, read_submission(Path(path), task), task)
+    if train_files:
+        train = read_records(train_files, task, require_labels=True)
+        scored["majority baseline"] = score(gold, majority_predictions(train, gold, task), task)
+    return scored
 
 
 _OPTION_OF = {"min_df": "--min-df", "main_learner": "--main-learner"}

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import traceback
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from threading import Lock
 from time import perf_counter
@@ -23,6 +23,7 @@ from icdbase.core.errors import IcdbaseError, UsageError, did_you_mean
 from icdbase.demo import record_input
 from icdbase.demo.guard import HEADERS, refused
 from icdbase.explain.explanation import CodeExplanation, explain
+from icdbase.tasks.editions import CCL25
 from icdbase.tasks.task import Task
 
 __all__ = ["demo_app"]
@@ -30,9 +31,16 @@ __all__ = ["demo_app"]
 FIRST = 14
 """Number of the synthetic record that is shown first."""
 
+CURATED = {"clear": 72, "number": 1704, "denied": 26, "family": 5, "swap": 47, "slip": 34}
+"""Synthetic records that each show one thing with the models that the demo trains."""
+
 N_LISTED = 24
 N_NEAR = 5
 N_SPANS = 150
+N_TRIED = 5
+LONG = 8000
+"""Characters of a record from which on no span is deleted on trial: each trial reads the record again."""
+
 MAX_BODY = 1_000_000
 """Bytes of a request."""
 
@@ -40,7 +48,8 @@ _log = logging.getLogger(__name__)
 
 
 def demo_app(
-    coders: Mapping[str, IcdCoder], *, about: Mapping[str, str] | None = None, host: str = "127.0.0.1"
+    coders: Mapping[str, IcdCoder], *, about: Mapping[str, str] | None = None, synthetic: Collection[str] = (),
+    host: str = "127.0.0.1",
 ) -> Flask:
     """Return the page and the answers to its requests, as a WSGI application.
 
@@ -50,6 +59,8 @@ def demo_app(
         Fitted, all for the same task; the user of the page chooses one.
     about : mapping of name to str, optional
         Number of training records of each coder, as text.
+    synthetic : collection of str
+        Names of the coders that learned from synthetic records alone.
     host : str
         Host name or address on which the server listens.
 
@@ -62,7 +73,7 @@ def demo_app(
     UsageError
         If there is no coder, or the coders have different tasks.
     """
-    api = _Api(coders, about or {})
+    api = _Api(coders, about or {}, synthetic)
     app = Flask(__name__, static_folder="static", static_url_path="")
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
     app.json.ensure_ascii = app.json.sort_keys = False
@@ -87,26 +98,33 @@ def demo_app(
 class _Api:
     """The answers to the requests of the page."""
 
-    def __init__(self, coders: Mapping[str, IcdCoder], about: Mapping[str, str]):
+    def __init__(self, coders: Mapping[str, IcdCoder], about: Mapping[str, str], synthetic: Collection[str]):
         self.task = _common_task(coders)
         self.coders = coders
         self.training = about
+        self.synthetic = synthetic
         self.lock = Lock()  # one prediction at a time: models run on one thread and limit BLAS for the whole process
 
     def about(self):
         """Return the task, the models and the list of synthetic records."""
         task = self.task
         models = [
-            {"name": name, "about": self.training.get(name, ""), "fields": coder.features_.fields_}
+            {"name": name, "about": self.training.get(name, ""),
+             "synthetic": name in self.synthetic, "fields": coder.features_.fields_}
             for name, coder in self.coders.items()
         ]
         targets = [{"name": target.name, "single": target.is_single} for target in task.targets]
         examples = [
-            {"number": number, "says": record_input.synthetic_record(number, task)["texts"][task.text_fields[0]]}
-            for number in range(N_LISTED if record_input.has_synthetic(task) else 0)
+            {"number": number, "shows": shows, "says": record_input.synthetic_record(number, task)["texts"][task.text_fields[0]]}
+            for number, shows in self._listed()
         ]
         return jsonify(version=__version__, task=task.name, fields=task.text_fields, targets=targets,
                        models=models, examples=examples, first=FIRST, n_records=record_input.N_RECORDS)
+
+    def _listed(self) -> list[tuple[int, str]]:
+        """Return the numbers of the records to choose from, and what the first of them show."""
+        curated = [(number, shows) for shows, number in CURATED.items()] if self.task == CCL25 else []
+        return curated + [(number, "") for number in range(N_LISTED)] if record_input.has_synthetic(self.task) else []
 
     def record(self):
         """Return a synthetic record by number, or the checked form of a given one."""
@@ -127,9 +145,11 @@ class _Api:
         fields = record_input.checked_fields(body.get("fields"), self.task)
         texts = {field: record.get(field) if field in fields else "" for field in self.task.text_fields}
         record_input.check_size(texts)
+        length = sum(len(text) for text in texts.values() if isinstance(text, str))
+        n_tried = 0 if body.get("quick") or length > LONG else N_TRIED
         with self.lock:
             start = perf_counter()
-            explanation = explain(self.coders[name], texts, n_near=N_NEAR)
+            explanation = explain(self.coders[name], texts, n_near=N_NEAR, n_tried=n_tried)
             seconds = perf_counter() - start
         return jsonify(codes=[_shortened(code) for code in explanation.codes], milliseconds=round(1000 * seconds, 1))
 
@@ -169,6 +189,14 @@ def _error_answer(error: Exception):
     return jsonify(error=f"internal error: {type(error).__name__}"), 500
 
 
+def _tested(code: CodeExplanation) -> list | None:
+    """Return the place of the first evidence and what the probability loses without it, if it loses anything."""
+    if not code.evidence or not (code.evidence[0].drop or 0) > 0:
+        return None
+    item = code.evidence[0]
+    return [item.field, item.start, item.end, round(item.drop, 4)]
+
+
 def _shortened(code: CodeExplanation) -> dict:
     """Return what the page draws of an explanation; spans that are left out are summed."""
     strongest = sorted(code.evidence, key=lambda item: -abs(item.contribution))
@@ -177,10 +205,13 @@ def _shortened(code: CodeExplanation) -> dict:
         for item in strongest[:N_SPANS]
     ]
     unplaced: dict[str, float] = {}
+    by_field: dict[str, float] = {}
+    for item in code.evidence:
+        by_field[item.field] = by_field.get(item.field, 0.0) + item.contribution
     for item in code.unplaced:
         unplaced[item.kind] = unplaced.get(item.kind, 0.0) + item.contribution
     return {
         "target": code.target, "code": code.code, "name": code.name, "predicted": code.predicted,
         "probability": code.probability, "margin": code.margin, "spans": spans,
-        "rest": sum(item.contribution for item in strongest[N_SPANS:]), "unplaced": unplaced,
+        "first": _tested(code), "rest": sum(item.contribution for item in strongest[N_SPANS:]), "unplaced": unplaced, "by_field": by_field,
     }

@@ -12,6 +12,7 @@ from icdbase.files.rows import Rows
 from icdbase.records.checks import absent_labels, known_columns, missing_label
 from icdbase.records.ids import IdRegister
 from icdbase.records.labels import LabelParser, describe_label
+from icdbase.records.origin import mark_synthetic, synthetic_share_of_rows
 from icdbase.tasks.task import Target, Task
 
 __all__ = ["FRAME", "build_frame", "columns_of_targets", "is_coded", "rows_of_frame"]
@@ -77,7 +78,8 @@ def build_frame(
         for target, label in labels.items():
             data[target.name].append(label)
     index = pd.Index(ids.names[n_before:], dtype=object, name=task.id_field)
-    return pd.DataFrame({name: pd.Series(values, index, dtype=object) for name, values in data.items()}), problems
+    frame = pd.DataFrame({name: pd.Series(values, index, dtype=object) for name, values in data.items()})
+    return mark_synthetic(frame, synthetic_share_of_rows(row for _, row in rows.records)), problems
 
 
 def columns_of_targets(columns: Collection[str], task: Task) -> dict[Target, str]:

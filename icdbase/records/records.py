@@ -24,7 +24,9 @@ from icdbase.records.checks import (
 )
 from icdbase.records.frames import FRAME, build_frame, columns_of_targets, is_coded, rows_of_frame
 from icdbase.records.ids import shown_id
+from icdbase.records.origin import joined_share, mark_synthetic, synthetic_share
 from icdbase.tasks.editions import CCL25
+from icdbase.tasks.source import SOURCE_FIELD, SYNTHETIC_SOURCE
 from icdbase.tasks.task import Target, Task
 
 __all__ = ["check_frame", "read_records", "write_records"]
@@ -52,7 +54,7 @@ def read_records(path, task: Task = CCL25, *, require_labels: bool = False) -> p
         fields in task order (str), then each target of which the file has a
         column: str or None for a single target, tuple of str or None for a
         multi target (``()`` is "no code", None is "not coded").  All columns
-        have dtype object.
+        have dtype object.  :func:`icdbase.records.origin.synthetic_share` tells whether they are synthetic.
 
     Raises
     ------
@@ -115,7 +117,7 @@ def _join(frames: list[pd.DataFrame], task: Task) -> pd.DataFrame:
     """Put records of several files one below the other; a label column that a file lacks is None there."""
     joined = pd.concat(frames)
     columns = [*task.text_fields, *(target.name for target in task.targets if target.name in joined.columns)]
-    return joined[columns].where(joined[columns].notna(), None)
+    return mark_synthetic(joined[columns].where(joined[columns].notna(), None), joined_share(frames))
 
 
 def check_frame(frame: pd.DataFrame, task: Task = CCL25, *, require_labels: bool = False) -> pd.DataFrame:
@@ -155,7 +157,7 @@ def check_frame(frame: pd.DataFrame, task: Task = CCL25, *, require_labels: bool
     problems += found
     if problems:
         raise DataError(FRAME, problems)
-    return checked
+    return mark_synthetic(checked, synthetic_share(frame) or synthetic_share(checked))
 
 
 def write_records(frame: pd.DataFrame, path, task: Task = CCL25) -> None:
@@ -178,11 +180,12 @@ def write_records(frame: pd.DataFrame, path, task: Task = CCL25) -> None:
     frame = check_frame(frame, task)
     targets = [target for target in task.targets if target.name in frame.columns]
     in_cells = is_table(path)
+    source = {SOURCE_FIELD: SYNTHETIC_SOURCE} if synthetic_share(frame) == "all" else {}
     rows = []
     for record, row in zip(frame.index, frame.to_dict("records"), strict=True):
         row.update(_spell_labels(row, targets, in_cells=in_cells))
-        rows.append({task.id_field: record, **row})
-    write_rows(rows, path, [task.id_field, *frame.columns])
+        rows.append({task.id_field: record, **row, **source})
+    write_rows(rows, path, [task.id_field, *frame.columns, *source])
 
 
 def _warn(frame: pd.DataFrame, rows: Rows, task: Task) -> None:

@@ -21,6 +21,7 @@ from icdbase.records.frames import build_frame, columns_of_targets
 from icdbase.records.labels import LabelParser
 from icdbase.tasks.codes import is_code_shaped
 from icdbase.tasks.editions import BUILT_IN
+from icdbase.tasks.source import SOURCE_FIELD, SYNTHETIC_SOURCE
 from icdbase.tasks.task import Target, Task
 
 __all__ = ["propose_task"]
@@ -58,6 +59,10 @@ class _Column:
     def is_id(self) -> bool:
         """A different short value in each record."""
         return self.is_filled and self.n_distinct == self.n_records and max(map(len, self.cells)) <= _LONGEST_ID
+
+    def is_source(self) -> bool:
+        """The mark of synthetic records."""
+        return self.name == SOURCE_FIELD and set(self.cells) == {SYNTHETIC_SOURCE}
 
     def labels(self, separators: str, code_system: str = "free") -> list[tuple[str, ...]] | None:
         """The labels of each cell, as records are read; None if one is no code of the system."""
@@ -121,7 +126,7 @@ def propose_task(path) -> str:
         return f'# records of a built-in task, {found}: --task {task.name} will do\nbase = "{task.name}"\n'
     columns = _columns(rows)
     identity = _choose_id(columns, path)
-    rest = [column for column in columns if column is not identity and column.cells]
+    rest = [column for column in columns if column is not identity and column.cells and not column.is_source()]
     coded = [column for column in rest if column.is_icd()]
     few_valued = [column for column in rest if column not in coded and column.is_label()]
     # Where there are codes, sex and department are labels only if their names look like it.

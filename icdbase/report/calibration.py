@@ -8,7 +8,7 @@ import pandas as pd
 from icdbase.evaluation.alignment import Pairs
 from icdbase.tasks.task import Target
 
-__all__ = ["calibration_curves", "reliability"]
+__all__ = ["calibration_curves", "reliability", "wilson"]
 
 N_BINS = 10
 MIN_PER_BIN = 10
@@ -49,14 +49,14 @@ def reliability(p: np.ndarray, truth: np.ndarray, n_bins: int = N_BINS, min_coun
     for number in np.unique(bins):
         inside = bins == number
         share, count = float(truth[inside].mean()), int(inside.sum())
-        low, high = _wilson(share, count)
+        low, high = wilson(share, count)
         points.append(
             {"predicted": float(p[inside].mean()), "observed": share, "low": low, "high": high, "count": count}
         )
     return points
 
 
-def _wilson(share: float, count: int, z: float = 1.96) -> tuple[float, float]:
+def wilson(share: float, count: int, z: float = 1.96) -> tuple[float, float]:
     """Return the 95 % interval of a share (Wilson 1927)."""
     centre = (share + z**2 / (2 * count)) / (1 + z**2 / count)
     half = z / (1 + z**2 / count) * (share * (1 - share) / count + z**2 / (4 * count**2)) ** 0.5

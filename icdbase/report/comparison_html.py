@@ -12,12 +12,11 @@ import pandas as pd
 
 from icdbase import __version__
 from icdbase.core.atomic_files import atomic_write
-from icdbase.core.errors import UsageError
 from icdbase.evaluation.comparison import Comparison
 from icdbase.evaluation.per_code import as_code_set
 from icdbase.experiments.exports import write_csv, write_json
 from icdbase.report.comparison_text import measure_name, p_text
-from icdbase.report.html import page_template
+from icdbase.report.pages import check_language, page_template
 
 __all__ = ["comparison_html", "write_comparison"]
 
@@ -64,7 +63,7 @@ def write_comparison(folder, result: Comparison, *, n_records: int = 20, **optio
 
 def comparison_html(
     result: Comparison, *, n_records: int = 20, texts: pd.DataFrame | None = None, title: str = "",
-    commands: Sequence[str] = (), language: str = "en",
+    commands: Sequence[str] = (), language: str = "en", synthetic: str = "",
 ) -> str:
     """Return a comparison as a page of HTML in English and Chinese.
 
@@ -81,17 +80,18 @@ def comparison_html(
         Command lines that repeat the comparison.
     language : {"en", "zh"}
         Language shown first; the page contains both.
+    synthetic : {"", "some", "all"}
+        How many of the records are synthetic, as far as is known.
 
     Raises
     ------
     UsageError
         On an unknown language.
     """
-    if language not in ("en", "zh"):
-        raise UsageError(f"language must be 'en' or 'zh', got {language!r}")
+    check_language(language)
     differing = result.most_different(n_records)
     return page_template("comparison.html.j2").render(
-        version=__version__, language=language, title=title, commands=commands, names=result.task.code_names,
+        version=__version__, language=language, title=title, synthetic=synthetic, commands=commands, names=result.task.code_names,
         result=result, n_records=len(result.record_scores), systems=_systems(result), measures=_measures(result), pairs=_pairs(result),
         agreement=result.agreement.to_dict("records"), targets=[target.name for target in result.task.targets],
         codes=_codes(result), differing=[(str(record), values) for record, values in zip(differing.index, differing.to_numpy(), strict=True)],

@@ -5,17 +5,21 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from itertools import product
+from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
+from scipy.stats import hypergeom
 
 from icdbase.coder import IcdCoder
 from icdbase.evaluation.alignment import Pairs
 from icdbase.evaluation.per_code import as_code_set
+from icdbase.evaluation.resampling import holm
 from icdbase.evaluation.scoring import record_scores
 from icdbase.explain.explanation import CodeExplanation, explain
 from icdbase.report.evidence import surroundings
 
-__all__ = ["coupled_errors", "hardest_records"]
+__all__ = ["CoupledErrors", "coupled_errors", "hardest_records"]
 
 MAX_CODES_EXPLAINED = 6
 MAX_SPANS = 5
@@ -26,25 +30,45 @@ AROUND = 16
 """Characters shown before and after a span."""
 
 
-def coupled_errors(pairs: Pairs, target: str) -> list[tuple[str, str, int, float]]:
+class CoupledErrors(NamedTuple):
+    """A missed and a wrongly predicted code: in how many records together, by chance, and the corrected p-value."""
+
+    missed: str
+    wrong: str
+    records: int
+    by_chance: float
+    p: float
+
+
+def coupled_errors(pairs: Pairs, target: str) -> list[CoupledErrors]:
     """Count pairs of a missed and a wrongly predicted code in the same record.
 
     Frequent codes form pairs by chance.  The count expected by chance is the
     number of records that miss the one, times the number that wrongly predict
-    the other, divided by the number of records.
+    the other, divided by the number of records.  Fisher's exact test, one-sided,
+    asks whether there are more; its p-values are corrected after Holm over all
+    pairs of a code that is ever missed and one that is ever wrongly predicted.
 
     Returns
     -------
-    list of (missed, wrongly predicted, records, records by chance)
-        Pairs furthest above chance first.
+    list of CoupledErrors
+        Pairs that occur, least likely by chance first.
     """
     together, missed, wrong = Counter(), Counter(), Counter()
     for truth, guess in zip(*pairs.codes[target], strict=True):
         missed.update(truth - guess)
         wrong.update(guess - truth)
         together.update(product(truth - guess, guess - truth))
-    rows = [(*pair, count, missed[pair[0]] * wrong[pair[1]] / len(pairs.index)) for pair, count in together.items()]
-    return sorted(rows, key=lambda row: (row[3] - row[2], row[:2]))
+    if not together:
+        return []
+    n, found = len(pairs.index), sorted(together)
+    counts = np.array([(together[pair], missed[pair[0]], wrong[pair[1]]) for pair in found])
+    p = hypergeom.sf(counts[:, 0] - 1, n, counts[:, 1], counts[:, 2])
+    never_together = np.ones(len(missed) * len(wrong) - len(found))
+    corrected = holm(np.concatenate([p, never_together]))[: len(found)]
+    rows = [CoupledErrors(*pair, int(count), float(a * b / n), float(adjusted))
+            for pair, (count, a, b), adjusted in zip(found, counts, corrected, strict=True)]
+    return sorted(rows, key=lambda row: (row.p, row.by_chance - row.records, row[:2]))
 
 
 def hardest_records(
@@ -79,7 +103,7 @@ def _evidence(coder, record: pd.DataFrame, targets) -> list[dict]:
     ][:MAX_CODES_EXPLAINED]
     if not errors:
         return []
-    explanation = explain(coder, record, [code for _, code, _ in errors])
+    explanation = explain(coder, record, [code for _, code, _ in errors], n_tried=0)
     explained = {(code.target, code.code): code for code in explanation.codes}
     return [
         {"kind": kind, "code": explained[target, code], "spans": _strongest(explained[target, code], explanation.texts)}

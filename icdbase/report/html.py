@@ -1,6 +1,6 @@
 """The report: a scored run as one page of HTML, without network access or foreign scripts.
 
-The page quotes records only with ``with_text``.
+The page quotes records only with ``with_text``, or if all of them are synthetic.
 """
 
 from __future__ import annotations
@@ -8,25 +8,35 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
-from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from icdbase import __version__
 from icdbase.coder import IcdCoder
 from icdbase.core.atomic_files import atomic_write
 from icdbase.core.errors import UsageError
-from icdbase.core.terminal import printable
-from icdbase.core.text_tables import figure
-from icdbase.evaluation.alignment import align
-from icdbase.evaluation.per_code import confusion, per_code_table
-from icdbase.evaluation.scoring import Scores, score
+from icdbase.evaluation.alignment import Pairs, align
+from icdbase.evaluation.per_code import confusion
+from icdbase.evaluation.resampling import bootstrap_interval
+from icdbase.evaluation.scoring import Scores, record_scores, score
+from icdbase.records.origin import synthetic_share
 from icdbase.report.calibration import calibration_curves
+from icdbase.report.code_rows import code_rows
 from icdbase.report.errors import coupled_errors, hardest_records
+from icdbase.report.field_evidence import field_evidence
+from icdbase.report.headline import headline
+from icdbase.report.pages import check_language, page_template
+from icdbase.report.swaps import swap_tables
+from icdbase.report.thresholds import threshold_curve
+from icdbase.tasks.codes import NO_CODE_SHOWN
 from icdbase.tasks.editions import PUBLISHED_SCORES
+from icdbase.tasks.task import Task
 
-__all__ = ["page_template", "report_html", "write_report"]
+__all__ = ["check_published", "report_html", "write_report"]
 
 N_COUPLED = 20
+N_LISTED = 200
+"""Records listed of one cell of a confusion matrix."""
 
 
 def write_report(path, coder: IcdCoder, gold: pd.DataFrame, predictions: pd.DataFrame, **options) -> Path:
@@ -50,8 +60,8 @@ def write_report(path, coder: IcdCoder, gold: pd.DataFrame, predictions: pd.Data
 
 def report_html(
     coder: IcdCoder, gold: pd.DataFrame, predictions: pd.DataFrame, *, baselines: Mapping[str, Scores] | None = None,
-    card: Mapping | None = None, with_text: bool = False, commands: tuple[str, ...] = (), title: str = "", n_hardest: int = 12,
-    n_bootstrap: int = 1000, language: str = "en",
+    card: Mapping | None = None, with_text: bool | None = None, commands: tuple[str, ...] = (), title: str = "",
+    n_hardest: int = 12, n_explained: int = 20, n_bootstrap: int = 1000, language: str = "en", published: bool = False,
 ) -> str:
     """Return a scored run as a page of HTML in English and Chinese.
 
@@ -64,21 +74,26 @@ def report_html(
     predictions : pandas.DataFrame
         As :meth:`IcdCoder.predict` or :func:`icdbase.read_submission` return them.
     baselines : mapping of name to Scores, optional
-        Scores of other systems on the same records.
+        Scores of other systems on the same records; only these are ranked beside the run.
     card : mapping, optional
         The model card; see :func:`icdbase.storage.model_card.read_card`.
-    with_text : bool
-        Quote the hardest records.  The page then contains patient data.
+    with_text : bool, optional
+        Quote the hardest records.  The page then contains patient data, unless the
+        records are synthetic; by default only these are quoted.
     commands : tuple of str
         Command lines that repeat the run.
     title : str
         Name of the scored records, such as a file name.
     n_hardest : int
         Number of records shown, those of lowest score.
+    n_explained : int
+        Number of records, drawn at random, over which the evidence of each field is averaged.
     n_bootstrap : int
         See :func:`icdbase.score`.
     language : {"en", "zh"}
         Language shown first; the page contains both.
+    published : bool
+        Show the published figures of the evaluation, in a box of their own; see :func:`check_published`.
 
     Returns
     -------
@@ -87,78 +102,88 @@ def report_html(
     Raises
     ------
     UsageError
-        On an unknown language.
+        On an unknown language, or published figures beside records that cannot be the evaluation's.
     DataError
         As for :func:`icdbase.score`.
     """
-    if language not in ("en", "zh"):
-        raise UsageError(f"language must be 'en' or 'zh', got {language!r}")
-    task = coder.task
-    scores = score(gold, predictions, task, n_bootstrap=n_bootstrap)
+    check_language(language)
+    task, share = coder.task, synthetic_share(gold)
+    if published:
+        check_published(gold, task)
     pairs = align(gold, predictions, task, "raise")
-    probabilities = coder.predict_proba(gold.drop(columns=[target.name for target in task.targets]))
-    singles = [target for target in task.targets if target.is_single]
-    multis = [target for target in task.targets if not target.is_single]
+    by_record = record_scores(gold, predictions, task)
+    details = coder.details(gold.drop(columns=[target.name for target in task.targets]))
+    p = details.probabilities
+    codes, swaps = code_rows(gold, predictions, task), swap_tables(pairs, task)
+    multis = [target.name for target in task.targets if not target.is_single]
+    quoted = share == "all" if with_text is None else with_text
+    hardest = hardest_records(coder, gold, predictions, pairs, p, n_hardest, quoted)
+    scores = score(gold, predictions, task, n_bootstrap=n_bootstrap)
     return page_template("report.html.j2").render(
-        version=__version__,
-        language=language,
-        title=title,
-        with_text=with_text,
-        scores=scores.to_dict(),
-        standings=_standings(scores, baselines or {}, PUBLISHED_SCORES.get(task.name, ())),
-        names=task.code_names,
-        confusions=[(target.name, _confusion_rows(gold, predictions, task, target.name)) for target in singles],
-        codes=_code_rows(gold, predictions, task),
-        curves=[curve for target in task.targets for curve in calibration_curves(target, pairs, probabilities[target.name])],
-        coupled=[(target.name, coupled_errors(pairs, target.name)[:N_COUPLED]) for target in multis],
-        hardest=hardest_records(coder, gold, predictions, pairs, probabilities, n_hardest, with_text),
-        settings=_settings(coder, card),
-        commands=commands,
+        version=__version__, language=language, title=title, synthetic=share, with_text=quoted,
+        trained_on_synthetic=((card or {}).get("training_data") or {}).get("synthetic", ""),
+        scores=scores.to_dict(), cards=_cards(by_record, n_bootstrap),
+        systems=_ranked({"": scores, **(baselines or {})}),
+        published=PUBLISHED_SCORES[task.name] if published else (),
+        sentences=headline(coder, pairs, swaps, codes, p), names=task.code_names, swaps=swaps,
+        confusions=_confusions(gold, predictions, pairs, task), listed_at_most=N_LISTED,
+        shown={case["id"]: number for number, case in enumerate(hardest, 1)},
+        codes=codes, thresholds=[(name, threshold_curve(coder, name, pairs, p[name], details.excluded[name]),
+                                  _as_run(by_record, pairs, task, name)) for name in multis],
+        curves=[curve for target in task.targets for curve in calibration_curves(target, pairs, p[target.name])],
+        fields=field_evidence(coder, gold, pairs, n_explained),
+        coupled=[(name, coupled_errors(pairs, name)[:N_COUPLED]) for name in multis],
+        hardest=hardest, settings=_settings(coder, card), commands=commands,
     )
 
 
-def page_template(name: str) -> Template:
-    """Return the template of a page by its file's name; it escapes HTML and control characters."""
-    environment = Environment(loader=PackageLoader("icdbase", "report"), autoescape=True, undefined=StrictUndefined,
-                              trim_blocks=True, lstrip_blocks=True,
-                              finalize=lambda value: printable(value) if type(value) is str else value)
-    environment.filters["figure"] = lambda value, digits=3: figure(value, form=f"{{:.{digits}f}}", missing="–")
-    return environment.get_template(name)
+def check_published(gold: pd.DataFrame, task: Task) -> None:
+    """Raise a UsageError if these cannot be the records that the published figures are of."""
+    if task.name not in PUBLISHED_SCORES:
+        raise UsageError(f"no published figures are known for task {task.name!r}; leave out --published")
+    if share := synthetic_share(gold):
+        raise UsageError(f"{share} of these records are synthetic; the published figures are of the evaluation's own "
+                         "files: leave out --published")
 
 
-def _standings(scores: Scores, baselines: Mapping[str, Scores], published) -> list[tuple[str, list[dict]]]:
-    """Return, for each metric, this run, the baselines on the same records and the published figures, best first."""
-    tables = []
-    for metric, name in (("Acc", "acc"), ("recall variant", "acc_recall_variant")):
-        rows = [{"kind": "other", "en": en, "zh": zh, "data": data, "value": value, "interval": None}
-                for en, zh, data, of, value in published if of == metric]
-        rows += [{"kind": "same" if system else "run", "en": system, "zh": system, "value": getattr(scored, name),
-                  "interval": scored.acc_interval if name == "acc" else None}
-                 for system, scored in {"": scores, **baselines}.items()]
-        known = [row for row in rows if row["value"] is not None]
-        tables.append((metric, sorted(known, key=lambda row: -row["value"])))
-    return tables
+def _cards(by_record: pd.DataFrame, n_bootstrap: int) -> list[tuple[str, float, tuple[float, float]]]:
+    """Return the means that are shown large, each with its 95 % interval over records."""
+    names = [name for name in ("acc", "main_correct", "other_f1", "acc_recall_variant") if name in by_record]
+    return [(name, by_record[name].mean(), bootstrap_interval(by_record[name], n_bootstrap=n_bootstrap)) for name in names]
 
 
-def _confusion_rows(gold, predictions, task, target: str) -> dict:
-    counts = confusion(gold, predictions, task, target)
-    rows = [
-        {"code": code, "cells": [(name, int(value), value / max(row.sum(), 1)) for name, value in row.items()]}
-        for code, row in counts.iterrows()
-    ]
-    return {"columns": list(counts.columns), "rows": rows}
+def _ranked(systems: Mapping[str, Scores]) -> list[tuple[str, dict]]:
+    """Return the systems that were scored on the same records, best first; this run has no name."""
+    rows = [(name, scored.to_dict()) for name, scored in systems.items()]
+    return sorted(rows, key=lambda row: -row[1]["acc"])
 
 
-def _code_rows(gold, predictions, task) -> list[tuple[str, list[dict], int]]:
-    """Return, for each target, the codes that occur, most frequent first, and the length of the longest bar."""
-    table = per_code_table(gold, predictions, task)
-    table = table[(table["support"] > 0) | (table["predicted"] > 0)]
-    table = table.sort_values(["support", "predicted"], ascending=False, kind="stable")
-    table["right"] = (table["recall"] * table["support"]).fillna(0).round().astype(int)
-    table["missed"], table["wrong"] = table["support"] - table["right"], table["predicted"] - table["right"]
-    longest = (table["support"] + table["wrong"]).groupby(table["target"]).max()
-    return [(target.name, table[table["target"] == target.name].to_dict("records"), int(longest.get(target.name, 1)))
-            for target in task.targets]
+def _as_run(by_record: pd.DataFrame, pairs: Pairs, task: Task, name: str) -> dict:
+    """Return the measures of a set as it was predicted, beside those of a threshold."""
+    first = next(target.name for target in task.targets if not target.is_single)
+    prefix = "other" if name == first else name
+    means = {measure: float(by_record[f"{prefix}_{measure}"].mean()) for measure in ("precision", "recall", "f1")}
+    return {**means, "codes": float(np.mean([len(codes) for codes in pairs.codes[name][1]]))}
+
+
+def _confusions(gold, predictions, pairs: Pairs, task: Task) -> list[dict]:
+    """Return, for each single target, the confusion matrix with the records of each cell."""
+    matrices = []
+    for target in task.targets:
+        if not target.is_single:
+            continue
+        counts = confusion(gold, predictions, task, target.name)
+        records: dict[tuple[str, str], list[str]] = {}
+        for record, *codes in zip(pairs.index, *pairs.codes[target.name], strict=True):
+            truth, guess = (code or NO_CODE_SHOWN for code in codes)
+            column = guess if guess in counts.columns else counts.columns[-1]
+            records.setdefault((truth, column), []).append(str(record))
+        rows = [
+            {"code": code, "cells": [(name, int(n), n / max(row.sum(), 1), records.get((code, name), [])) for name, n in row.items()]}
+            for code, row in counts.iterrows()
+        ]
+        matrices.append({"target": target.name, "columns": list(counts.columns), "rows": rows})
+    return matrices
 
 
 def _settings(coder: IcdCoder, card: Mapping | None) -> list[tuple[str, list[tuple[str, str]]]]:

@@ -17,6 +17,7 @@ from icdbase import __version__
 from icdbase.coder import IcdCoder
 from icdbase.core.errors import ModelError, VersionWarning
 from icdbase.core.versions import library_versions
+from icdbase.records.origin import synthetic_share
 
 __all__ = ["CARD", "fingerprint", "is_card", "long_numbers", "new_card", "read_bytes", "read_card", "warn_of_versions"]
 
@@ -75,12 +76,17 @@ def new_card(
         "unseen_codes": coder.unseen_codes_,
         "outside_codes": coder.outside_codes_,
         "vocabulary": {"words": len(coder.features_.terms_), "with_long_numbers": long_numbers(coder)},
-        "training_data": None if records is None else {"records": len(records), "sha256": fingerprint(records)},
+        "training_data": None if records is None else _training_data(records),
         "options": options or None,
         "scores": scores,
         "python": platform.python_version(),
         "libraries": library_versions(),
     }
+
+
+def _training_data(records: pd.DataFrame) -> dict:
+    share = synthetic_share(records)
+    return {"records": len(records), "sha256": fingerprint(records), **({"synthetic": share} if share else {})}
 
 
 def long_numbers(coder: IcdCoder) -> int:

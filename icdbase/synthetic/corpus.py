@@ -16,6 +16,7 @@ from icdbase.synthetic.chance import Chance
 from icdbase.synthetic.simulate import SimulatedRecord, simulate
 from icdbase.synthetic.wards import code_names, iter_ward_records
 from icdbase.tasks.editions import CCL25, CCL26
+from icdbase.tasks.source import SOURCE_FIELD, SYNTHETIC_SOURCE
 from icdbase.tasks.task import Task
 
 __all__ = ["PROPORTIONS", "iter_records", "iter_simulated", "make_records", "write_corpus"]
@@ -96,17 +97,19 @@ def make_records(n: int, random_state: int = 0, *, doctors=None, task: str = "cc
     """
     import pandas as pd
 
+    from icdbase.records.origin import mark_synthetic
+
     if _known_task(task) is CCL26:
         from icdbase.records.records import check_frame
 
-        return check_frame(pd.DataFrame(list(iter_ward_records(n, random_state))), CCL26)
+        return mark_synthetic(check_frame(pd.DataFrame(list(iter_ward_records(n, random_state))), CCL26))
     rows, ids = [], []
     for one in iter_simulated(n, random_state, doctors=doctors):
         ids.append(one.id)
         rows.append([*(one.texts.get(name, "") for name in CCL25.text_fields), one.main, one.others])
     columns = [*CCL25.text_fields, CCL25.main.name, CCL25.others.name]
     index = pd.Index(ids, name=CCL25.id_field, dtype="object")
-    return pd.DataFrame(rows, index=index, columns=columns, dtype="object")
+    return mark_synthetic(pd.DataFrame(rows, index=index, columns=columns, dtype="object"))
 
 
 def _known_task(name: str) -> Task:
@@ -121,7 +124,8 @@ def write_corpus(
 ) -> list[Path]:
     """Write train, validation and test files in the official format, and label-free inputs.
 
-    Records are streamed: memory does not grow with ``n``.  The files take their
+    Each record says in a column of its own that it is synthetic; readers keep that
+    (:mod:`icdbase.records.origin`).  Records are streamed: memory does not grow with ``n``.  The files take their
     names only when all of them are written.
 
     Parameters
@@ -173,7 +177,8 @@ def write_corpus(
 
 
 def _as_json(record: dict, left_out: Collection[str]) -> str:
-    return json.dumps({key: value for key, value in record.items() if key not in left_out}, ensure_ascii=False)
+    kept = {key: value for key, value in record.items() if key not in left_out}
+    return json.dumps({**kept, SOURCE_FIELD: SYNTHETIC_SOURCE}, ensure_ascii=False)
 
 
 def _write_names(table, task) -> None:

@@ -12,10 +12,11 @@ from click.testing import CliRunner
 import icdbase
 from icdbase.cli import demo
 from icdbase.core.errors import UsageError
-from icdbase.demo.app import N_SPANS, demo_app
+from icdbase.demo.app import CURATED, N_SPANS, demo_app
 from icdbase.demo.guard import refused
-from icdbase.demo.record_input import MAX_TEXT, SEED
-from icdbase.synthetic import simulate
+from icdbase.demo.record_input import MAX_TEXT, SEED, synthetic_record
+from icdbase.explain.locations import locate_features
+from icdbase.synthetic import iter_simulated, oracle_codes, simulate
 from icdbase.tasks.editions import CCL25, CCL26
 
 MAIN, OTHERS = CCL25.main.name, CCL25.others.name
@@ -45,7 +46,7 @@ def texts_of(record):
 
 def test_the_page_and_its_files_may_do_nothing_else(app):
     client = app.test_client()
-    for path in ("/", "/style.css", "/main.js", "/view.js", "/words.js"):
+    for path in ("/", "/style.css", "/main.js", "/view.js", "/edit.js", "/dom.js", "/waterfall.js", "/words.js"):
         with client.get(path) as answer:
             assert answer.status_code == 200
             assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
@@ -59,7 +60,7 @@ def test_about(ask, coder):
     assert [model["name"] for model in told["models"]] == ["default", "plain"]
     assert told["fields"] == list(CCL25.text_fields)
     assert told["targets"] == [{"name": MAIN, "single": True}, {"name": OTHERS, "single": False}]
-    assert told["examples"][3]["says"] == simulate(3, SEED).texts["主诉"]
+    assert told["examples"][len(CURATED) + 3]["says"] == simulate(3, SEED).texts["主诉"]
 
 
 @pytest.mark.parametrize("model", ["default", "plain"])
@@ -280,10 +281,11 @@ def test_small_models_are_trained_once(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(demo, "N_TRAIN", 24)
     light = {"n_folds": 2, "main_learner": "trees:2", "blocks": ("concepts",)}
     monkeypatch.setattr(icdbase, "SETTINGS", {setting: {**chosen, **light} for setting, chosen in icdbase.SETTINGS.items()})
-    trained, about = demo._synthetic_models()
+    trained, about, synthetic = demo._synthetic_models()
+    assert synthetic == set(trained)
     assert "training 2 small models on 24 synthetic records" in capsys.readouterr().err
     monkeypatch.setattr(icdbase.IcdCoder, "fit", None)
-    loaded, _ = demo._synthetic_models()
+    loaded, _, _ = demo._synthetic_models()
     assert list(loaded) == list(icdbase.SETTINGS)
     assert about == {"default": "24", "plain": "24"}
     record = icdbase.make_records(1, SEED)
@@ -309,7 +311,7 @@ def test_a_wider_address_is_warned_of(host, warned, monkeypatch, coder):
             pass
 
     monkeypatch.setattr("icdbase.demo.server.DemoServer", lambda *_: Server())
-    monkeypatch.setattr(demo, "_synthetic_models", lambda: ({"default": coder}, {}))
+    monkeypatch.setattr(demo, "_synthetic_models", lambda: ({"default": coder}, {}, set()))
     opened = []
     monkeypatch.setattr(demo.webbrowser, "open", opened.append)
     monkeypatch.setenv("DISPLAY", ":0")
@@ -326,3 +328,26 @@ def test_without_flask_the_remedy_is_told(monkeypatch):
     result = CliRunner().invoke(demo.demo, ["--port", "0"])
     assert isinstance(result.exception, UsageError)
     assert "pip install -e '.[demo]'" in str(result.exception)
+
+
+def test_the_curated_records_show_what_they_are_there_for():
+    def of(kind):
+        return synthetic_record(CURATED[kind], CCL25)
+
+    number, denied, family, slip = map(of, ("number", "denied", "family", "slip"))
+    assert number["texts"]["诊疗经过"].count("0.013") == 1
+    assert number["truth"]["主诊断编码"] == ["I20.000"]
+    statuses = {key.detail for key in locate_features(denied["texts"], CCL25).spans if key.name == "斑块"}
+    assert "negated" in statuses
+    assert "I70.806" not in denied["truth"]["其他诊断编码"]
+    assert "高血压" in family["texts"]["家族史"]
+    assert not any(code.startswith("I10") for codes in family["truth"].values() for code in codes)
+    patient = next(iter_simulated(1, SEED, start=CURATED["slip"])).patient
+    assert set(oracle_codes(patient)[1]) - set(slip["truth"]["其他诊断编码"]) == {"E78.500"}
+
+
+def test_the_list_begins_with_the_curated_records(ask):
+    listed = ask("about").get_json()["examples"]
+    assert [one["number"] for one in listed[: len(CURATED)]] == list(CURATED.values())
+    assert [one["shows"] for one in listed[: len(CURATED)]] == list(CURATED)
+    assert not any(one["shows"] for one in listed[len(CURATED) :])

@@ -3,6 +3,7 @@
 import json
 from threading import Thread
 
+import pandas as pd
 import pytest
 from chromium import complaints, serious_findings
 from selenium.webdriver.common.action_chains import ActionChains
@@ -15,6 +16,8 @@ import icdbase
 from icdbase.demo.app import FIRST, demo_app
 from icdbase.demo.record_input import SEED
 from icdbase.explain.explanation import explain
+from icdbase.records.records import check_frame
+from icdbase.synthetic import iter_records
 from icdbase.tasks.editions import CCL25
 
 MAIN, OTHERS = CCL25.main.name, CCL25.others.name
@@ -55,7 +58,7 @@ class Page:
         self.settle()
 
     def settle(self):
-        done = "return document.body.dataset.ready === '1' && !document.body.dataset.busy"
+        done = "return document.body.dataset.ready === '1' && !document.body.dataset.busy && !document.body.dataset.typing"
         WebDriverWait(self.browser, 20, 0.02).until(lambda browser: browser.execute_script(done))
 
     def texts(self, selector):
@@ -83,7 +86,8 @@ def predicted(coder, record):
 
 def test_it_shows_the_record_and_its_codes(page, coder, first):
     assert page.codes() == predicted(coder, first)
-    assert page.texts(".field .text") == [first.iloc[0][name] or "empty" for name in CCL25.text_fields]
+    assert page.texts(".field .text") == [first.iloc[0][name] for name in CCL25.text_fields]
+    assert "synthetic records / 模拟病历" in page.one(".notice").text
     assert "not for clinical use" in page.one(".notice").text
     (line,) = page.all(".target.single .row.chosen .line")
     main = coder.predict_proba(first)[MAIN].iloc[0].max()
@@ -116,6 +120,20 @@ def test_mouse_and_keys_light_the_evidence_up(page, coder, first):
     assert page.all(f".row[data-code='{code}'] .why .snippet")
     page.press(".why .snippet")
     assert page.all("mark.flash")
+
+
+def test_the_waterfall_leads_from_the_start_to_the_margin_and_the_probability(page, coder, first):
+    code = coder.predict(first).iloc[0][MAIN]
+    told = next(one for one in explain(coder, first).codes if one.code == code and one.target == MAIN)
+    figures = [float(text.replace("−", "-")) for text in page.texts(".sum .part b")]
+    (total,) = page.texts(".sum .total b")
+    assert float(total.replace("−", "-")) == round(told.margin, 2)
+    assert sum(figures) == pytest.approx(told.margin, abs=0.011 * (len(figures) + 5))
+    assert page.texts(".sum .probability b") == page.texts(".target.single .row.chosen .p")
+    by_field = {field: sum(item.contribution for item in told.evidence if item.field == field) for field in CCL25.text_fields}
+    shown = dict(zip(page.texts(".sum .part dt"), figures, strict=True))
+    for field, value in by_field.items():
+        assert shown.get(field, 0.0) == pytest.approx(value, abs=0.006)
 
 
 def test_denied_findings_are_struck(page, coder, address):
@@ -159,6 +177,72 @@ def test_a_field_switched_off_changes_the_codes_at_once(page, coder, first):
     assert page.codes() == with_all
 
 
+TROPONIN = 1704
+"""Number of a record with unstable angina and a troponin of 0.013."""
+
+SELECT = """
+const node = document.querySelector(`.field[data-field="${arguments[0]}"] .text`), at = node.textContent.indexOf(arguments[1]);
+const walker = document.createTreeWalker(node, NodeFilter.SHOW_TEXT), range = document.createRange();
+let left = at, ends = [];
+while (walker.nextNode()) {
+  const length = walker.currentNode.length;
+  if (ends.length === 0 && left < length) { range.setStart(walker.currentNode, left); ends = [left + arguments[1].length]; }
+  if (ends.length && ends[0] <= length) { range.setEnd(walker.currentNode, ends[0]); break; }
+  if (ends.length) ends[0] -= length;
+  left -= length;
+}
+node.focus();
+getSelection().removeAllRanges();
+getSelection().addRange(range);
+return at;
+"""
+
+
+def main_code(page):
+    return page.texts(".target.single .row.chosen .code")[-1:]
+
+
+def test_a_troponin_raised_in_place_turns_angina_into_infarction_and_undo_turns_it_back(page, coder, address):
+    record = check_frame(pd.DataFrame(iter_records(1, SEED, start=TROPONIN)))
+    words = record.iloc[0][COURSE]
+    page.browser.get(f"{address}#{TROPONIN}")
+    page.browser.refresh()
+    page.settle()
+    page.browser.execute_script("window.same = true")
+    codes = page.codes()
+    assert main_code(page) == ["I20.000"]
+    assert page.browser.execute_script(SELECT, COURSE, "0.013") >= 0
+    page.browser.switch_to.active_element.send_keys("1.13")
+    WebDriverWait(page.browser, 10, 0.02).until(lambda _: main_code(page) == ["I21.401"])
+    page.settle()
+    changed = words.replace("0.013", "1.13", 1)
+    assert page.texts(f".field[data-field='{COURSE}'] .text") == [changed]
+    assert page.codes() == predicted(coder, record.assign(**{COURSE: changed}))
+    assert "I21.401" in page.texts(".row.added .code")
+    caret = "return getSelection().getRangeAt(0).startOffset >= 0 && document.activeElement.textContent.includes('1.13')"
+    assert page.browser.execute_script(caret)
+    assert serious_findings(page.browser) == []
+    page.press("#undo")
+    WebDriverWait(page.browser, 10, 0.02).until(lambda _: main_code(page) == ["I20.000"])
+    page.settle()
+    assert page.texts(f".field[data-field='{COURSE}'] .text") == [words]
+    assert page.codes() == codes
+    assert not page.one("#undo").is_displayed()
+    assert page.browser.execute_script("return window.same")
+
+
+def test_typing_goes_on_where_it_was_while_the_page_is_drawn_anew(page):
+    text = page.texts(".field[data-field='主诉'] .text")[0]
+    assert page.browser.execute_script(SELECT, "主诉", text[:2]) == 0
+    for part in ("腹痛", "3", "天"):
+        page.browser.switch_to.active_element.send_keys(part)
+        page.settle()
+    assert page.texts(".field[data-field='主诉'] .text") == ["腹痛3天" + text[2:]]
+    page.browser.switch_to.active_element.send_keys(Keys.CONTROL, "z")
+    page.settle()
+    assert page.texts(".field[data-field='主诉'] .text")[0].endswith(text[2:])
+
+
 def test_two_settings_side_by_side(page, coder, first, address):
     page.press("#compare")
     assert len(page.all(".panel")) == 2
@@ -200,8 +284,6 @@ def test_a_record_of_ones_own(page, coder):
 
 
 def _frame(record):
-    import pandas as pd
-
     return pd.DataFrame([record], index=["1"])
 
 

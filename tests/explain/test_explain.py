@@ -212,8 +212,8 @@ def growth_of_steps(chosen, phrase, field) -> float:
     """
     lengths = [len(phrase) * math.ceil(n / len(phrase)) for n in (220, 400, 800)]
     texts = [phrase * (n // len(phrase)) for n in lengths]
-    explain(chosen, {field: texts[0]}, ["E11.900"])  # what is cached once is cached
-    steps = [lines_run(partial(explain, chosen, {field: text}, ["E11.900"])) for text in texts]
+    explain(chosen, {field: texts[0]}, ["E11.900"], n_tried=0)  # what is cached once is cached
+    steps = [lines_run(partial(explain, chosen, {field: text}, ["E11.900"], n_tried=0)) for text in texts]
     first, second = np.diff(steps) / np.diff(lengths)
     return second / first
 
@@ -353,3 +353,24 @@ def test_command_names_near_records(on_disk, held_out):
     assert isinstance(result.exception, UsageError)
     assert "no record" in str(result.exception)
     assert "did you mean" in str(result.exception)
+
+
+def test_the_first_evidence_of_a_predicted_code_matters_by_itself(coder, held_out):
+    n_codes = n_staying = 0
+    for row in range(10):
+        record = held_out.iloc[[row]]
+        for code in explain(coder, record).codes:
+            strongest = code.evidence[0]
+            text = record.iloc[0][strongest.field]
+            without = record.assign(**{strongest.field: text[: strongest.start] + text[strongest.end :]})
+            left = coder.predict_proba(without)[code.target].iloc[0][code.code]
+            assert strongest.drop == pytest.approx(code.probability - left, abs=1e-9)
+            n_codes, n_staying = n_codes + 1, n_staying + (left >= code.probability)
+    assert n_codes >= 40
+    assert n_staying <= 3, f"{n_staying} of {n_codes}"
+
+
+def test_without_trying_the_strongest_finding_comes_first(coder, held_out):
+    for code in explain(coder, held_out.iloc[[0]], n_tried=0).codes:
+        assert [item.strength for item in code.evidence] == sorted((item.strength for item in code.evidence), reverse=True)
+        assert {item.drop for item in code.evidence} == {None}

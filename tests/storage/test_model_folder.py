@@ -32,7 +32,7 @@ def test_saving_a_loaded_model_gives_the_same_bytes(folder, tmp_path):
 def test_the_card_says_what_made_the_model(folder, train):
     card = model_card.read_card(folder)
     assert card["task"] == "ccl25" and card["seed"] == 0 and card["scores"] == {"acc": 0.5}
-    assert card["training_data"] == {"records": len(train), "sha256": model_card.fingerprint(train)}
+    assert card["training_data"] == {"records": len(train), "sha256": model_card.fingerprint(train), "synthetic": "all"}
     assert {"scikit-learn", "lightgbm"} <= set(card["libraries"])
     assert card["parameters"]["decoding"] == "expected_f1"
 

@@ -226,7 +226,7 @@ def test_files_in_the_official_format(tmp_path):
     }
     parts = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in paths}
     joined = parts["ICD-Coding-train"] + parts["ICD-Coding-val"] + parts["ICD-Coding-test"]
-    assert joined == list(iter_records(150, 4)) and counts == [100, 150]
+    assert joined == [{**record, "来源": "模拟"} for record in iter_records(150, 4)] and counts == [100, 150]
     assert [len(parts[f"ICD-Coding-{part}"]) for part in ("train", "val", "test")] == [81, 20, 49]
     for full, bare in zip(parts["ICD-Coding-test"], parts["ICD-Coding-test-input"], strict=True):
         assert bare == {key: value for key, value in full.items() if key not in ("主诊断编码", "其他诊断编码")}

@@ -1,7 +1,9 @@
 // Actions of the page: choose a record, request codes, switch fields, compare.
 
+import { el } from "./dom.js";
+import { edited, History, keepCaret } from "./edit.js";
 import { WORDS } from "./words.js";
-import { announce, drawChooser, drawFields, drawPanels, drawSummary, drawWords, el, paint, scrollToSpan } from "./view.js";
+import { announce, drawChooser, drawFields, drawPanels, drawSummary, drawWords, paint, scrollToSpan } from "./view.js";
 
 const $ = id => document.getElementById(id);
 const state = {
@@ -10,6 +12,8 @@ const state = {
   results: [null, null], // answers of the server, per panel
   base: null, // panel A's model with all fields: the reference for changes
   pinned: null, hovered: null, // {panel, target, code}
+  original: null, read: null, // the record before any edit, and the one that the results are of
+  history: new History(),
 };
 const asking = [null, null, null]; // running requests, per panel and for the base
 
@@ -53,20 +57,24 @@ function guard(job) {
 
 const shown = () => (state.comparing ? [0, 1] : [0]);
 
-function request(setting, off) {
-  return { model: setting.model, record: state.record.texts, fields: state.about.fields.filter(field => !off.has(field)) };
+function request(setting, off, record, quick = false) {
+  return { model: setting.model, record: record.texts, fields: state.about.fields.filter(field => !off.has(field)), quick };
 }
 
-async function predict(panels) {
-  const first = state.settings[0];
+async function predict(panels, quick = false) {
+  const first = state.settings[0], record = state.record;
+  const results = [...state.results];
   const jobs = panels.map(async panel => {
-    state.results[panel] = await ask("predict", request(state.settings[panel], state.settings[panel].off), panel);
+    results[panel] = await ask("predict", request(state.settings[panel], state.settings[panel].off, record, quick), panel);
   });
-  if (first.off.size && state.base?.model !== first.model) {
-    jobs.push(ask("predict", request(first, new Set()), 2).then(told => { state.base = { ...told, model: first.model }; }));
+  if ((first.off.size || record.edited) && state.base?.model !== first.model) {
+    jobs.push(ask("predict", request(first, new Set(), state.original), 2).then(told => { state.base = { ...told, model: first.model }; }));
   }
   await Promise.all(jobs);
-  if (!first.off.size) state.base = { ...state.results[0], model: first.model };
+  if (record !== state.record) return; // edited meanwhile
+  state.results = results;
+  state.read = record;
+  if (!first.off.size && !record.edited) state.base = { ...state.results[0], model: first.model };
   pinSomething();
   draw();
   announce(state);
@@ -74,7 +82,7 @@ async function predict(panels) {
 
 function pinSomething() {
   const there = state.pinned && shown().includes(state.pinned.panel) && find(state.pinned);
-  if (there || state.unpinned) return;
+  if ((there && state.chosen) || state.unpinned) return;
   const main = state.results[0].codes.find(code => code.predicted && code.code);
   state.pinned = main ? { panel: 0, target: main.target, code: main.code } : null;
 }
@@ -85,9 +93,39 @@ function find(key) {
 
 function draw() {
   drawPanels(state, actions);
-  drawFields(state, actions);
+  if (!state.composing) {
+    keepCaret(() => {
+      drawFields(state, actions);
+      paint(state, find(state.hovered) || find(state.pinned));
+    });
+  }
+  $("undo").hidden = !state.history.length;
   drawSummary(state);
-  paint(state, find(state.hovered) || find(state.pinned));
+}
+
+// --- editing in place -------------------------------------------------------------------
+
+const PAUSE = 80, REST = 700; // milliseconds without a key before the codes, and before the evidence is tested
+let pause = 0, rest = 0;
+
+function reread() {
+  drawChooser(state);
+  clearTimeout(pause);
+  clearTimeout(rest);
+  document.body.dataset.typing = "1";
+  pause = setTimeout(async () => {
+    delete document.body.dataset.typing;
+    await guard(predict)(shown(), true);
+    rest = setTimeout(() => guard(predict)(shown()), REST);
+  }, PAUSE);
+}
+
+function undo() {
+  const before = state.history.undo();
+  if (!before) return;
+  state.record = before;
+  keepCaret(() => drawFields(state, actions));
+  reread();
 }
 
 const actions = {
@@ -95,18 +133,31 @@ const actions = {
     const same = state.pinned && state.pinned.code === key.code && state.pinned.target === key.target && state.pinned.panel === key.panel;
     state.pinned = same ? null : key;
     state.unpinned = same;
+    state.chosen = !same; // until then the main code's evidence is shown, whichever it is
     state.hovered = null;
     draw();
   },
+  edit(field, text) {
+    if (text === state.record.texts[field]) return;
+    state.history.add(state.record, field, performance.now());
+    state.record = edited(state.record, field, text);
+    if (state.original.texts[field] === text && state.about.fields.every(name => state.record.texts[name] === state.original.texts[name])) {
+      state.record = { ...state.original };
+    }
+    reread();
+  },
+  compose(on) { state.composing = on; },
+  undo: () => undo(),
   hover(key) {
     state.hovered = key;
+    if (state.read !== state.record || state.composing) return;
     paint(state, find(key) || find(state.pinned));
   },
   toggle: guard(async (panel, field) => {
     const off = state.settings[panel].off;
     if (!off.delete(field)) off.add(field);
     drawFields(state, actions);
-    paint(state, find(state.pinned));
+    if (state.read === state.record) paint(state, find(state.pinned));
     await predict([panel]);
   }),
   model: guard(async (panel, model) => {
@@ -117,9 +168,12 @@ const actions = {
 };
 
 async function show(record) {
-  state.record = record;
+  state.record = state.original = record;
+  state.history.forget();
+  clearTimeout(pause);
+  clearTimeout(rest);
   state.base = state.pinned = state.hovered = null;
-  state.unpinned = false;
+  state.unpinned = state.chosen = false;
   history.replaceState(null, "", record.number === undefined ? location.pathname : `#${record.number}`);
   drawChooser(state);
   await predict(shown());
@@ -208,6 +262,7 @@ function listen() {
   $("random").onclick = random;
   $("compare").onclick = compare;
   $("all-on").onclick = allOn;
+  $("undo").onclick = undo;
   $("examples").onchange = event => number(Number(event.target.value));
   $("open-paste").onclick = () => $("dialog").showModal();
   $("read").onclick = readPasted;

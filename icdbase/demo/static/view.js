@@ -1,5 +1,7 @@
 // The view: codes with their probabilities, fields with their evidence.
 
+import { el, percent, signed } from "./dom.js";
+import { drawWaterfall } from "./waterfall.js";
 import { ENGLISH, WORDS } from "./words.js";
 
 const $ = id => document.getElementById(id);
@@ -7,19 +9,6 @@ const LEAST = 0.1; // spans weaker than this share of the strongest are not pain
 const N_FOR = 5, N_AGAINST = 3;
 const LETTERS = ["A", "B"];
 
-export function el(tag, attributes = {}, ...children) {
-  const node = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) {
-    if (name.startsWith("on")) node[name] = value;
-    else if (name.startsWith("--")) node.style.setProperty(name, value);
-    else if (value !== false && value !== null && value !== undefined) node.setAttribute(name, value === true ? "" : value);
-  }
-  node.append(...children.flat().filter(child => child !== null && child !== undefined && child !== ""));
-  return node;
-}
-
-const signed = value => (value < 0 ? "−" : "+") + Math.abs(value).toFixed(2);
-const percent = p => (p > 0.994 && p < 1 ? ">99 %" : p < 0.005 && p > 0 ? "<1 %" : `${Math.round(100 * p)} %`);
 const zh = (tag, text, more = {}) => el(tag, { lang: "zh-CN", ...more }, text);
 const reader = text => el("span", { class: "sr" }, text);
 
@@ -34,7 +23,9 @@ export function drawWords(state) {
 
 export function drawChooser(state) {
   const { about, record } = state, words = WORDS[state.language];
-  const listed = about.examples.map(one => el("option", { value: one.number }, `${one.number + 1}. ${one.says}`));
+  const option = one => el("option", { value: one.number }, one.shows ? `${words.shows[one.shows]} (${one.says})` : `${one.number + 1}. ${one.says}`);
+  const curated = about.examples.filter(one => one.shows), numbered = about.examples.filter(one => !one.shows);
+  const listed = curated.length ? [el("optgroup", { label: words.curated }, curated.map(option)), el("optgroup", { label: words.examples }, numbered.map(option))] : numbered.map(option);
   const length = Object.values(record.texts).reduce((sum, text) => sum + Array.from(text).length, 0);
   if (record.number === undefined) listed.unshift(el("option", { value: "", disabled: true }, words.pasted));
   else if (!about.examples.some(one => one.number === record.number)) {
@@ -43,7 +34,10 @@ export function drawChooser(state) {
   $("examples").replaceChildren(...listed);
   $("examples").value = record.number ?? "";
   $("version").textContent = `icdbase ${about.version}`;
-  const kind = record.number === undefined ? words.pasted : words.synthetic;
+  const kind = `${record.number === undefined ? words.pasted : words.synthetic}${record.edited ? words.edited : ""}`;
+  const learned = about.models.every(model => model.synthetic) ? ` ${words.learned}` : "";
+  document.querySelector(".notice span").textContent = record.number === undefined
+    ? `${words.pasted}.${learned} ${words.caution}` : `synthetic records / 模拟病历. ${words.caution}`;
   $("record-title").replaceChildren(kind, el("small", {}, [record.id, `${length.toLocaleString("en")} ${words.characters}`].filter(Boolean).join(" · ")));
 }
 
@@ -85,9 +79,9 @@ function drawPanel(state, actions, panel) {
     modelChoice(state, actions, panel),
     el("span", { class: "spent" }, words.milliseconds(Math.round(result.milliseconds))),
   );
-  const against = panel === 0 ? words.against_all : words.against_A;
+  const against = panel === 1 ? words.against_A : state.record.edited ? words.against_original : words.against_all;
   const [plus, minus] = [change.added.size, change.removed.length];
-  const changes = panel === 0 && !setting.off.size ? null : el("p", { class: `changes ${plus || minus ? "some" : ""}` },
+  const changes = panel === 0 && !setting.off.size && !state.record.edited ? null : el("p", { class: `changes ${plus || minus ? "some" : ""}` },
     el("b", {}, plus || minus ? `+${plus}  −${minus}` : "=", reader(plus || minus ? words.differs(plus, minus) : words.same)),
     ` ${plus || minus ? "" : words.same + " · "}${against}`);
   return el("article", { class: "panel", "aria-label": state.comparing ? `${words.setting} ${LETTERS[panel]}` : words.codes },
@@ -99,7 +93,7 @@ function drawPanel(state, actions, panel) {
 function describe(state, setting, nOn) {
   const { about } = state, words = WORDS[state.language];
   const model = about.models.find(one => one.name === setting.model);
-  const said = [words[model.name], model.about && words.trained(model.about)].filter(part => typeof part === "string" && part);
+  const said = [["plain", "default"].includes(model.name) && words[model.name], model.about && words.trained(model.about, model.synthetic)].filter(part => typeof part === "string" && part);
   return [...said, nOn === about.fields.length ? words.allFields : words.ofFields(nOn, about.fields.length)].join(" · ");
 }
 
@@ -182,13 +176,14 @@ function drawWhy(state, actions, code) {
     type: "button", class: `snippet ${group.sum > 0 ? "for" : "against"}`, "--w": Math.abs(group.sum) / most,
     "data-key": `snippet ${group.key}`, onclick: () => actions.goTo(group.field, group.start),
   }, el("b", {}, signed(group.sum)), zh("span", group.field, { class: "where" }), zh(group.negated ? "del" : "span", group.text, { class: "words" }),
-  group.times > 1 ? words.times(group.times) : null));
+  group.times > 1 ? words.times(group.times) : null,
+  group.alone ? el("small", { class: "alone" }, words.alone(Math.max(group.alone * 100, 0.1).toFixed(1))) : null));
   const list = (title, chosen) => chosen.length ? [el("h4", {}, title), el("ul", {}, chosen.map(snippet))] : [];
-  const forIt = groups.filter(group => group.sum > LEAST * most).slice(0, N_FOR);
+  const forIt = groups.filter(group => group.sum > LEAST * most || group.alone).sort((a, b) => Boolean(b.alone) - Boolean(a.alone)).slice(0, N_FOR);
   const against = groups.filter(group => group.sum < -LEAST * most).slice(0, N_AGAINST);
   return el("div", { class: "why" },
     forIt.length || against.length ? null : el("p", {}, words.nothing),
-    list(words.speaksFor, forIt), list(words.speaksAgainst, against), drawSum(words, code));
+    list(words.speaksFor, forIt), list(words.speaksAgainst, against), drawWaterfall(words, code));
 }
 
 function grouped(state, code) {
@@ -200,19 +195,10 @@ function grouped(state, code) {
     group.sum += value;
     group.times += 1;
     group.start = Math.min(group.start, start);
+    if (code.first && code.first[0] === field && code.first[1] === start && code.first[2] === end) group.alone = code.first[3];
     groups.set(key, group);
   }
   return [...groups.values()].sort((a, b) => Math.abs(b.sum) - Math.abs(a.sum));
-}
-
-function drawSum(words, code) {
-  const text = code.spans.reduce((sum, span) => sum + span[3], code.rest);
-  const parts = [["text", text], ...["absent", "context", "limit", "bias"].map(kind => [kind, code.unplaced[kind]])];
-  const rows = parts.filter(([, value]) => value !== undefined);
-  const most = Math.max(...rows.map(([, value]) => Math.abs(value)), Math.abs(code.margin), 1e-9);
-  const line = ([kind, value]) => el("div", { class: kind }, el("dt", {}, words[kind]),
-    el("dd", { class: value < 0 ? "minus" : "plus", "--w": Math.abs(value) / most }, signed(value)));
-  return el("details", { class: "sum" }, el("summary", {}, words.sum), el("dl", {}, [...rows, ["total", code.margin]].map(line)));
 }
 
 // --- fields -----------------------------------------------------------------------------
@@ -227,7 +213,7 @@ function characters(state, field) {
 export function drawFields(state, actions) {
   const panels = state.comparing ? [0, 1] : [0];
   keepFocus(() => $("fields").replaceChildren(...state.about.fields.map(field => drawField(state, actions, panels, field))));
-  $("all-on").hidden = !panels.some(panel => state.settings[panel].off.size);
+  $("all-on").hidden = $("blanked").hidden = !panels.some(panel => state.settings[panel].off.size);
 }
 
 function drawField(state, actions, panels, field) {
@@ -244,7 +230,14 @@ function drawField(state, actions, panels, field) {
   return el("article", { class: `field${off ? " off" : ""}${text ? "" : " empty"}`, "data-field": field },
     el("header", {}, el("h3", {}, zh("span", field), state.language === "en" && ENGLISH[field] ? el("small", {}, ENGLISH[field]) : null),
       el("span", { class: "share" }), switches),
-    text ? zh("p", text, { class: "text" }) : el("p", { class: "text none" }, words.empty));
+    zh("p", text ?? "", {
+      class: "text", "data-empty": words.empty, contenteditable: off ? null : "plaintext-only", role: "textbox", "aria-multiline": "true",
+      "aria-label": `${words.editField}: ${field}`, "aria-readonly": off ? "true" : null, spellcheck: "false",
+      oninput: event => { if (!event.isComposing) actions.edit(field, event.target.textContent); },
+      oncompositionstart: () => actions.compose(true),
+      oncompositionend: event => { actions.compose(false); actions.edit(field, event.target.textContent); },
+      onkeydown: event => { if ((event.ctrlKey || event.metaKey) && !event.shiftKey && event.key.toLowerCase() === "z") { event.preventDefault(); actions.undo(); } },
+    }));
 }
 
 export function paint(state, code) {
