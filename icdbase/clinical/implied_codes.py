@@ -12,7 +12,7 @@ from functools import cache
 from typing import NamedTuple
 
 from icdbase.clinical.assertion import STATUSES, assert_status
-from icdbase.clinical.concepts import DIAGNOSIS_KINDS, ConceptSpotter
+from icdbase.clinical.concepts import DIAGNOSIS_KINDS, ConceptSpotter, load_past_codes
 from icdbase.clinical.diagnosis_lists import DiagnosisLinker, split_diagnoses
 from icdbase.clinical.measurements.finder import find_measurements
 from icdbase.clinical.measurements.summary import summarise
@@ -104,7 +104,9 @@ def _by_concept(field: str, text: str, spotter: ConceptSpotter, role: str) -> It
     mentions = spotter.spot(text)
     for (_, _, number), status in zip(mentions, assert_status(text, mentions, role), strict=True):
         concept = spotter.concepts[number]
-        if concept.kind in DIAGNOSIS_KINDS and concept.kind != "symptom":
+        if STATUSES[status] == "historical" and (code := load_past_codes().get(concept.name)):
+            yield Statement((code,), "concept", concept.name, STATUSES[status], field)
+        elif concept.kind in DIAGNOSIS_KINDS and concept.kind != "symptom":
             yield Statement(concept.codes, "concept", concept.name, STATUSES[status], field)
 
 

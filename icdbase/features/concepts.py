@@ -33,7 +33,8 @@ class ConceptCounts(FieldCounts):
     """Mentions by field; column ``concept * len(STATUSES) + status``."""
 
     implied_codes: tuple[str, ...]
-    """The one code that each concept implies, or ""."""
+    past_codes: tuple[str, ...]
+    """The one code that each concept implies, or "", and the one that it implies where it is past."""
 
 
 class ConceptExtractor:
@@ -42,6 +43,7 @@ class ConceptExtractor:
     def __init__(self, task: Task, spotter: ConceptSpotter):
         self.spotter = spotter
         self.implied_codes = spotter.implied_codes(task.code_names)
+        self.past_codes = spotter.past_codes(task.code_names)
         self._rows = {field: CsrBuilder() for field in task.text_fields}
         self._statuses = {field: array("i") for field in task.text_fields}  # one a mention
         self._n_records = 0
@@ -62,12 +64,13 @@ class ConceptExtractor:
         for field, rows in self._rows.items():
             rows.columns = len(STATUSES) * np.array(rows.columns, dtype=np.int32) + np.array(self._statuses[field], dtype=np.int32)
             by_field[field] = rows.matrix(len(STATUSES) * len(names))
-        return ConceptCounts(self._n_records, names, by_field, self.implied_codes)
+        return ConceptCounts(self._n_records, names, by_field, self.implied_codes, self.past_codes)
 
     def locate(self, batch: TextBatch, originals: Sequence[OriginalText]) -> Iterator[tuple[FeatureId, Span]]:
         for original, (mentions, statuses) in zip(originals, self._mentions(batch), strict=True):
             for (start, end, concept), status in zip(mentions, statuses, strict=True):
-                span, name, code = original.span(start, end), self.spotter.names[concept], self.implied_codes[concept]
+                span, name = original.span(start, end), self.spotter.names[concept]
+                code = (self.past_codes if STATUSES[status] == "historical" else self.implied_codes)[concept]
                 yield _by_status(name, STATUSES[status]), span
                 if STATUSES[status] in AFFIRMED:
                     yield _by_field(name, original.field), span
@@ -81,8 +84,8 @@ class ConceptBlock(FeatureBlock):
 
     Attributes
     ----------
-    names_, implied_codes_ : array of str, shape (n_concepts,)
-        The concepts that the tables held when this was fitted.
+    names_, implied_codes_, past_codes_ : array of str, shape (n_concepts,)
+        The concepts that the tables held when this was fitted, and the codes that they imply, now and where they are past.
     columns_ : dict of str to int array
         The columns that are kept, by ``status``, ``field`` and ``code``.
     """
@@ -90,7 +93,8 @@ class ConceptBlock(FeatureBlock):
     source = "concepts"
 
     def fit(self, counts: ConceptCounts) -> ConceptBlock:
-        self.names_, self.implied_codes_ = counts.names.astype(str), np.array(counts.implied_codes, dtype=str)
+        self.names_ = counts.names.astype(str)
+        self.implied_codes_, self.past_codes_ = (np.array(codes, dtype=str) for codes in (counts.implied_codes, counts.past_codes))
         self.columns_ = {
             part: np.flatnonzero(document_frequency(counted) >= self.min_df) for part, counted in self._parts(counts).items()
         }
@@ -99,6 +103,7 @@ class ConceptBlock(FeatureBlock):
     def transform(self, counts: ConceptCounts) -> sparse.csr_matrix:
         check_names(self.names_, counts.names)
         check_names(self.implied_codes_, counts.implied_codes)
+        check_names(self.past_codes_, counts.past_codes)
         counted = self._parts(counts)
         chosen = sparse.hstack([counted[part][:, columns] for part, columns in self.columns_.items()], format="csr")
         return chosen.log1p().astype(np.float32)
@@ -115,16 +120,21 @@ class ConceptBlock(FeatureBlock):
     def _parts(self, counts: ConceptCounts) -> dict[str, sparse.csr_matrix]:
         """Mentions by concept and status, affirmed mentions by field and concept, affirmed concepts by code."""
         by_status = counts.whole_record(self.fields)
-        affirmed = np.array([STATUSES.index(status) for status in AFFIRMED])[:, None]
-        affirmed = affirmed + len(STATUSES) * np.arange(len(self.names_))
-        by_field = [sum(counts[field][:, columns] for columns in affirmed) for field in self.fields]
-        has_concept = sum(by_status[:, columns] for columns in affirmed).sign()
-        implies = sparse.csr_matrix(self.implied_codes_[:, None] == self._codes(), dtype=np.float32)
-        return {"status": by_status, "field": sparse.hstack(by_field, format="csr"), "code": has_concept @ implies}
+        columns = {status: STATUSES.index(status) + len(STATUSES) * np.arange(len(self.names_)) for status in AFFIRMED}
+        by_field = [sum(counts[field][:, columns[status]] for status in AFFIRMED) for field in self.fields]
+        past = by_status[:, columns["historical"]].sign()
+        current = sum(by_status[:, columns[status]] for status in AFFIRMED if status != "historical").sign()
+        by_code = current @ self._implies(self.implied_codes_) + past @ self._implies(self.past_codes_)
+        return {"status": by_status, "field": sparse.hstack(by_field, format="csr"), "code": by_code}
+
+    def _implies(self, codes: np.ndarray) -> sparse.csr_matrix:
+        """Return which concept (row) implies which code (column)."""
+        return sparse.csr_matrix(codes[:, None] == self._codes(), dtype=np.float32)
 
     def _codes(self) -> np.ndarray:
         """Return the codes that some concept implies, sorted."""
-        return np.unique(self.implied_codes_[self.implied_codes_ != ""])
+        codes = np.concatenate([self.implied_codes_, self.past_codes_])
+        return np.unique(codes[codes != ""])
 
 
 def _by_status(concept: str, status: str) -> FeatureId:
