@@ -13,7 +13,8 @@ from sklearn.base import BaseEstimator
 
 from icdbase.core.errors import ModelError
 
-__all__ = ["AFFIRMED", "CsrBuilder", "FeatureBlock", "FeatureId", "FieldCounts", "check_names", "document_frequency"]
+__all__ = ["AFFIRMED", "CsrBuilder", "FeatureBlock", "FeatureId", "FieldCounts", "check_names", "document_frequency",
+           "stated_code"]
 
 AFFIRMED = ("present", "uncertain", "historical")
 """Statuses of a mention that affirm its concept."""
@@ -41,6 +42,19 @@ class FeatureId(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.name} {self.detail}".rstrip()
+
+
+_CODE_STATUSES = {"present": "", "historical": "", "uncertain": "in doubt", "negated": "denied"}
+
+
+def stated_code(code: str, status: str = "present") -> FeatureId | None:
+    """Return the feature of a code that a statement of some status implies; None if that says nothing of the patient now.
+
+    >>> print(stated_code("K76.000", "negated"), stated_code("K76.000", "family"))
+    K76.000 denied None
+    """
+    detail = _CODE_STATUSES.get(status)
+    return None if detail is None else FeatureId("stated code", code, detail)
 
 
 class CsrBuilder:

@@ -1,4 +1,4 @@
-"""The ``concepts`` block: mentions of medical concepts by status, by field, and by the code that they imply."""
+"""The ``concepts`` block: mentions of medical concepts by status and by field."""
 
 from __future__ import annotations
 
@@ -19,11 +19,12 @@ from icdbase.features.base import (
     FieldCounts,
     check_names,
     document_frequency,
+    stated_code,
 )
 from icdbase.features.texts import OriginalText, Span, TextBatch
 from icdbase.tasks.task import Task
 
-__all__ = ["ConceptBlock", "ConceptCounts", "ConceptExtractor"]
+__all__ = ["ConceptBlock", "ConceptCounts", "ConceptExtractor", "status_columns"]
 
 _CONCEPT = itemgetter(2)  # of a mention (start, end, concept)
 
@@ -74,27 +75,25 @@ class ConceptExtractor:
                 yield _by_status(name, STATUSES[status]), span
                 if STATUSES[status] in AFFIRMED:
                     yield _by_field(name, original.field), span
-                    if code:
-                        yield _by_code(code), span
+                if code and (key := stated_code(code, STATUSES[status])):
+                    yield key, span
 
 
 class ConceptBlock(FeatureBlock):
-    """log(1 + count) of mentions by concept and status, of affirmed mentions by concept and field, and of affirmed
-    concepts by the code that they imply, which lets rare concepts of one code add up.
+    """log(1 + count) of mentions by concept and status, and of affirmed mentions by concept and field.
 
     Attributes
     ----------
-    names_, implied_codes_, past_codes_ : array of str, shape (n_concepts,)
-        The concepts that the tables held when this was fitted, and the codes that they imply, now and where they are past.
+    names_ : array of str, shape (n_concepts,)
+        The concepts that the tables held when this was fitted.
     columns_ : dict of str to int array
-        The columns that are kept, by ``status``, ``field`` and ``code``.
+        The columns that are kept, by ``status`` and ``field``.
     """
 
     source = "concepts"
 
     def fit(self, counts: ConceptCounts) -> ConceptBlock:
         self.names_ = counts.names.astype(str)
-        self.implied_codes_, self.past_codes_ = (np.array(codes, dtype=str) for codes in (counts.implied_codes, counts.past_codes))
         self.columns_ = {
             part: np.flatnonzero(document_frequency(counted) >= self.min_df) for part, counted in self._parts(counts).items()
         }
@@ -102,8 +101,6 @@ class ConceptBlock(FeatureBlock):
 
     def transform(self, counts: ConceptCounts) -> sparse.csr_matrix:
         check_names(self.names_, counts.names)
-        check_names(self.implied_codes_, counts.implied_codes)
-        check_names(self.past_codes_, counts.past_codes)
         counted = self._parts(counts)
         chosen = sparse.hstack([counted[part][:, columns] for part, columns in self.columns_.items()], format="csr")
         return chosen.log1p().astype(np.float32)
@@ -114,27 +111,18 @@ class ConceptBlock(FeatureBlock):
         return [
             *(_by_status(names[column // statuses], STATUSES[column % statuses]) for column in columns["status"].tolist()),
             *(_by_field(names[concept], self.fields[field]) for field, concept in fields),
-            *(_by_code(code) for code in self._codes()[columns["code"]].tolist()),
         ]
 
     def _parts(self, counts: ConceptCounts) -> dict[str, sparse.csr_matrix]:
-        """Mentions by concept and status, affirmed mentions by field and concept, affirmed concepts by code."""
-        by_status = counts.whole_record(self.fields)
-        columns = {status: STATUSES.index(status) + len(STATUSES) * np.arange(len(self.names_)) for status in AFFIRMED}
-        by_field = [sum(counts[field][:, columns[status]] for status in AFFIRMED) for field in self.fields]
-        past = by_status[:, columns["historical"]].sign()
-        current = sum(by_status[:, columns[status]] for status in AFFIRMED if status != "historical").sign()
-        by_code = current @ self._implies(self.implied_codes_) + past @ self._implies(self.past_codes_)
-        return {"status": by_status, "field": sparse.hstack(by_field, format="csr"), "code": by_code}
+        """Mentions by concept and status, affirmed mentions by field and concept."""
+        affirmed = [status_columns(counts, status) for status in AFFIRMED]
+        by_field = [sum(counts[field][:, columns] for columns in affirmed) for field in self.fields]
+        return {"status": counts.whole_record(self.fields), "field": sparse.hstack(by_field, format="csr")}
 
-    def _implies(self, codes: np.ndarray) -> sparse.csr_matrix:
-        """Return which concept (row) implies which code (column)."""
-        return sparse.csr_matrix(codes[:, None] == self._codes(), dtype=np.float32)
 
-    def _codes(self) -> np.ndarray:
-        """Return the codes that some concept implies, sorted."""
-        codes = np.concatenate([self.implied_codes_, self.past_codes_])
-        return np.unique(codes[codes != ""])
+def status_columns(counts: ConceptCounts, status: str) -> np.ndarray:
+    """Return the column of each concept's mentions of a status."""
+    return STATUSES.index(status) + len(STATUSES) * np.arange(len(counts.names))
 
 
 def _by_status(concept: str, status: str) -> FeatureId:
@@ -143,7 +131,3 @@ def _by_status(concept: str, status: str) -> FeatureId:
 
 def _by_field(concept: str, field: str) -> FeatureId:
     return FeatureId("concept", concept, f"@{field}")
-
-
-def _by_code(code: str) -> FeatureId:
-    return FeatureId("concept", code, "implied")

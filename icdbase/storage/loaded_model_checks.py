@@ -29,6 +29,7 @@ OWN_TYPES = frozenset(
         "icdbase.features.concepts.ConceptBlock",
         "icdbase.features.diagnosis_list.DiagnosisListBlock",
         "icdbase.features.measurements.MeasurementBlock",
+        "icdbase.features.stated_codes.StatedCodesBlock",
         "icdbase.features.words.WordBlock",
         "icdbase.learning.calibration.CodeCalibrator",
         "icdbase.learning.calibration.TemperatureScaler",

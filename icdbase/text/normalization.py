@@ -30,9 +30,10 @@ _BLANKS = re.compile("[\t-\r\x1c-\x1f \x85\u1680\u2028\u2029](?:\\s+|(?<=[\t\r\f
 # Ward shorthand: 颈总A and 下肢V for 动脉 and 静脉.  Begins with the letter, which is found fast.
 _VESSEL = re.compile("a(?<=[颈总内外冠肾股腘胫髂椎桡肢主浅深背脑肺底前中后]a)(?![a-z0-9])|v(?<=[颈肢隐肺门腔]v)(?![a-z0-9])")
 # Slips of the input method, within words that leave no doubt; each as long as what it stands for.
-_SLIPS = tuple(pair.split(">") for pair in (
-    "心际>心悸 心衷>心衰 园形>圆形 阵法性>阵发性 植人>植入 糖料病>糖尿病 脂防肝>脂肪肝 感柒>感染 硬话>硬化 甲状线>甲状腺"
-).split())
+_SLIPS = {
+    "心际": "心悸", "心衷": "心衰", "园形": "圆形", "阵法性": "阵发性", "植人": "植入", "糖料病": "糖尿病", "脂防肝": "脂肪肝", "感柒": "感染",
+    "硬话": "硬化", "甲状线": "甲状腺",
+}
 # 办 is typed for 瓣: 二尖办, 主A办, 各办膜区.
 _VALVE = re.compile("办(?<=[尖脉]办)|办(?=[膜叶口环区])")
 _SEAM = "\0"
@@ -139,8 +140,8 @@ def normalize_with_offsets(text: str) -> tuple[str, list[int]]:
         offsets += [position] * len(spelt)
     result = "".join(folded), offsets
     for pattern, fold in _FOLDS:
-        text, offsets = _sub_with_offsets(pattern, fold, *result)
-        result = _mend_slips(text), offsets  # as long as before
+        replaced, kept = _sub_with_offsets(pattern, fold, *result)
+        result = _mend_slips(replaced), kept  # as long as before
     return result[0], [*result[1], len(text)]
 
 
@@ -158,7 +159,7 @@ def _sub_with_offsets(pattern: re.Pattern, fold, text: str, offsets: list[int]) 
 def _mend_slips(text: str) -> str:
     """Mend slips, each by as many characters."""
     text = _VALVE.sub("瓣", text)
-    for slip, word in _SLIPS:
+    for slip, word in _SLIPS.items():
         text = text.replace(slip, word)
     return text
 

@@ -52,7 +52,7 @@ def test_counts_are_the_numbers_of_spans(tokenizer, texts):
     assert sum(n for key, n in keys.items() if key.detail.startswith("@")) == affirmed
     for part in ("listed", "operations"):
         counted = getattr(counts, part)
-        assert {(key.name, key.detail) for key in located(extractors[part], CCL26, texts)} == {
+        assert {(key.name, key.detail) for key in located(extractors[part], CCL26, texts) if key.kind != "stated code"} == {
             (counted.names[column], f"@{field}") for field, scores in counted.items() for column in scores.indices
         }
 

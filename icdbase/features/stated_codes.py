@@ -1,0 +1,121 @@
+"""The ``stated_codes`` block: the codes that concepts, listed diagnoses and measured values imply, each source alike.
+
+A rare finding that one doctor names, another measures and a third lists gives one column, not three.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy import sparse
+
+from icdbase.clinical.implied_codes import MIN_LINK, load_value_rules
+from icdbase.clinical.measurements.finder import MEASUREMENTS
+from icdbase.clinical.measurements.summary import summary_matrix
+from icdbase.features.base import FeatureBlock, FeatureId, FieldCounts, check_names, document_frequency, stated_code
+from icdbase.features.concepts import ConceptCounts, status_columns
+from icdbase.features.measurements import MeasurementTable
+
+__all__ = ["StatedCodesBlock", "StatedCounts", "stated_matrix"]
+
+_GROUPS = (("present", "historical"), ("uncertain",), ("negated",))
+"""Statuses whose statements are counted together."""
+
+
+class StatedCounts(NamedTuple):
+    """The parts of counts that imply codes."""
+
+    concepts: ConceptCounts
+    listed: FieldCounts
+    measurements: MeasurementTable
+
+
+def stated_matrix(counts: StatedCounts, fields: tuple[str, ...]) -> list[sparse.csr_matrix]:
+    """Return how many concepts, lists and values of a record imply each code.
+
+    Parameters
+    ----------
+    counts : StatedCounts
+    fields : tuple of str
+        The fields to read.
+
+    Returns
+    -------
+    list of three CSR matrices (n_records, n_codes)
+        Stated, in doubt, denied; columns in the order of ``counts.listed.names``.  Lists and values
+        say nothing of doubt.
+    """
+    codes, concepts = counts.listed.names.astype(str), counts.concepts
+    by_status = concepts.whole_record(fields)
+    groups = []
+    for statuses in _GROUPS:
+        implied = {status: concepts.past_codes if status == "historical" else concepts.implied_codes for status in statuses}
+        groups.append(sum(
+            by_status[:, status_columns(concepts, status)].sign() @ _implies(implied[status], codes) for status in statuses
+        ))
+    listed = [counts.listed[field] for field in counts.listed if field in fields]
+    groups[0] = groups[0] + sum((_at_least(scores, MIN_LINK) for scores in listed), start=_by_value(counts.measurements, fields, codes))
+    return [group.tocsr() for group in groups]
+
+
+def _implies(codes, known: np.ndarray) -> sparse.csr_matrix:
+    """Return which concept (row) implies which code (column)."""
+    return sparse.csr_matrix(np.array(codes, dtype=str)[:, None] == known, dtype=np.float32)
+
+
+def _at_least(scores: sparse.csr_matrix, limit: float) -> sparse.csr_matrix:
+    kept = (scores >= limit).astype(np.float32)
+    kept.eliminate_zeros()
+    return kept
+
+
+def _by_value(measured: MeasurementTable, fields: tuple[str, ...], codes: np.ndarray) -> sparse.csr_matrix:
+    """Return which values imply which code alone, by the rules of ``implied_values.csv``."""
+    matrix = summary_matrix(measured.names, *measured.in_fields(fields), len(measured))
+    column = {measurement.name: number for number, measurement in enumerate(MEASUREMENTS)}
+    implied = np.zeros((len(measured), len(codes)), dtype=np.float32)
+    for rule in load_value_rules():
+        if len(rule.codes) == 1:
+            values = matrix[:, column[rule.measurement]]
+            implied[np.ix_((values >= rule.at_least) & (values < rule.below), codes == rule.codes[0])] = 1
+    return sparse.csr_matrix(implied)
+
+
+class StatedCodesBlock(FeatureBlock):
+    """log(1 + number) of statements that imply a code; in doubt and denied ones apart.
+
+    Attributes
+    ----------
+    codes_ : array of str, shape (n_codes,)
+    implied_codes_, past_codes_ : array of str, shape (n_concepts,)
+        What the concepts implied when this was fitted, now and where they are past.
+    columns_ : list of three int arrays
+        The codes that are kept: stated, in doubt, denied.
+    """
+
+    source = "stated"
+
+    def fit(self, counts: StatedCounts) -> StatedCodesBlock:
+        self.codes_ = counts.listed.names.astype(str)
+        self.implied_codes_, self.past_codes_ = (
+            np.array(codes, dtype=str) for codes in (counts.concepts.implied_codes, counts.concepts.past_codes)
+        )
+        self.columns_ = [
+            np.flatnonzero(document_frequency(group) >= self.min_df) for group in stated_matrix(counts, self.fields)
+        ]
+        return self
+
+    def transform(self, counts: StatedCounts) -> sparse.csr_matrix:
+        check_names(self.codes_, counts.listed.names)
+        check_names(self.implied_codes_, counts.concepts.implied_codes)
+        check_names(self.past_codes_, counts.concepts.past_codes)
+        groups = stated_matrix(counts, self.fields)
+        chosen = sparse.hstack([group[:, columns] for group, columns in zip(groups, self.columns_, strict=True)], format="csr")
+        return chosen.log1p().astype(np.float32)
+
+    def feature_ids(self) -> list[FeatureId]:
+        return [
+            stated_code(code, statuses[0])
+            for statuses, columns in zip(_GROUPS, self.columns_, strict=True) for code in self.codes_[columns].tolist()
+        ]
