@@ -37,4 +37,6 @@ def explain(model_folder, input_file, record_id, codes, as_json):
     if as_json:
         echo(json.dumps(explanation.to_dict(), ensure_ascii=False, indent=2))
         return
+    if explanation.unlike:
+        echo(f"{record_id} is unlike the training records ({explanation.unlike}): its codes are a guess\n")
     echo("\n\n".join(explanation_text(code, explanation.texts) for code in explanation.codes))

@@ -145,15 +145,18 @@ class Explanation:
     codes : tuple of CodeExplanation
     texts : mapping of field to str
         The original text that the spans point into; not in ``repr`` or :meth:`to_dict`.
+    unlike : str
+        Why the record is unlike the training records, empty if it is not; see :meth:`icdbase.IcdCoder.unlike`.
     """
 
     record: str
     codes: tuple[CodeExplanation, ...]
     texts: Mapping[str, str] = field(repr=False, hash=False)
+    unlike: str = ""
 
     def to_dict(self) -> dict:
         """Return plain values, ready for JSON; the evidence holds words of the record."""
-        return {"record": self.record, "codes": [code.to_dict() for code in self.codes]}
+        return {"record": self.record, "unlike": self.unlike, "codes": [code.to_dict() for code in self.codes]}
 
 
 def explain(coder: IcdCoder, record, codes: Iterable[str] | None = None, *, n_near: int = 0) -> Explanation:
@@ -217,7 +220,7 @@ def explain(coder: IcdCoder, record, codes: Iterable[str] | None = None, *, n_ne
                 code == predicted[target] or code in _as_set(predicted[target]),
                 probability, margin, _evidence(parts, located, texts), _unplaced(parts, located),
             ))
-    return Explanation(str(frame.index[0]), tuple(explained), texts)
+    return Explanation(str(frame.index[0]), tuple(explained), texts, coder.unlike(details.counts).iloc[0])
 
 
 def _by_name(code: str, probability: float, located: LocatedRecord) -> tuple[float, dict[FeatureId, float]]:
