@@ -44,17 +44,9 @@ class FeatureId(NamedTuple):
         return f"{self.name} {self.detail}".rstrip()
 
 
-_CODE_STATUSES = {"present": "", "historical": "", "uncertain": "in doubt", "negated": "denied"}
-
-
-def stated_code(code: str, status: str = "present") -> FeatureId | None:
-    """Return the feature of a code that a statement of some status implies; None if that says nothing of the patient now.
-
-    >>> print(stated_code("K76.000", "negated"), stated_code("K76.000", "family"))
-    K76.000 denied None
-    """
-    detail = _CODE_STATUSES.get(status)
-    return None if detail is None else FeatureId("stated code", code, detail)
+def stated_code(code: str) -> FeatureId:
+    """Return the feature of a code that the record states."""
+    return FeatureId("stated code", code)
 
 
 class CsrBuilder:

@@ -11,6 +11,7 @@ import numpy as np
 from scipy import sparse
 
 from icdbase.clinical.concepts import STATUSES, ConceptSpotter, assert_status
+from icdbase.clinical.implied_codes import STATED
 from icdbase.features.base import (
     AFFIRMED,
     CsrBuilder,
@@ -75,8 +76,8 @@ class ConceptExtractor:
                 yield _by_status(name, STATUSES[status]), span
                 if STATUSES[status] in AFFIRMED:
                     yield _by_field(name, original.field), span
-                if code and (key := stated_code(code, STATUSES[status])):
-                    yield key, span
+                if code and STATUSES[status] in STATED:
+                    yield stated_code(code), span
 
 
 class ConceptBlock(FeatureBlock):

@@ -19,10 +19,6 @@ from icdbase.features.measurements import MeasurementTable
 
 __all__ = ["StatedCodesBlock", "StatedCounts", "stated_matrix"]
 
-_GROUPS = (("present", "historical"), ("uncertain",), ("negated",))
-"""Statuses whose statements are counted together."""
-
-
 class StatedCounts(NamedTuple):
     """The parts of counts that imply codes."""
 
@@ -31,7 +27,7 @@ class StatedCounts(NamedTuple):
     measurements: MeasurementTable
 
 
-def stated_matrix(counts: StatedCounts, fields: tuple[str, ...]) -> list[sparse.csr_matrix]:
+def stated_matrix(counts: StatedCounts, fields: tuple[str, ...]) -> sparse.csr_matrix:
     """Return how many concepts, lists and values of a record imply each code.
 
     Parameters
@@ -42,21 +38,19 @@ def stated_matrix(counts: StatedCounts, fields: tuple[str, ...]) -> list[sparse.
 
     Returns
     -------
-    list of three CSR matrices (n_records, n_codes)
-        Stated, in doubt, denied; columns in the order of ``counts.listed.names``.  Lists and values
-        say nothing of doubt.
+    CSR matrix (n_records, n_codes)
+        Columns in the order of ``counts.listed.names``.  What is in doubt or denied does not count.
     """
     codes, concepts = counts.listed.names.astype(str), counts.concepts
     by_status = concepts.whole_record(fields)
-    groups = []
-    for statuses in _GROUPS:
-        implied = {status: concepts.past_codes if status == "historical" else concepts.implied_codes for status in statuses}
-        groups.append(sum(
-            by_status[:, status_columns(concepts, status)].sign() @ _implies(implied[status], codes) for status in statuses
-        ))
-    listed = [counts.listed[field] for field in counts.listed if field in fields]
-    groups[0] = groups[0] + sum((_at_least(scores, MIN_LINK) for scores in listed), start=_by_value(counts.measurements, fields, codes))
-    return [group.tocsr() for group in groups]
+    implied = {"present": concepts.implied_codes, "historical": concepts.past_codes}
+    stated = _by_value(counts.measurements, fields, codes)
+    for status, of_concept in implied.items():
+        stated = stated + by_status[:, status_columns(concepts, status)].sign() @ _implies(of_concept, codes)
+    for field in counts.listed:
+        if field in fields:
+            stated = stated + _at_least(counts.listed[field], MIN_LINK)
+    return stated.tocsr()
 
 
 def _implies(codes, known: np.ndarray) -> sparse.csr_matrix:
@@ -83,15 +77,15 @@ def _by_value(measured: MeasurementTable, fields: tuple[str, ...], codes: np.nda
 
 
 class StatedCodesBlock(FeatureBlock):
-    """log(1 + number) of statements that imply a code; in doubt and denied ones apart.
+    """log(1 + number) of statements that imply a code.
 
     Attributes
     ----------
     codes_ : array of str, shape (n_codes,)
     implied_codes_, past_codes_ : array of str, shape (n_concepts,)
         What the concepts implied when this was fitted, now and where they are past.
-    columns_ : list of three int arrays
-        The codes that are kept: stated, in doubt, denied.
+    columns_ : int array
+        The codes that are kept.
     """
 
     source = "stated"
@@ -101,21 +95,14 @@ class StatedCodesBlock(FeatureBlock):
         self.implied_codes_, self.past_codes_ = (
             np.array(codes, dtype=str) for codes in (counts.concepts.implied_codes, counts.concepts.past_codes)
         )
-        self.columns_ = [
-            np.flatnonzero(document_frequency(group) >= self.min_df) for group in stated_matrix(counts, self.fields)
-        ]
+        self.columns_ = np.flatnonzero(document_frequency(stated_matrix(counts, self.fields)) >= self.min_df)
         return self
 
     def transform(self, counts: StatedCounts) -> sparse.csr_matrix:
         check_names(self.codes_, counts.listed.names)
         check_names(self.implied_codes_, counts.concepts.implied_codes)
         check_names(self.past_codes_, counts.concepts.past_codes)
-        groups = stated_matrix(counts, self.fields)
-        chosen = sparse.hstack([group[:, columns] for group, columns in zip(groups, self.columns_, strict=True)], format="csr")
-        return chosen.log1p().astype(np.float32)
+        return stated_matrix(counts, self.fields)[:, self.columns_].log1p().astype(np.float32)
 
     def feature_ids(self) -> list[FeatureId]:
-        return [
-            stated_code(code, statuses[0])
-            for statuses, columns in zip(_GROUPS, self.columns_, strict=True) for code in self.codes_[columns].tolist()
-        ]
+        return [stated_code(code) for code in self.codes_[self.columns_].tolist()]

@@ -98,12 +98,12 @@ _RANGE = r"(?:\s?\((?:参考|正常)?[值范围:]{0,3}\s?[<>≤≥]?\s?\d[\d.\s~
 # A bracket that holds the value, 血钾(4.22 mmol/l↓), or one that is skipped, and the words before a value.
 _VALUE = re.compile(
     r"(?:\s?\((?=\d{1,9}(?:\.\d{1,9})?\s?[×x*^a-zμ%/0-9·.]{0,20}\s?[↑↓]?\s?[),;])"
-    r"|(?:\s?\([^()。;]{0,14}\))?[\s:=是为约在达示值测定结果>】\]-]{0,5}"
+    r"|(?:\s?\([^()。;]{0,24}\))?[\s:=是为约在达示值测定结果分别均>】\]-]{0,6}"
     r"(?:明显)?(?:高达|最高|升高|增高|降低|减低|下降|偏高|偏低|[↑↓])?(?:,(?=[为达至约]))?[\s:为至约达到<>≤≥]{0,3})"
     + _WHEN + "?"
     r"(?P<number>\d{1,3}(?:,\d{3})+(?![\d,])(?:\.\d+)?|\d+(?:\.\d+)?)(?![-./年]\d{1,2}[-./月]\d)"
     r"(?:\s?[-~–至]\s?(?P<upper>\d+(?:\.\d+)?))?\s?[↑↓hl]{0,3}\s?"
-    + _RANGE +
+    r"(?:[×x*]\s?[2-9]次?(?=[,。;)\s]|$))?" + _RANGE +
     # A bare word behind a blank is the next quantity and no unit: ldl-c2.21 tg1.62.
     r"(?P<unit>(?:[×*^μ%℃°/·]|(?<=\d)[a-z]|(?=[a-zμ]{1,9}/|x\s?10|mm|cm|bpm|[sg]\b)[a-z])"
     r"[a-zμ%0-9^/·.*]{0,19}(?:\((?:feu|ddu)\))?|次/分钟?|次|度)?"
@@ -129,16 +129,21 @@ def extract_analyte(analyte: Analyte, text: str, start: int, end: int) -> list[t
     match = _VALUE.match(text, end)
     if not match:
         return []
-    found, (number, upper, unit) = [], match.groups()
+    chain, upper = [], match["upper"]
     while match:
-        value, stop = _convert(analyte, parse_number(number), unit), match.end()
+        chain.append((parse_number(match["number"]), match["unit"], match.end()))
+        match = _NEXT.match(text, match.end())
+    # A unit may stand once, behind the last number (0.01→1.2ng/ml), or behind the first.
+    units = [unit for _, unit, _ in chain]
+    found = []
+    for place, (number, unit, stop) in enumerate(chain):
+        unit = unit or next(filter(None, (*units[place:], *units[:place])), None)
+        value = _convert(analyte, number, unit)
         if value is not None:
-            if upper:
+            if upper and not place:
                 top = _convert(analyte, float(upper), unit)
                 value = (value + top) / 2 if top is not None and top >= value else value
             found.append((analyte.name, value, start, stop))
-        if match := _NEXT.match(text, stop):
-            number, upper, unit = match["number"], None, match["unit"] or unit
     return found
 
 
