@@ -40,7 +40,7 @@ def folder(tmp_path_factory, train, held_out):
 
 
 def test_records_unlike_the_training_records_are_said(folder, tmp_path, held_out):
-    odd = held_out.iloc[:2].assign(**dict.fromkeys(CCL25.text_fields, ""), 主诉="转移性右下腹痛1天")
+    odd = held_out.iloc[:2].assign(**dict.fromkeys(CCL25.text_fields, "") | {"主诉": "转移性右下腹痛1天"})
     write_records(odd, tmp_path / "odd.json")
     files = ["--model", folder / "model", "--input", tmp_path / "odd.json"]
     for more in ([], ["--top", "2"]):
