@@ -29,6 +29,7 @@ COLUMNS = ("concept", "kind", "codes", "forms")
 COMPOSITE, SITE = "composite", "site"
 DIAGNOSIS_KINDS = frozenset({"disease", "state", "angio", "imaging", "echo", "symptom", "ecg", "composite"})
 """Kinds of concepts that may stand as an item in a list of diagnoses."""
+STATING_KINDS = DIAGNOSIS_KINDS - {"symptom"}  # what states a code: fatigue is no low potassium
 
 COMPOSITE_REACH = 80
 """Characters between an organ and its finding: the length of one long line of an ultrasound report."""
@@ -282,7 +283,7 @@ class ConceptSpotter:
         return self._organs.union(self._composites)
 
     def implied_codes(self, codes: Collection[str]) -> tuple[str, ...]:
-        """Return for each concept its implied code: that of a diagnosis with one code of ``codes``; else "".
+        """Return for each concept its implied code: that of a diagnosis or finding with one code of ``codes``; else "".
 
         >>> spotter = ConceptSpotter(load_concepts())
         >>> code = dict(zip(spotter.names, spotter.implied_codes({"I48.x01", "E11.900"}), strict=True))
@@ -291,7 +292,7 @@ class ConceptSpotter:
         """
         return tuple(
             concept.codes[0]
-            if len(concept.codes) == 1 and concept.codes[0] in codes and concept.kind in DIAGNOSIS_KINDS else ""
+            if len(concept.codes) == 1 and concept.codes[0] in codes and concept.kind in STATING_KINDS else ""
             for concept in self.concepts
         )
 

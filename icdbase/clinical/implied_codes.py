@@ -12,7 +12,7 @@ from functools import cache
 from typing import NamedTuple
 
 from icdbase.clinical.assertion import STATUSES, assert_status
-from icdbase.clinical.concepts import DIAGNOSIS_KINDS, ConceptSpotter, load_past_codes
+from icdbase.clinical.concepts import STATING_KINDS, ConceptSpotter, load_past_codes
 from icdbase.clinical.diagnosis_lists import DiagnosisLinker, split_diagnoses
 from icdbase.clinical.measurements.finder import find_measurements
 from icdbase.clinical.measurements.summary import summarise
@@ -106,7 +106,7 @@ def _by_concept(field: str, text: str, spotter: ConceptSpotter, role: str) -> It
         concept = spotter.concepts[number]
         if STATUSES[status] == "historical" and (code := load_past_codes().get(concept.name)):
             yield Statement((code,), "concept", concept.name, STATUSES[status], field)
-        elif concept.kind in DIAGNOSIS_KINDS and concept.kind != "symptom":
+        elif concept.kind in STATING_KINDS:
             yield Statement(concept.codes, "concept", concept.name, STATUSES[status], field)
 
 
