@@ -117,7 +117,8 @@ def _matcher() -> PhraseMatcher:
     extractors = {
         "years": _extract_disease, "beats": _extract_beats, "class": _extract_class, "flow": _extract_timi,
         "stents": _extract_stents, "attack": _extract_attack, "valve": _extract_valve, "smoking": _extract_smoking,
-        "lesion": _extract_lesion_size, "age": _extract_age, "sex": _extract_sex, "rales": _extract_rales, "dyspnoea": _extract_dyspnoea, "vessel": _VESSEL, "organ": _ORGAN,
+        "lesion": _extract_lesion_size, "age": _extract_age, "sex": _extract_sex, "rales": _extract_rales,
+        "dyspnoea": _extract_dyspnoea, "vessel": _VESSEL, "organ": _ORGAN,
     }
     words: dict[str, tuple[Extractor | str, object]] = {}
     for row in read_table("measured_words.csv"):

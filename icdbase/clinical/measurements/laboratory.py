@@ -133,11 +133,8 @@ def extract_analyte(analyte: Analyte, text: str, start: int, end: int) -> list[t
     while match:
         chain.append((parse_number(match["number"]), match["unit"], match.end()))
         match = _NEXT.match(text, match.end())
-    # A unit may stand once, behind the last number (0.01→1.2ng/ml), or behind the first.
-    units = [unit for _, unit, _ in chain]
     found = []
-    for place, (number, unit, stop) in enumerate(chain):
-        unit = unit or next(filter(None, (*units[place:], *units[:place])), None)
+    for place, ((number, _, stop), unit) in enumerate(zip(chain, _units([unit for _, unit, _ in chain]), strict=True)):
         value = _convert(analyte, number, unit)
         if value is not None:
             if upper and not place:
@@ -145,6 +142,20 @@ def extract_analyte(analyte: Analyte, text: str, start: int, end: int) -> list[t
                 value = (value + top) / 2 if top is not None and top >= value else value
             found.append((analyte.name, value, start, stop))
     return found
+
+
+def _units(written: list[str | None]) -> list[str | None]:
+    """Return the unit of each number of a chain: its own, else the next one that is written, else the one before.
+
+    >>> _units([None, "ng/ml", None]), _units([None, None])
+    (['ng/ml', 'ng/ml', 'ng/ml'], [None, None])
+    """
+    units = list(written)
+    for place in range(len(units) - 2, -1, -1):
+        units[place] = units[place] or units[place + 1]
+    for place in range(1, len(units)):
+        units[place] = units[place] or units[place - 1]
+    return units
 
 
 def _convert(analyte: Analyte, value: float, unit: str | None) -> float | None:
