@@ -18,6 +18,7 @@ from threadpoolctl import threadpool_limits
 from icdbase.core.errors import DataWarning
 from icdbase.features.blocks import FeatureBuilder
 from icdbase.features.counts import CountingEstimator, Counts
+from icdbase.features.familiarity import Familiarity
 from icdbase.learning.classifiers import parse_learner
 from icdbase.learning.code_sets import TaskDecoder
 from icdbase.learning.decoding import parse_rule
@@ -86,6 +87,7 @@ class IcdCoder(CountingEstimator):
     Attributes
     ----------
     features_ : FeatureBuilder
+    familiarity_ : Familiarity
     models_ : dict of target name to SingleTargetModel or SetTargetModel
 
     Examples
@@ -162,6 +164,7 @@ class IcdCoder(CountingEstimator):
         with threadpool_limits(1):
             self.features_ = FeatureBuilder(fields=self.fields, blocks=self.blocks, min_df=self.min_df)
             features = self.features_.fit_transform(counts)
+            self.familiarity_ = Familiarity().fit(counts, self.features_)
             folds = inner_folds(labels, self.task, self.n_folds, self.random_state, groups)
             self.models_ = {target.name: self._new_model(target, counts) for target in self._targets_in_order()}
             thinned = add_thinned(counts, self.features_, features, labels, folds, self.thinned_share, self.random_state)
@@ -224,6 +227,15 @@ class IcdCoder(CountingEstimator):
         A single target has a code or None ("no code"), a multi target a tuple of codes, the most probable first.
         """
         return self.decode(self.predict_proba(records))
+
+    def unlike(self, records) -> pd.Series:
+        """Return for each record why it is unlike the training records, empty if it is not.
+
+        Its codes are then hardly more than a guess; see :class:`icdbase.features.familiarity.Familiarity`.
+        """
+        check_is_fitted(self)
+        counts = self._counted(records)
+        return pd.Series(self.familiarity_.reasons(counts, self.features_), counts.labels.index, dtype=object)
 
     def predict_top(self, records, k: int = 5) -> pd.DataFrame:
         """Return the ``k`` most probable codes of each target; see :meth:`icdbase.learning.code_sets.TaskDecoder.top`."""

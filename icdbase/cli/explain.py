@@ -55,10 +55,16 @@ def explain(model_folder, input_file, record_id, codes, language, as_json):
     ]
     if gold:
         tables.insert(0, "\n".join(f"{_GOLD[language]} {name}  {'; '.join(sorted(codes))}" for name, codes in gold.items()))
+    if explanation.unlike:
+        tables.insert(0, _UNLIKE[language].format(record=record_id, reason=explanation.unlike))
     click.echo("\n\n".join([*tables, explanation_key(language)]), color=colour)
 
 
 _GOLD = {"en": "gold", "zh": "真实"}
+_UNLIKE = {
+    "en": "{record} is unlike the training records ({reason}): its codes are a guess",
+    "zh": "{record} 与训练病历不同（{reason}）：以下编码只是猜测",
+}
 
 
 def _codes(label) -> frozenset:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import click
 
 from icdbase.cli.options import FILE, backend_options, echo, examples, input_option, model_option
@@ -44,12 +46,23 @@ def predict(model_folder, input_file, out_file, top_k, n_jobs, batch_size, backe
         coder = load(model_folder).set_params(n_jobs=n_jobs)
         records = read_records(input_file, coder.task)
         with progress.bars(), use_backend(backend, scheduler):
-            top = coder.predict_top(records, top_k)
+            counts = coder.count(records)
+            top = coder.predict_top(counts, top_k)
+        _warn_of_unlike(coder.unlike(counts))
         _show_top(top, out_file, coder.task)
         return
     with progress.bars(), use_backend(backend, scheduler):
         n_records = predict_file(model_folder, input_file, out_file, batch_size=batch_size, n_jobs=n_jobs)
     echo(f"{plural(n_records, 'prediction')}: {out_file}")
+
+
+def _warn_of_unlike(reasons) -> None:
+    """Name the records that are unlike the training records."""
+    from icdbase.core.errors import DataWarning
+    from icdbase.storage.file_prediction import unlike_message
+
+    if (reasons != "").any():
+        warnings.warn(unlike_message(reasons[reasons != ""].to_dict(), len(reasons)), DataWarning, stacklevel=2)
 
 
 def _show_top(top, out_file, task) -> None:

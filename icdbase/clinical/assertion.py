@@ -28,7 +28,7 @@ STATUSES = ("present", "negated", "uncertain", "historical", "family", "resolved
 
 EFFECTS = (*STATUSES[1:], "end", "now", "patient", "none")
 DIRECTIONS = ("forward", "backward", "either", "after")
-REACHES = ("near", "clause", "list", "sentence")
+REACHES = ("near", "clause", "list", "item", "sentence")
 
 _ROLE_MODIFIERS = {"family": Modifier.FAMILY, "past": Modifier.HISTORICAL}
 

@@ -42,6 +42,10 @@ _OWN = re.compile(
     r"|(?<=压)病?(?:病?史)?,(?:血压|收缩压)[^,。;\d]{0,8}\d|(?<=糖尿病)(?:病?史)?,(?:空腹|餐后)?血糖[^,。;\d]{0,8}\d"
 )
 # What stands before and behind an answer: 高血压史:无。
+# What stands before a box that stands in front of its item: 伴: □咳嗽 ☑胸闷, but 咳嗽□ 胸闷☑.
+_BEFORE_A_BOX = frozenset(" :,;、。(\n□☑√■")
+# A date with its day is one of this stay: 2023年5月3日心电图.
+_DAY = re.compile(r"[\d*]{1,2}月[\d*]{1,2}[日号]")
 _ANSWER_STARTS, _ANSWER_ENDS = frozenset(":([ 史"), frozenset(["", *",;。 \n)]"])
 
 
@@ -67,9 +71,10 @@ class Rule:
     direction : {"forward", "backward", "either", "after"}
         Which mentions it touches.  ``either``: the mention just before it, else
         those behind it.  ``after``: those behind it, else the one just before it.
-    reach : {"near", "clause", "list", "sentence"}
+    reach : {"near", "clause", "list", "item", "sentence"}
         Up to a few characters; to the next comma; over commas as long as bare
-        items follow; to the full stop.
+        items follow; like ``clause`` or, forward, ``list``, and where its clause has
+        no mention, the heading of the item (心肌炎:造影正常,不考虑); to the full stop.
     """
 
     effect: str
@@ -85,8 +90,8 @@ class AssertionScan:
     Every event is read once, so the time is linear in the text.
     """
 
-    __slots__ = ("clause", "comma", "count", "family", "last_end", "mentions", "modifiers", "past", "past_end", "pending",
-                 "place", "reach", "reached", "scope", "scope_used", "starts", "text")
+    __slots__ = ("box_behind", "clause", "comma", "count", "family", "heading", "last_end", "mentions", "modifiers", "outside",
+                 "past", "past_end", "pending", "pending_heading", "place", "reach", "reached", "scope", "scope_used", "starts", "text")
 
     def __init__(self, text: str, mentions: Sequence[tuple]):
         self.text, self.mentions = text, mentions
@@ -100,6 +105,9 @@ class AssertionScan:
         self.scope_used, self.comma = False, -1  # whether a mention is in the scope; end of the comma that it passed
         self.pending = 0  # a scope that no mention has followed yet, and that may mean the one before
         self.past, self.past_end, self.family = 0, sys.maxsize, 0
+        self.heading, self.pending_heading = -1, False  # the mention that a colon follows; whether a denial may mean it
+        self.outside = None  # past and family in force before the bracket that is open
+        self.box_behind = None  # whether boxes to tick stand behind their items, known from the first one
 
     def run(self, found: Sequence[tuple[int, int, int]], events: Sequence[tuple[Callable, _Trigger | None]]) -> list[int]:
         """Return the modifiers of each mention; ``found`` holds (number of the event, start, end)."""
@@ -107,9 +115,12 @@ class AssertionScan:
         for number, start, end in found:
             if following <= start:
                 following = self._read_mentions(start)
+            apply, event = events[number]
             if end > self.last_end:  # words of a mention are no events: 无复流, 陈旧性心肌梗死
-                apply, event = events[number]
                 apply(self, event, start, end)
+            elif event and event.modifier == Modifier.NEGATED and event.direction != "backward":
+                # A finding with its denial, 未见狭窄: what is joined to it is denied too, 未见狭窄及斑块.
+                self.scope, self.reach, self.scope_used, self.comma = event.modifier, "clause", True, -1
         if following <= len(self.text):
             self._read_mentions(len(self.text))
         self._settle()
@@ -122,7 +133,7 @@ class AssertionScan:
         starts, count = self.starts, self.count
         if self.place:
             self.clause, self.place = count, _IN_CLAUSE
-        self.pending = 0
+        self.pending, self.pending_heading = 0, False
         if not (self.scope or self.past or self.family):
             count = bisect_right(starts, position, count)
         while (start := starts[count]) <= position:
@@ -167,6 +178,27 @@ class AssertionScan:
         """A scope with a mention ends at the next heading: 未见斑块 甲状腺彩超:结节."""
         if self.scope_used:
             self.scope = 0
+        if self._touches(start, 1):
+            self.heading = self.count - 1
+
+    def _open_bracket(self, _, start: int, end: int):
+        """What begins in a bracket ends with it: 甲状腺彩超(因姐姐患病):结节."""
+        if self.outside is None:
+            self.outside = self.past, self.past_end, self.family
+
+    def _close_bracket(self, _, start: int, end: int):
+        if self.outside is not None:
+            (self.past, self.past_end, self.family), self.outside = self.outside, None
+
+    def _pass_box(self, _, start: int, end: int):
+        """An item whose box is not ticked: 咳嗽□, or □咳嗽 to the next box or blank."""
+        if self.box_behind is None:
+            self.box_behind = start > 0 and self.text[start - 1] not in _BEFORE_A_BOX
+        if not self.box_behind:
+            self._settle()
+            self.scope, self.reach, self.scope_used, self.comma = Modifier.NEGATED, "clause", False, -1
+        elif self._touches(start, 1):
+            self._mark_last(Modifier.NEGATED)
 
     def _pass_comma(self, _, start: int, end: int):
         """A scope ends at a comma; one that reaches over lists may go on behind it."""
@@ -184,12 +216,14 @@ class AssertionScan:
         if not self.place:
             self.place = _IN_SENTENCE
         self._end_scope()
+        self.heading = -1
 
     def _pass_stop(self, _, start: int, end: int):
         """At a full stop ends whatever is in force."""
         self.place = _OUTSIDE
         self._end_scope()
         self.past = self.family = 0
+        self.heading, self.outside = -1, None
 
     # ---- triggers ----
 
@@ -218,12 +252,16 @@ class AssertionScan:
         elif trigger.modifier == Modifier.FAMILY:
             self.family = trigger.modifier
         elif trigger.modifier == Modifier.HISTORICAL:
+            if self.text[end - 1] == "年" and _DAY.match(self.text, end):
+                return
             self.past, self.past_end = trigger.modifier, end + NEAR if trigger.reach == "near" else sys.maxsize
         else:
             self._settle()
-            self.scope, self.reach, self.scope_used, self.comma = trigger.modifier, trigger.reach, False, -1
+            item = trigger.reach == "item"
+            self.scope, self.reach, self.scope_used, self.comma = trigger.modifier, "list" if item else trigger.reach, False, -1
             # 病理征未引出: where no mention follows in this clause, the one before is meant.
             self.pending = trigger.modifier if trigger.direction == "after" and self._touches(start, NEAR) else 0
+            self.pending_heading = item and not self.pending
 
     def _answer(self, start: int, end: int) -> str:
         """How far back a denial reaches that ends its clause: 高血压史:无。, 肝炎[否认], 肝炎、结核史均否认。"""
@@ -240,6 +278,16 @@ class AssertionScan:
         if self.pending:
             self._mark_last(self.pending)
             self.pending = 0
+        elif self.pending_heading:
+            self._mark_heading()
+
+    def _mark_heading(self):
+        """Deny the heading of the item, and its twin of the same span."""
+        self.pending_heading = False
+        if self.heading >= 0 and (self.place or self.clause <= self.heading):
+            for index in range(self.heading, max(self.heading - 3, -1), -1):
+                if self.mentions[index][0] == self.mentions[self.heading][0]:
+                    self.modifiers[index] |= Modifier.NEGATED
 
     def _follow(self, trigger: _Trigger, start: int, end: int):
         """A trigger behind what it means: 肺炎?, 高血压病史."""
@@ -251,6 +299,8 @@ class AssertionScan:
                 self._mark_last(modifier)
         elif reach == "sentence" and self.place == _IN_SENTENCE and self.count:
             self._mark_last(modifier)  # a clause of its own: 曾患肺炎,已治愈
+        elif reach == "item" and self.place:
+            self._mark_heading()
         elif self.reached[modifier] < self.count:
             if self.place == _IN_CLAUSE:
                 self._mark_clause(modifier)
@@ -284,6 +334,7 @@ class _Trigger(NamedTuple):
 
 DELIMITERS = {
     " ": AssertionScan._pass_blank, ":": AssertionScan._pass_heading, ",": AssertionScan._pass_comma, ";": AssertionScan._pass_semicolon,
+    "(": AssertionScan._open_bracket, ")": AssertionScan._close_bracket, "□": AssertionScan._pass_box,
     "。": AssertionScan._pass_stop, "!": AssertionScan._pass_stop, "\n": AssertionScan._pass_stop,
 }
 _CLOSING = {"none": AssertionScan._ignore, "end": AssertionScan._end_scope, "now": AssertionScan._end_past, "patient": AssertionScan._end_family}

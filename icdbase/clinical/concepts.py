@@ -18,16 +18,18 @@ from importlib import resources
 from pathlib import Path
 
 from icdbase.clinical.assertion import STATUSES, assert_status
+from icdbase.clinical.tables import read_table
 from icdbase.core.errors import DataError, Problem
 from icdbase.text.normalization import normalize
 from icdbase.text.phrase_matching import PhraseMatcher, expand_phrases
 
-__all__ = ["COLUMNS", "STATUSES", "Concept", "ConceptSpotter", "assert_status", "load_concepts"]
+__all__ = ["COLUMNS", "STATUSES", "Concept", "ConceptSpotter", "assert_status", "load_concepts", "load_past_codes"]
 
 COLUMNS = ("concept", "kind", "codes", "forms")
 COMPOSITE, SITE = "composite", "site"
 DIAGNOSIS_KINDS = frozenset({"disease", "state", "angio", "imaging", "echo", "symptom", "ecg", "composite"})
 """Kinds of concepts that may stand as an item in a list of diagnoses."""
+STATING_KINDS = DIAGNOSIS_KINDS - {"symptom"}  # what states a code: fatigue is no low potassium
 
 COMPOSITE_REACH = 80
 """Characters between an organ and its finding: the length of one long line of an ultrasound report."""
@@ -106,6 +108,12 @@ def load_concepts(paths: Iterable = ()) -> tuple[Concept, ...]:
 @cache
 def _package_table() -> dict[str, Concept]:
     return _read_table(resources.files("icdbase.clinical") / "concepts.csv", {})
+
+
+@cache
+def load_past_codes() -> dict[str, str]:
+    """Return by concept the code that it implies where it is past."""
+    return {row["concept"]: row["code"] for row in read_table("past_codes.csv")}
 
 
 def _merged(known: Concept | None, own: Concept) -> Concept:
@@ -265,7 +273,9 @@ class ConceptSpotter:
 
     @cached_property
     def _organs(self) -> frozenset[int]:
-        return frozenset(organ for organs in self._composites.values() for organ in organs)
+        """Organs of composites, and all other sites: behind the gallbladder the liver's reach has ended."""
+        organs = {organ for organs in self._composites.values() for organ in organs}
+        return frozenset(organs.union(number for number, concept in enumerate(self.concepts) if concept.kind == SITE))
 
     @cached_property
     def _parts(self) -> frozenset[int]:
@@ -273,7 +283,7 @@ class ConceptSpotter:
         return self._organs.union(self._composites)
 
     def implied_codes(self, codes: Collection[str]) -> tuple[str, ...]:
-        """Return for each concept its implied code: that of a diagnosis with one code of ``codes``; else "".
+        """Return for each concept its implied code: that of a diagnosis or finding with one code of ``codes``; else "".
 
         >>> spotter = ConceptSpotter(load_concepts())
         >>> code = dict(zip(spotter.names, spotter.implied_codes({"I48.x01", "E11.900"}), strict=True))
@@ -282,8 +292,22 @@ class ConceptSpotter:
         """
         return tuple(
             concept.codes[0]
-            if len(concept.codes) == 1 and concept.codes[0] in codes and concept.kind in DIAGNOSIS_KINDS else ""
+            if len(concept.codes) == 1 and concept.codes[0] in codes and concept.kind in STATING_KINDS else ""
             for concept in self.concepts
+        )
+
+    def past_codes(self, codes: Collection[str]) -> tuple[str, ...]:
+        """Return for each concept the code that it implies where it is past: of ``past_codes.csv``, else as ever.
+
+        >>> spotter = ConceptSpotter(load_concepts())
+        >>> code = dict(zip(spotter.names, spotter.past_codes({"I63.900", "I69.300x002", "I25.200"}), strict=True))
+        >>> code["脑梗死"], code["心肌梗死"]
+        ('I69.300x002', 'I25.200')
+        """
+        past = load_past_codes()
+        return tuple(
+            past[name] if past.get(name) in codes else code
+            for name, code in zip(self.names, self.implied_codes(codes), strict=True)
         )
 
     def spot(self, text: str, marked: str = "") -> list[tuple[int, int, int]]:

@@ -151,7 +151,8 @@ class _Api:
             start = perf_counter()
             explanation = explain(self.coders[name], texts, n_near=N_NEAR, n_tried=n_tried)
             seconds = perf_counter() - start
-        return jsonify(codes=[_shortened(code) for code in explanation.codes], milliseconds=round(1000 * seconds, 1))
+        return jsonify(codes=[_shortened(code) for code in explanation.codes], unlike=explanation.unlike,
+                       milliseconds=round(1000 * seconds, 1))
 
 
 def _common_task(coders: Mapping[str, IcdCoder]) -> Task:

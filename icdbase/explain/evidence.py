@@ -126,12 +126,15 @@ class Explanation:
     codes : tuple of CodeExplanation
     texts : mapping of field to str
         The original text that the spans point into; not in ``repr`` or :meth:`to_dict`.
+    unlike : str
+        Why the record is unlike the training records, empty if it is not; see :meth:`icdbase.IcdCoder.unlike`.
     """
 
     record: str
     codes: tuple[CodeExplanation, ...]
     texts: Mapping[str, str] = field(repr=False, hash=False)
+    unlike: str = ""
 
     def to_dict(self) -> dict:
         """Return plain values, ready for JSON; the evidence holds words of the record."""
-        return {"record": self.record, "codes": [code.to_dict() for code in self.codes]}
+        return {"record": self.record, "unlike": self.unlike, "codes": [code.to_dict() for code in self.codes]}

@@ -98,7 +98,8 @@ def explain(coder: IcdCoder, record, codes: Iterable[str] | None = None, *, n_ne
                 probability, margin, _evidence(parts, located, texts), _unplaced(parts, located),
             ))
     tested = iter(with_tested_evidence(coder, frame, [code for code in explained if code.predicted], n_tried))
-    return Explanation(str(frame.index[0]), tuple(next(tested) if code.predicted else code for code in explained), texts)
+    return Explanation(str(frame.index[0]), tuple(next(tested) if code.predicted else code for code in explained), texts,
+                       coder.unlike(details.counts).iloc[0])
 
 
 def _by_name(code: str, probability: float, located: LocatedRecord) -> tuple[float, dict[FeatureId, float]]:

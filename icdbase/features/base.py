@@ -13,7 +13,8 @@ from sklearn.base import BaseEstimator
 
 from icdbase.core.errors import ModelError
 
-__all__ = ["AFFIRMED", "CsrBuilder", "FeatureBlock", "FeatureId", "FieldCounts", "check_names", "document_frequency"]
+__all__ = ["AFFIRMED", "CsrBuilder", "FeatureBlock", "FeatureId", "FieldCounts", "check_names", "document_frequency",
+           "stated_code"]
 
 AFFIRMED = ("present", "uncertain", "historical")
 """Statuses of a mention that affirm its concept."""
@@ -41,6 +42,11 @@ class FeatureId(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.name} {self.detail}".rstrip()
+
+
+def stated_code(code: str) -> FeatureId:
+    """Return the feature of a code that the record states."""
+    return FeatureId("stated code", code)
 
 
 class CsrBuilder:

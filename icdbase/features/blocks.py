@@ -17,6 +17,7 @@ from icdbase.features.counts import Counts
 from icdbase.features.diagnosis_list import DiagnosisListBlock
 from icdbase.features.fingerprints import differing_parts
 from icdbase.features.measurements import MeasurementBlock
+from icdbase.features.stated_codes import StatedCodesBlock
 from icdbase.features.words import WordBlock
 from icdbase.tasks.task import BLOCKS
 
@@ -25,6 +26,7 @@ __all__ = ["BLOCKS", "FeatureBuilder", "Features"]
 
 _BLOCKS = {
     "words": WordBlock, "concepts": ConceptBlock, "measurements": MeasurementBlock, "diagnosis_list": DiagnosisListBlock,
+    "stated_codes": StatedCodesBlock,
 }
 
 
@@ -81,9 +83,10 @@ class FeatureBuilder(BaseEstimator):
         Text fields to use; all of the task by default.
     blocks : sequence of str, optional
         Any of :data:`BLOCKS`, by default those of the task: ``words`` (TF-IDF of the whole record),
-        ``concepts`` (medical concepts by status, by field, and by the code that they imply),
+        ``concepts`` (medical concepts by status and by field),
         ``measurements`` (numbers with units), ``diagnosis_list`` (similarity of
-        the listed admission diagnoses to code names).
+        the listed admission diagnoses to code names), ``stated_codes`` (codes that concepts, listed
+        diagnoses and values imply).
     min_df : int
         A word or concept in fewer training records is dropped.
 

@@ -1,4 +1,4 @@
-"""The ``concepts`` block: mentions of medical concepts by status, by field, and by the code that they imply."""
+"""The ``concepts`` block: mentions of medical concepts by status and by field."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import numpy as np
 from scipy import sparse
 
 from icdbase.clinical.concepts import STATUSES, ConceptSpotter, assert_status
+from icdbase.clinical.implied_codes import STATED
 from icdbase.features.base import (
     AFFIRMED,
     CsrBuilder,
@@ -19,11 +20,12 @@ from icdbase.features.base import (
     FieldCounts,
     check_names,
     document_frequency,
+    stated_code,
 )
 from icdbase.features.texts import OriginalText, Span, TextBatch
 from icdbase.tasks.task import Task
 
-__all__ = ["ConceptBlock", "ConceptCounts", "ConceptExtractor"]
+__all__ = ["ConceptBlock", "ConceptCounts", "ConceptExtractor", "status_columns"]
 
 _CONCEPT = itemgetter(2)  # of a mention (start, end, concept)
 
@@ -33,7 +35,8 @@ class ConceptCounts(FieldCounts):
     """Mentions by field; column ``concept * len(STATUSES) + status``."""
 
     implied_codes: tuple[str, ...]
-    """The one code that each concept implies, or ""."""
+    past_codes: tuple[str, ...]
+    """The one code that each concept implies, or "", and the one that it implies where it is past."""
 
 
 class ConceptExtractor:
@@ -42,6 +45,7 @@ class ConceptExtractor:
     def __init__(self, task: Task, spotter: ConceptSpotter):
         self.spotter = spotter
         self.implied_codes = spotter.implied_codes(task.code_names)
+        self.past_codes = spotter.past_codes(task.code_names)
         self._rows = {field: CsrBuilder() for field in task.text_fields}
         self._statuses = {field: array("i") for field in task.text_fields}  # one a mention
         self._n_records = 0
@@ -62,35 +66,35 @@ class ConceptExtractor:
         for field, rows in self._rows.items():
             rows.columns = len(STATUSES) * np.array(rows.columns, dtype=np.int32) + np.array(self._statuses[field], dtype=np.int32)
             by_field[field] = rows.matrix(len(STATUSES) * len(names))
-        return ConceptCounts(self._n_records, names, by_field, self.implied_codes)
+        return ConceptCounts(self._n_records, names, by_field, self.implied_codes, self.past_codes)
 
     def locate(self, batch: TextBatch, originals: Sequence[OriginalText]) -> Iterator[tuple[FeatureId, Span]]:
         for original, (mentions, statuses) in zip(originals, self._mentions(batch), strict=True):
             for (start, end, concept), status in zip(mentions, statuses, strict=True):
-                span, name, code = original.span(start, end), self.spotter.names[concept], self.implied_codes[concept]
+                span, name = original.span(start, end), self.spotter.names[concept]
+                code = (self.past_codes if STATUSES[status] == "historical" else self.implied_codes)[concept]
                 yield _by_status(name, STATUSES[status]), span
                 if STATUSES[status] in AFFIRMED:
                     yield _by_field(name, original.field), span
-                    if code:
-                        yield _by_code(code), span
+                if code and STATUSES[status] in STATED:
+                    yield stated_code(code), span
 
 
 class ConceptBlock(FeatureBlock):
-    """log(1 + count) of mentions by concept and status, of affirmed mentions by concept and field, and of affirmed
-    concepts by the code that they imply, which lets rare concepts of one code add up.
+    """log(1 + count) of mentions by concept and status, and of affirmed mentions by concept and field.
 
     Attributes
     ----------
-    names_, implied_codes_ : array of str, shape (n_concepts,)
+    names_ : array of str, shape (n_concepts,)
         The concepts that the tables held when this was fitted.
     columns_ : dict of str to int array
-        The columns that are kept, by ``status``, ``field`` and ``code``.
+        The columns that are kept, by ``status`` and ``field``.
     """
 
     source = "concepts"
 
     def fit(self, counts: ConceptCounts) -> ConceptBlock:
-        self.names_, self.implied_codes_ = counts.names.astype(str), np.array(counts.implied_codes, dtype=str)
+        self.names_ = counts.names.astype(str)
         self.columns_ = {
             part: np.flatnonzero(document_frequency(counted) >= self.min_df) for part, counted in self._parts(counts).items()
         }
@@ -98,7 +102,6 @@ class ConceptBlock(FeatureBlock):
 
     def transform(self, counts: ConceptCounts) -> sparse.csr_matrix:
         check_names(self.names_, counts.names)
-        check_names(self.implied_codes_, counts.implied_codes)
         counted = self._parts(counts)
         chosen = sparse.hstack([counted[part][:, columns] for part, columns in self.columns_.items()], format="csr")
         return chosen.log1p().astype(np.float32)
@@ -109,22 +112,18 @@ class ConceptBlock(FeatureBlock):
         return [
             *(_by_status(names[column // statuses], STATUSES[column % statuses]) for column in columns["status"].tolist()),
             *(_by_field(names[concept], self.fields[field]) for field, concept in fields),
-            *(_by_code(code) for code in self._codes()[columns["code"]].tolist()),
         ]
 
     def _parts(self, counts: ConceptCounts) -> dict[str, sparse.csr_matrix]:
-        """Mentions by concept and status, affirmed mentions by field and concept, affirmed concepts by code."""
-        by_status = counts.whole_record(self.fields)
-        affirmed = np.array([STATUSES.index(status) for status in AFFIRMED])[:, None]
-        affirmed = affirmed + len(STATUSES) * np.arange(len(self.names_))
+        """Mentions by concept and status, affirmed mentions by field and concept."""
+        affirmed = [status_columns(counts, status) for status in AFFIRMED]
         by_field = [sum(counts[field][:, columns] for columns in affirmed) for field in self.fields]
-        has_concept = sum(by_status[:, columns] for columns in affirmed).sign()
-        implies = sparse.csr_matrix(self.implied_codes_[:, None] == self._codes(), dtype=np.float32)
-        return {"status": by_status, "field": sparse.hstack(by_field, format="csr"), "code": has_concept @ implies}
+        return {"status": counts.whole_record(self.fields), "field": sparse.hstack(by_field, format="csr")}
 
-    def _codes(self) -> np.ndarray:
-        """Return the codes that some concept implies, sorted."""
-        return np.unique(self.implied_codes_[self.implied_codes_ != ""])
+
+def status_columns(counts: ConceptCounts, status: str) -> np.ndarray:
+    """Return the column of each concept's mentions of a status."""
+    return STATUSES.index(status) + len(STATUSES) * np.arange(len(counts.names))
 
 
 def _by_status(concept: str, status: str) -> FeatureId:
@@ -133,7 +132,3 @@ def _by_status(concept: str, status: str) -> FeatureId:
 
 def _by_field(concept: str, field: str) -> FeatureId:
     return FeatureId("concept", concept, f"@{field}")
-
-
-def _by_code(code: str) -> FeatureId:
-    return FeatureId("concept", code, "implied")

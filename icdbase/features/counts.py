@@ -29,6 +29,7 @@ from icdbase.features.concepts import ConceptCounts, ConceptExtractor
 from icdbase.features.diagnosis_list import DiagnosisListExtractor, OperationExtractor
 from icdbase.features.fingerprints import counting_fingerprint, differing_parts, time_of_change
 from icdbase.features.measurements import MeasurementExtractor, MeasurementTable
+from icdbase.features.stated_codes import StatedCounts
 from icdbase.features.texts import TextBatch
 from icdbase.features.words import WordExtractor
 from icdbase.records.records import check_frame
@@ -78,6 +79,11 @@ class Counts:
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    @property
+    def stated(self) -> StatedCounts:
+        """The parts that imply codes."""
+        return StatedCounts(self.concepts, self.listed, self.measurements)
 
     def take(self, rows) -> Counts:
         """Return the counts of some records, by position, in that order."""

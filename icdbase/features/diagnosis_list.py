@@ -12,8 +12,9 @@ import numpy as np
 from scipy import sparse
 
 from icdbase.clinical.diagnosis_lists import DiagnosisLinker, Item, split_diagnoses
+from icdbase.clinical.implied_codes import MIN_LINK
 from icdbase.clinical.operations import OperationFinder
-from icdbase.features.base import CsrBuilder, FeatureBlock, FeatureId, FieldCounts, check_names
+from icdbase.features.base import CsrBuilder, FeatureBlock, FeatureId, FieldCounts, check_names, stated_code
 from icdbase.features.texts import OriginalText, Span, TextBatch
 
 __all__ = ["DiagnosisListBlock", "DiagnosisListExtractor", "OperationExtractor"]
@@ -58,6 +59,15 @@ class DiagnosisListExtractor(_NamedCodeExtractor):
             best[code] = max(best[code], score)
         items = split_diagnoses(text)
         return [(items[index], code) for index, code, score in links if score == best[code]]
+
+    def locate(self, batch: TextBatch, originals: Sequence[OriginalText]) -> Iterator[tuple[FeatureId, Span]]:
+        """Yield the fit of each name, and the codes that are stated by it."""
+        yield from super().locate(batch, originals)
+        for text, original in zip(batch.texts, originals, strict=True):
+            items = split_diagnoses(text) if original.field in self._rows else []
+            for index, code, score in self.finder.link(text) if items else ():
+                if score >= MIN_LINK:
+                    yield stated_code(code), original.span(items[index].start, items[index].end)
 
 
 class OperationExtractor(_NamedCodeExtractor):

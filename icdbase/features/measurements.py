@@ -10,10 +10,11 @@ from itertools import islice
 
 import numpy as np
 
+from icdbase.clinical.implied_codes import load_value_rules
 from icdbase.clinical.measurements.finder import MEASUREMENTS, FoundValue, find_in_field
 from icdbase.clinical.measurements.grades import blood_pressure_grade
 from icdbase.clinical.measurements.summary import summarise, summary_matrix, summary_sources
-from icdbase.features.base import FeatureBlock, FeatureId, check_names
+from icdbase.features.base import FeatureBlock, FeatureId, check_names, stated_code
 from icdbase.features.texts import OriginalText, Span, TextBatch
 
 __all__ = ["MeasurementBlock", "MeasurementExtractor", "MeasurementTable", "summarised_values"]
@@ -118,9 +119,19 @@ class MeasurementExtractor:
     def locate(self, batch: TextBatch, originals: Sequence[OriginalText]) -> Iterator[tuple[FeatureId, Span]]:
         original_of = {original.field: original for original in originals}
         found = [FoundValue(name, value, field, *at) for field, values in self._found(batch) for name, value, *at in values]
+        measured = summarise(found)
         for name, values in summarised_values(found).items():
+            keys = [FeatureId("measurement", name), *map(stated_code, _implied_codes(name, measured[name]))]
             for value in values:
-                yield FeatureId("measurement", name), original_of[value.field].span(value.start, value.end)
+                yield from ((key, original_of[value.field].span(value.start, value.end)) for key in keys)
+
+
+def _implied_codes(name: str, value: float) -> list[str]:
+    """Return the codes that a value implies alone."""
+    return [
+        rule.codes[0] for rule in load_value_rules()
+        if rule.measurement == name and len(rule.codes) == 1 and rule.at_least <= value < rule.below
+    ]
 
 
 def summarised_values(found: Sequence[FoundValue]) -> dict[str, list[FoundValue]]:

@@ -14,7 +14,7 @@ from icdbase.features.texts import OriginalText, Span, TextBatch
 from icdbase.tasks.task import Task
 from icdbase.text.tokenization import Tokenizer, user_words
 
-__all__ = ["WordBlock", "WordExtractor"]
+__all__ = ["WordBlock", "WordExtractor", "is_word"]
 
 
 class WordExtractor:
@@ -57,7 +57,7 @@ class WordBlock(FeatureBlock):
 
     def fit(self, counts: FieldCounts) -> WordBlock:
         whole = counts.whole_record(self.fields)
-        kept = np.flatnonzero((document_frequency(whole) >= self.min_df) & _is_word(counts.names))
+        kept = np.flatnonzero((document_frequency(whole) >= self.min_df) & is_word(counts.names))
         kept = kept[np.argsort(counts.names[kept])]
         self.terms_ = counts.names[kept].astype(str)
         self.tfidf_ = TfidfTransformer(sublinear_tf=True).fit(whole[:, kept])
@@ -77,7 +77,7 @@ class WordBlock(FeatureBlock):
         return [FeatureId("word", term) for term in self.terms_.tolist()]
 
 
-def _is_word(terms: np.ndarray) -> np.ndarray:
+def is_word(terms: np.ndarray) -> np.ndarray:
     """Whether a token is a word or part of one: no punctuation, no bare number or quantity (26mmhg), no unit (l, g)."""
     return np.array([
         term.lstrip("<")[:1].isalpha() or not term.isascii() if len(term) > 1 else term.isalpha() and not term.isascii()

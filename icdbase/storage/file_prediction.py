@@ -12,7 +12,7 @@ import json
 import os
 import pickle
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, suppress
 from functools import lru_cache
 from pathlib import Path
@@ -25,6 +25,7 @@ from icdbase.core import progress
 from icdbase.core.atomic_files import cannot_write, check_output, only_writer
 from icdbase.core.backends import on_cluster, scatter
 from icdbase.core.errors import DataWarning, UsageError
+from icdbase.core.text_tables import plural
 from icdbase.core.versions import code_version, library_versions
 from icdbase.core.workload import BATCH_SIZE, MIN_RECORDS_FOR_PROCESSES
 from icdbase.files.rows import write_rows
@@ -32,7 +33,13 @@ from icdbase.records.batches import InputChangedError, RecordBatches
 from icdbase.records.submissions import submission_rows
 from icdbase.storage.model_folder import load_with_card
 
-__all__ = ["predict_file"]
+__all__ = ["predict_file", "unlike_message"]
+
+_UNLIKE = " unlike"
+"""Key of a row of the part file: why the record is unlike the training records."""
+
+N_NAMED = 10
+"""Records that a message names."""
 
 
 def predict_file(model_folder, input_file, out_file, *, batch_size: int = BATCH_SIZE, n_jobs: int | None = -1) -> int:
@@ -70,7 +77,8 @@ def predict_file(model_folder, input_file, out_file, *, batch_size: int = BATCH_
     Warns
     -----
     DataWarning
-        If the part file of an earlier run is of another input, model or version.
+        If the part file of an earlier run is of another input, model or version; and if records are
+        unlike the training records, with their ids.
     """
     if batch_size < 1:
         raise UsageError(f"batch_size must be at least 1, got {batch_size}")
@@ -91,9 +99,32 @@ def predict_file(model_folder, input_file, out_file, *, batch_size: int = BATCH_
         except InputChangedError:  # the predictions belong to no one file
             part.remove()
             raise
-        write_rows(part.rows(), out_file, fields)
+        unlike: dict[str, str] = {}
+        write_rows(_without_reasons(part.rows(), coder.task.id_field, unlike), out_file, fields)
         part.remove()
+    if unlike:
+        warnings.warn(unlike_message(unlike, done), DataWarning, stacklevel=2)
     return done
+
+
+def _without_reasons(rows: Iterator[dict], id_field: str, unlike: dict[str, str]) -> Iterator[dict]:
+    """Take out of each row why its record is unlike the training records, and keep it by id."""
+    for row in rows:
+        if reason := row.pop(_UNLIKE, ""):
+            unlike[row[id_field]] = reason
+        yield row
+
+
+def unlike_message(unlike: Mapping[str, str], n_records: int) -> str:
+    """Say which records are unlike the training records.
+
+    >>> unlike_message({"1": "little text"}, 3)
+    '1 of 3 records is unlike the training records, its codes are a guess: 1 (little text)'
+    """
+    named = ", ".join(f"{record} ({reason})" for record, reason in list(unlike.items())[:N_NAMED])
+    more = f", and {len(unlike) - N_NAMED} more" if len(unlike) > N_NAMED else ""
+    verb, owner, codes = ("is", "its", "are") if len(unlike) == 1 else ("are", "their", "are")
+    return f"{len(unlike)} of {plural(n_records, 'record')} {verb} unlike the training records, {owner} codes {codes} a guess: {named}{more}"
 
 
 def _predicted(coder: IcdCoder, frames: Iterator[pd.DataFrame], n_records: int, n_jobs) -> Iterator[list[dict]]:
@@ -101,7 +132,7 @@ def _predicted(coder: IcdCoder, frames: Iterator[pd.DataFrame], n_records: int, 
     if not on_cluster() and (effective_n_jobs(n_jobs) == 1 or n_records < MIN_RECORDS_FOR_PROCESSES):
         coder.set_params(n_jobs=1)
         for frame in frames:
-            yield submission_rows(coder.predict(frame), coder.task)
+            yield _rows(coder, frame)
         return
     content = pickle.dumps(coder.set_params(n_jobs=1))
     with scatter([content]):
@@ -113,7 +144,14 @@ def _predicted(coder: IcdCoder, frames: Iterator[pd.DataFrame], n_records: int, 
 def _predict_with(content: bytes, packed: bytes) -> list[dict]:
     coder = _unpacked(content)
     with parallel_config(backend="threading"):  # the steps of a worker do not go to the cluster
-        return submission_rows(coder.predict(pickle.loads(packed)), coder.task)
+        return _rows(coder, pickle.loads(packed))
+
+
+def _rows(coder: IcdCoder, frame: pd.DataFrame) -> list[dict]:
+    """Return the rows of a frame, with the reasons of records that are unlike the training records."""
+    counts = coder.count(frame)
+    rows = submission_rows(coder.predict(counts), coder.task)
+    return [row | ({_UNLIKE: reason} if reason else {}) for row, reason in zip(rows, coder.unlike(counts), strict=True)]
 
 
 @lru_cache(maxsize=1)

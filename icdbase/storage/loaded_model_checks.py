@@ -12,6 +12,7 @@ import pandas as pd
 
 from icdbase.coder import IcdCoder
 from icdbase.core.errors import ModelError
+from icdbase.features.familiarity import REASONS, Familiarity
 from icdbase.learning.classifiers import CodeSetClassifier, SingleCodeClassifier
 from icdbase.learning.codes_by_name import N_SHARES
 from icdbase.learning.logistic import PerCodeLogistic
@@ -28,7 +29,9 @@ OWN_TYPES = frozenset(
         "icdbase.features.blocks.FeatureBuilder",
         "icdbase.features.concepts.ConceptBlock",
         "icdbase.features.diagnosis_list.DiagnosisListBlock",
+        "icdbase.features.familiarity.Familiarity",
         "icdbase.features.measurements.MeasurementBlock",
+        "icdbase.features.stated_codes.StatedCodesBlock",
         "icdbase.features.words.WordBlock",
         "icdbase.learning.calibration.CodeCalibrator",
         "icdbase.learning.calibration.TemperatureScaler",
@@ -73,6 +76,7 @@ def check_loaded_model(coder: IcdCoder, card: Mapping) -> None:
     own_words = "，".join(coder.features_.terms_[:_WORDS_TRIED].tolist())
     codes = {name: [None, next(iter(codes), None)] for name, codes in coder.codes_.items()}
     texts = dict.fromkeys(coder.task.text_fields, "") | {coder.features_.fields_[0]: ["", own_words]}
+    _check_familiarity(coder)
     coder.predict(pd.DataFrame({coder.task.id_field: ["1", "2"], **texts, **codes}))
 
 
@@ -101,6 +105,12 @@ def _check_features(coder: IcdCoder) -> None:
         idf = words.tfidf_.idf_
         if idf.shape != words.terms_.shape or not ((idf >= 0) & (idf < _MOST_IDF)).all():
             raise _misfit()
+
+
+def _check_familiarity(coder: IcdCoder) -> None:
+    limits = coder.familiarity_.limits_ if isinstance(coder.familiarity_, Familiarity) else None
+    if not isinstance(limits, dict) or not all(name in REASONS and type(value) is float for name, value in limits.items()):
+        raise _misfit()
 
 
 def _check_target_model(model: SingleTargetModel | SetTargetModel, target: Target) -> None:

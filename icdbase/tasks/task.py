@@ -22,7 +22,7 @@ from icdbase.tasks.tokenizer_spec import TOKENIZERS, check_tokenizer
 __all__ = ["BLOCKS", "CODE_SYSTEMS", "MULTI", "SINGLE", "Target", "Task", "target_faults", "task_faults"]
 
 SINGLE, MULTI = "single", "multi"
-BLOCKS = ("words", "concepts", "measurements", "diagnosis_list")
+BLOCKS = ("words", "concepts", "measurements", "diagnosis_list", "stated_codes")
 """Blocks of features; see :class:`icdbase.features.blocks.FeatureBuilder`."""
 
 CODE_SYSTEMS = ("icd", "free")

@@ -27,6 +27,15 @@ _MASK_LIKE = re.compile(r"[*x×][*x×]+")
 _STOP = re.compile(r"\.(?<=[\u4e00-\u9fff)]\.)(?!\d{1,2}(?![\d.年月-]))")
 # Begins with the blanks that are left when compatibility characters are folded: found faster than any blank.
 _BLANKS = re.compile("[\t-\r\x1c-\x1f \x85\u1680\u2028\u2029](?:\\s+|(?<=[\t\r\f\v]))")
+# Ward shorthand: 颈总A and 下肢V for 动脉 and 静脉.  Begins with the letter, which is found fast.
+_VESSEL = re.compile("a(?<=[颈总内外冠肾股腘胫髂椎桡肢主浅深背脑肺底前中后]a)(?![a-z0-9])|v(?<=[颈肢隐肺门腔]v)(?![a-z0-9])")
+# Slips of the input method, within words that leave no doubt; each as long as what it stands for.
+_SLIPS = {
+    "心际": "心悸", "心衷": "心衰", "园形": "圆形", "阵法性": "阵发性", "植人": "植入", "糖料病": "糖尿病", "脂防肝": "脂肪肝", "感柒": "感染",
+    "硬话": "硬化", "甲状线": "甲状腺",
+}
+# 办 is typed for 瓣: 二尖办, 主A办, 各办膜区.
+_VALVE = re.compile("办(?<=[尖脉]办)|办(?=[膜叶口环区])")
 _SEAM = "\0"
 """Between texts that are normalised in one go: in no record, and no rule reaches across it."""
 
@@ -59,7 +68,8 @@ def normalize(text: str) -> str:
 
     Width and compatibility forms (NFKC where it keeps the meaning), case, class
     numerals (Roman and Chinese before 级, 型, 度, 期, 类), masks, the Latin full
-    stop behind Chinese, and repeated blanks; a line end stays one, for it parts
+    stop behind Chinese, and repeated blanks; 颈A and 颈V for 颈动脉 and 颈静脉, and slips
+    of the input method that leave no doubt (罗音, 二尖办); a line end stays one, for it parts
     the items of a list.  Works in linear time; what is normalised already stays
     as it is.
 
@@ -77,6 +87,8 @@ def normalize(text: str) -> str:
     '心功能3级(nyha);wbc 10.5×10^9/l,* 医院'
     >>> normalize("高血压病三级 心功能III-IV级")
     '高血压病3级 心功能3-4级'
+    >>> normalize("颈总A斑快，二尖办反流")
+    '颈总动脉斑块,二尖瓣反流'
     """
     for wide, narrow in _COMMON:
         text = text.replace(wide, narrow)
@@ -84,6 +96,7 @@ def normalize(text: str) -> str:
     # Of all blanks only the space is printable: most fields are seen to need nothing without a search.
     if "  " in text or not text.isprintable():
         text = _BLANKS.sub(_fold_blanks, text)
+    text = _mend_slips(_VESSEL.sub(_fold_vessel, text))
     text = _NUMERAL.sub(_fold_numeral, text)
     text = _MASK_LIKE.sub(_fold_masks, text)
     return _STOP.sub("。", text)
@@ -127,7 +140,8 @@ def normalize_with_offsets(text: str) -> tuple[str, list[int]]:
         offsets += [position] * len(spelt)
     result = "".join(folded), offsets
     for pattern, fold in _FOLDS:
-        result = _sub_with_offsets(pattern, fold, *result)
+        replaced, kept = _sub_with_offsets(pattern, fold, *result)
+        result = _mend_slips(replaced), kept  # as long as before
     return result[0], [*result[1], len(text)]
 
 
@@ -140,6 +154,18 @@ def _sub_with_offsets(pattern: re.Pattern, fold, text: str, offsets: list[int]) 
         kept += offsets[done : match.start()] + [offsets[match.start()]] * len(spelt)
         done = match.end()
     return "".join([*pieces, text[done:]]), kept + offsets[done:]
+
+
+def _mend_slips(text: str) -> str:
+    """Mend slips, each by as many characters."""
+    text = _VALVE.sub("瓣", text)
+    for slip, word in _SLIPS.items():
+        text = text.replace(slip, word)
+    return text
+
+
+def _fold_vessel(match: re.Match) -> str:
+    return "动脉" if match[0] == "a" else "静脉"
 
 
 def _fold_blanks(match: re.Match) -> str:
@@ -159,4 +185,4 @@ def _fold_masks(match: re.Match) -> str:
 
 
 # Blanks first: a numeral looks over one of them. So a second pass finds nothing to do.
-_FOLDS = ((_BLANKS, _fold_blanks), (_NUMERAL, _fold_numeral), (_MASK, lambda _: "*"), (_STOP, lambda _: "。"))
+_FOLDS = ((_BLANKS, _fold_blanks), (_VESSEL, _fold_vessel), (_NUMERAL, _fold_numeral), (_MASK, lambda _: "*"), (_STOP, lambda _: "。"))

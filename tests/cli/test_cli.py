@@ -41,6 +41,17 @@ def folder(tmp_path_factory, train, held_out, few_codes):
     return folder
 
 
+def test_records_unlike_the_training_records_are_said(folder, tmp_path, held_out):
+    odd = held_out.iloc[:2].assign(**dict.fromkeys(CCL25.text_fields, "") | {"主诉": "转移性右下腹痛1天"})
+    write_records(odd, tmp_path / "odd.json")
+    files = ["--model", folder / "model", "--input", tmp_path / "odd.json"]
+    for more in ([], ["--top", "2"]):
+        said = " ".join(run("predict", *files, "--out", tmp_path / f"pred{len(more)}.jsonl", *more).stderr.split())
+        assert f"2 of 2 records are unlike the training records, their codes are a guess: {odd.index[0]} (little text)" in said
+    told = run("explain", *files, "--record", odd.index[0]).stdout
+    assert told.startswith(f"{odd.index[0]} is unlike the training records (little text): its codes are a guess\n")
+
+
 def test_score_in_words_and_in_json(folder, held_out):
     arguments = ["score", "--gold", folder / "test.json", "--pred", folder / "pred.json"]
     figures = json.loads(run(*arguments, "--json").stdout)

@@ -87,6 +87,20 @@ def test_the_table_is_broad():
         ("心脏支架术后", "冠状动脉支架植入后状态"),
         ("抗菌治疗", "抗感染药"),
         ("肝区回声增强", "脂肪肝"),
+        ("左乳全切术后", "乳腺术后"),
+        ("右侧乳腺肿块切除", "乳腺术后"),
+        ("右眼青光眼开过刀", "青光眼术后"),
+        ("虹膜周切术", "青光眼术后"),
+        ("肾功不好", "肾功能不全"),
+        ("支架内未见再狭窄", "冠状动脉支架植入后状态"),
+        ("心脏放过两个支架", "冠状动脉支架植入后状态"),
+        ("放射冠软化灶", "陈旧性脑梗死"),
+        ("小血管的问题", "微血管性心绞痛"),
+        ("走行于肌肉下", "冠状动脉肌桥"),
+        ("房颤一阵", "阵发性心房颤动"),
+        ("三尖瓣少量反流", "瓣膜轻微反流"),
+        ("肺炎克雷伯菌", "病原菌"),
+        ("颈血管有斑", "颈动脉硬化"),
     ],
 )
 def test_synonyms(spotter, text, wanted):
@@ -106,6 +120,10 @@ def test_composites_join_organ_and_finding(spotter):
     assert "肾囊肿征象" in told or "单纯性肾囊肿" in told
     assert "肝囊肿征象" not in told
     assert "甲状腺结节征象" not in names(spotter, "甲状腺正常。见多发结节")
+    # an organ without a composite of its own ends the reach of the one before it
+    assert "肝囊肿征象" not in names(spotter, "肝脏正常，胰腺见囊肿")
+    assert "心包积液征象" in names(spotter, "肺动脉收缩压45mmHg，左室后壁后方液性暗区9mm")
+    assert "心房颤动终止征象" in names(spotter, "监护示房颤，约9小时后转复窦律")
 
 
 def test_pickle(spotter):

@@ -387,3 +387,49 @@ def test_every_measured_word_has_its_measurement():
     for row in read_table("measured_words.csv"):
         if row["pattern"] in form and row["name"]:
             assert form[row["pattern"]].format(row["name"]) in names, row["name"]
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "value"),
+    [
+        ("肌钙蛋白I 8.6ng/ml。双肺底湿啰音，范围小于1/2肺野", "killip", 2),
+        ("肌钙蛋白I 8.6ng/ml。双肺底可闻细湿罗音，约占下1/3", "killip", 2),
+        ("肌钙蛋白I 8.6ng/ml。双下肺湿啰音，不足肺野之半", "killip", 2),
+        ("肌钙蛋白I 8.6ng/ml。双肺布满湿啰音，范围超过全肺野一半", "killip", 3),
+        ("肌钙蛋白I 8.6ng/ml。双肺底湿啰音，范围小于1/2肺野。Killip III级", "killip", 3),
+        ("肌钙蛋白I 0.006ng/ml。双肺底湿啰音，范围小于1/2肺野", "killip", None),
+        ("心梗后泵功能在二级水平", "killip", 2),
+        ("泵功能分级：满肺湿啰音，未用升压药，故IV级不成立，以肺水肿为准归为第三级", "killip", 3),
+        ("Killip IV级？", "killip", None),
+        ("NT-proBNP 7860pg/ml。静息亦感气短，端坐呼吸", "nyha", 4),
+        ("NT-proBNP 7860pg/ml。稍活动即喘，静坐不喘", "nyha", 3),
+        ("NT-proBNP 7860pg/ml。日常生活无气短", "nyha", None),
+        ("NT-proBNP 86pg/ml。稍活动即喘", "nyha", None),
+        ("心功能：入院时稍一动弹就喘，静坐不喘，考虑三级", "nyha", 3),
+        ("纽约心功能分级入院时为四级，出院前近二级半，按三级管理", "nyha", 4),
+        ("以纽约分级Ⅲ级论", "nyha", 3),
+        ("心功能不全，血压高，考虑高血压3级", "nyha", None),
+    ],
+)
+def test_classes_argued_in_words(text, name, value):
+    assert told(text).get(name) == value
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "values"),
+    [
+        ("血钾入院3.9mmol/L，利尿第3天3.16mmol/L，复查3.7、4.2mmol/L", "potassium", [3.9, 3.16, 3.7, 4.2]),
+        ("钾2.94↓(3.50-5.30)mmol/L 钠144.1(137-147)", "potassium", [2.94]),
+        ("TNI 6.84↑(0-0.04)ng/ml", "troponin", [6840.0]),
+        ("hs-TnI 8.6→24.9→5.1ng/ml", "troponin", [8600.0, 24900.0, 5100.0]),
+        ("TnI 0h 0.02 6h 0.03ng/ml", "troponin", [20.0, 30.0]),
+        ("TNI＜0.012×3，CKMB 11", "troponin", [12.0]),
+        ("肌钙蛋白I（入院时、3h、6h、24h）分别为0.012、0.014ng/ml", "troponin", [12.0, 14.0]),
+        ("NT-proBNP 22370pg/mL（入院）→9860pg/mL", "nt_probnp", [22370.0, 9860.0]),
+        ("血钾3.1mmol/L，2小时后血压140/90mmHg", "potassium", [3.1]),
+        ("血糖7.1mmol/L，3天后出院", "glucose", [7.1]),
+    ],
+)
+def test_values_by_time(text, name, values):
+    found = find_measurements({"诊疗经过": normalize(text)})
+    assert [item.value for item in found if item.name == name] == values

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 import urllib.request
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from icdbase.demo.app import CURATED, N_SPANS, demo_app
 from icdbase.demo.guard import refused
 from icdbase.demo.record_input import MAX_TEXT, SEED, synthetic_record
 from icdbase.explain.locations import locate_features
+from icdbase.features.familiarity import REASONS
 from icdbase.synthetic import iter_simulated, oracle_codes, simulate
 from icdbase.tasks.editions import CCL25, CCL26
 
@@ -87,6 +89,18 @@ def test_a_field_switched_off_is_not_read(ask, coder, held_out):
     assert not any(span[0] == "诊疗经过" for code in told for span in code["spans"])
     nothing = ask("predict", {"model": "default", "record": record, "fields": []}).get_json()["codes"]
     assert not any(code["spans"] for code in nothing)
+
+
+def test_an_unlike_record_is_said(ask, held_out):
+    said = [ask("predict", {"model": "default", "record": record}).get_json()["unlike"]
+            for record in ({"主诉": "头痛"}, texts_of(held_out.iloc[2]))]
+    assert said == ["little text", ""]
+
+
+def test_the_page_has_words_for_every_reason():
+    words = (Path(icdbase.__file__).parent / "demo" / "static" / "words.js").read_text("utf-8")
+    for reason in REASONS.values():
+        assert words.count(f'"{reason}":') == 2  # in English and in Chinese
 
 
 def test_a_synthetic_record_has_its_codes(ask):

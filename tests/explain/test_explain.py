@@ -150,14 +150,20 @@ def test_the_cut_of_the_margin_is_an_item_of_its_own(coder, held_out, monkeypatc
         assert total(code) == pytest.approx(code.margin, abs=1e-6)
 
 
+def test_an_unlike_record_is_said(coder, held_out):
+    told = explain(coder, {"主诉": "头痛"})
+    assert told.unlike == told.to_dict()["unlike"] == "little text"
+    assert explain(coder, held_out.iloc[0]).unlike == ""
+
+
 def test_keys_name_the_columns(coder, plain, held_out):
     for chosen in (coder, plain):
         features = chosen.features_.transform(chosen.count(held_out.iloc[:2]))
         sparse, dense = chosen.features_.feature_ids()
         names = {kind: [str(key) for key in (*sparse, *dense) if key.kind == kind] for kind in
-                 ("word", "concept", "listed diagnosis", "measurement")}
+                 ("word", "concept", "listed diagnosis", "measurement", "stated code")}
         for block, kind in (("words", "word"), ("concepts", "concept"), ("diagnosis_list", "listed diagnosis"),
-                            ("measurements", "measurement")):
+                            ("measurements", "measurement"), ("stated_codes", "stated code")):
             assert names[kind] == list(features.names.get(block, []))
 
 

@@ -13,6 +13,7 @@ from icdbase.clinical.assertion import STATUSES
 from icdbase.features.base import AFFIRMED
 from icdbase.features.blocks import BLOCKS, FeatureBuilder
 from icdbase.features.counts import _joined, build_extractors, count_records
+from icdbase.features.stated_codes import stated_matrix
 from icdbase.features.texts import TextBatch
 from icdbase.tasks.editions import CCL25, CCL26
 
@@ -52,7 +53,7 @@ def test_counts_are_the_numbers_of_spans(tokenizer, texts):
     assert sum(n for key, n in keys.items() if key.detail.startswith("@")) == affirmed
     for part in ("listed", "operations"):
         counted = getattr(counts, part)
-        assert {(key.name, key.detail) for key in located(extractors[part], CCL26, texts)} == {
+        assert {(key.name, key.detail) for key in located(extractors[part], CCL26, texts) if key.kind != "stated code"} == {
             (counted.names[column], f"@{field}") for field, scores in counted.items() for column in scores.indices
         }
 
@@ -94,3 +95,19 @@ def test_rows_are_taken_by_position_or_mask(train):
     counts = count_records(train[:6], CCL25)
     same(counts.take([1, 4]), counts.take(np.isin(np.arange(6), [1, 4])))
     same(counts.take([4, 1]).take([1, 0]), counts.take([1, 4]))
+
+
+@given(texts=st.fixed_dictionaries(dict.fromkeys(("入院诊断", "既往史", "诊疗经过"), TEXT)))
+def test_what_is_located_is_what_is_stated(texts):
+    counts = count_records(frame(CCL25, **texts), CCL25)
+    matrix = stated_matrix(counts.stated, CCL25.text_fields)
+    stated = {counts.listed.names[column] for column in matrix.indices}
+    keys = {key.name for extractor in build_extractors(CCL25).values() for key in located(extractor, CCL25, texts) if key.kind == "stated code"}
+    assert keys == stated
+
+
+def test_a_past_infarction_is_an_old_one():
+    counts = count_records(frame(CCL25, 既往史="5年前患急性心肌梗死，植入支架2枚"), CCL25)
+    stated = {counts.listed.names[column] for column in stated_matrix(counts.stated, CCL25.text_fields).indices}
+    assert {"I25.200", "Z95.501"} <= stated
+    assert "I21.401" not in stated

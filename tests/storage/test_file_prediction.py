@@ -111,6 +111,24 @@ def numbers_of(counts, rows):
     return [numbers[found.ends[row] : found.ends[row + 1]] for row in rows]
 
 
+def test_records_unlike_the_training_records_are_named(job, tmp_path, held_out):
+    odd = held_out.iloc[:4].copy()
+    odd.iloc[1, : len(CCL25.text_fields)] = ""
+    odd.iloc[1, odd.columns.get_loc("主诉")] = "头痛"
+    icdbase.write_records(odd, tmp_path / "in.json")
+    named = rf"1 of 4 records is unlike the training records, its codes are a guess: {odd.index[1]} \(little text\)"
+    for size in (2, 4):
+        with pytest.warns(DataWarning, match=named):
+            icdbase.predict_file(job / "model", tmp_path / "in.json", tmp_path / "pred.json", batch_size=size, n_jobs=1)
+    assert {tuple(row) for row in json.loads((tmp_path / "pred.json").read_text("utf-8"))} == {("病案标识", "预测结果")}
+
+
+def test_many_unlike_records_are_counted():
+    told = file_prediction.unlike_message(dict.fromkeys(map(str, range(12)), "unknown words"), 2000)
+    assert told.startswith("12 of 2,000 records are unlike the training records, their codes are a guess: 0 (unknown words), ")
+    assert told.endswith("9 (unknown words), and 2 more")
+
+
 # --- stopped and gone on with ----------------------------------------------------------
 
 

@@ -14,6 +14,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from icdbase.clinical.measurements.blood_pressure import find_pressures
+from icdbase.clinical.measurements.class_signs import extract_dyspnoea, extract_rales
 from icdbase.clinical.measurements.coronary import extract_stenoses, extract_stents, extract_timi
 from icdbase.clinical.measurements.durations import (
     DURATION_REACH,
@@ -116,7 +117,8 @@ def _matcher() -> PhraseMatcher:
     extractors = {
         "years": _extract_disease, "beats": _extract_beats, "class": _extract_class, "flow": _extract_timi,
         "stents": _extract_stents, "attack": _extract_attack, "valve": _extract_valve, "smoking": _extract_smoking,
-        "lesion": _extract_lesion_size, "age": _extract_age, "sex": _extract_sex, "vessel": _VESSEL, "organ": _ORGAN,
+        "lesion": _extract_lesion_size, "age": _extract_age, "sex": _extract_sex, "rales": _extract_rales,
+        "dyspnoea": _extract_dyspnoea, "vessel": _VESSEL, "organ": _ORGAN,
     }
     words: dict[str, tuple[Extractor | str, object]] = {}
     for row in read_table("measured_words.csv"):
@@ -218,6 +220,16 @@ def _extract_valve(what, text: str, start: int, end: int):
 def _extract_stents(what, text: str, start: int, end: int):
     read = extract_stents(text, start, end)
     return [("stents", float(read[0]), read[1], end)] if read else []
+
+
+def _extract_rales(name, text: str, start: int, end: int):
+    read = extract_rales(text, start, end)
+    return [(name, *read)] if read else []
+
+
+def _extract_dyspnoea(word, text: str, start: int, end: int):
+    read = extract_dyspnoea(word == "rest", text, start, end)
+    return [("nyha_signs", *read)] if read else []
 
 
 def _extract_attack(what, text: str, start: int, end: int):

@@ -32,7 +32,7 @@ _KILLIP = re.compile(
     rf"'?s?\s?(?:分级|心功能分级|心功能|分类|class|法)?\s?{_SPACE}{_ONE}{_UPTO}(?:\s?[级型期]|(?![a-z0-9.%:/]))"
 )
 _NYHA = re.compile(
-    rf"\s?(?:分级|心功能分级|心功能|分类|class|标准)?\s?{_SPACE}{_ONE}{_UPTO}(?:\s?[级型期]|(?![a-z0-9.%:/]))"
+    rf"\s?(?:心脏病?)?(?:协会|学会)?(?:分级|心功能分级|心功能|分类|class|标准)?\s?{_SPACE}{_ONE}{_UPTO}(?:\s?[级型期]|(?![a-z0-9.%:/]))"
 )
 _HEART_FUNCTION = re.compile(
     rf"(?:分级|分为|评级|评估|nyha分级|不全)?\s?{_SPACE}(?:nyha|纽约)?(?:心功能)?(?:分级|分类)?[\s:)\]]{{0,2}}{_ONE}{_UPTO}\s?[级期]"
@@ -48,6 +48,16 @@ _PRESSURE = re.compile(
     r"(?P<after>极高危|很高危|高危|中危|低危))?"
 )
 _GRADED_PRESSURE = re.compile(r"([1-3]|i{1,3}|[一二三])\s?[级期]\s?(?:原发性)?$")
+
+
+# A class that the doctor concludes later in the sentence: 心功能:稍动即喘,静坐不喘,考虑三级.
+_CONCLUDED = re.compile(
+    r"(?:考虑|归为|归于|归|定为|评为|评定为|判为|应为|应属|属于|属|按|相当于|符合|诊断为|就是|以|在|为|达|算|处于|写)"
+    r"\s?(?:第|纽约|nyha|心功能|killip|心衰)?(?:分级)?\s?([1-4])(?:\s?[-~至]\s?([1-4]))?\s?级(?![半?])"
+)
+_CONCLUSION_ENDS = re.compile("[。;]|高血压|心功能|泵功能|kill?ip|nyha|纽约|timi|房室")
+_REVOKED = re.compile(r"[\s)]{0,2}[?]|[^,。;]{0,4}(?:不成立|不够|不符|不支持|除外|依据不足|证据不足)")
+_NOT = re.compile(r"(?:不够|未达|未到|达不到|够不上|不到|不足|不支持|除外|排除|并?非|不考虑|不是)\s?(?:killip|nyha|心功能)?\s?$")
 
 
 class Grade(NamedTuple):
@@ -85,35 +95,48 @@ def extract_grade(word: str, text: str, start: int, end: int) -> Iterator[Grade]
         if match:
             name = "killip" if _KILLIP_FOLLOWS.match(text, match.end()) else "nyha"
             if not (name == "nyha" and text[max(start - 12, 0) : start].rfind("kill") >= 0):
-                yield _class(name, match, start)
+                yield from _class(name, match, start)
+        else:
+            yield from _concluded("nyha", text, start, end)
     elif attached := _ATTACHED.search(text, start, end):
         yield Grade(word, int(parse_number(attached[0])), start, end)
     elif word == "nyha":
         match = _NYHA.match(text, end, end + 30)
         if match:
-            yield _class("nyha", match, start)
+            yield from _class("nyha", match, start)
         else:
-            yield from _class_before("nyha", text, start, end)
+            yield from _class_before("nyha", text, start, end) or _concluded("nyha", text, start, end)
     else:
         match = _KILLIP.match(text, end, end + 30)
         if match:
-            yield _class("killip", match, start)
+            yield from _class("killip", match, start)
         else:
-            yield from _class_before("killip", text, start, end)
+            yield from _class_before("killip", text, start, end) or _concluded("killip", text, start, end)
 
 
-def _class(name: str, match: re.Match, start: int) -> Grade:
+def _class(name: str, match: re.Match, start: int) -> list[Grade]:
+    """Return the class, unless it is in doubt or revoked: killip 4级?, killip 4级不成立."""
     value = max(int(parse_number(group)) for group in match.groups() if group)
-    return Grade(name, value, start, match.end())
+    revoked = _REVOKED.match(match.string, match.end()) or _NOT.search(match.string, max(start - 8, 0), start)
+    return [] if revoked else [Grade(name, value, start, match.end())]
 
 
-def _class_before(name: str, text: str, start: int, end: int) -> Iterator[Grade]:
+def _concluded(name: str, text: str, start: int, end: int) -> list[Grade]:
+    """Read the highest class that a doctor concludes in the sentence behind the word."""
+    stop = _CONCLUSION_ENDS.search(text, end)
+    matches = _CONCLUDED.finditer(text, end, min(stop.start() if stop else len(text), end + 120))
+    found = [grade for match in matches for grade in _class(name, match, start)]
+    return [max(found, key=lambda grade: grade.value)] if found else []
+
+
+def _class_before(name: str, text: str, start: int, end: int) -> list[Grade]:
     """Read 心功能3级(nyha分级): the class stands before the word."""
     window = max(start - 12, 0)
     match = _GRADE_BEFORE.search(text[window:start])
     if match:
         value = max(int(parse_number(group)) for group in match.groups() if group)
-        yield Grade(name, value, window + match.start(), end)
+        return [Grade(name, value, window + match.start(), end)]
+    return []
 
 
 def _read_pressure(text: str, start: int, end: int) -> Iterator[Grade]:
@@ -128,7 +151,7 @@ def _read_pressure(text: str, start: int, end: int) -> Iterator[Grade]:
         yield Grade("hypertension_stratum", STRATA[stratum], start, match.end())
 
 
-_WORDS = re.compile("高血压|心功能|nyha|kil+i?p|泵功能")
+_WORDS = re.compile("高血压|心功能|nyha|纽约|kil+i?p|泵功能")
 
 
 def extract_grades(text: str) -> dict[str, int]:
@@ -146,7 +169,7 @@ def extract_grades(text: str) -> dict[str, int]:
     """
     found = {}
     for match in _WORDS.finditer(text):
-        word = "killip" if match[0].startswith("k") or match[0] == "泵功能" else match[0]
+        word = {"泵功能": "killip", "纽约": "nyha"}.get(match[0], "killip" if match[0].startswith("k") else match[0])
         for grade in extract_grade(word, text, *match.span()):
             found[grade.name] = max(found.get(grade.name, 0), grade.value)
     return found

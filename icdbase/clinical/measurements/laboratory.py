@@ -88,20 +88,30 @@ def _factor(text: str) -> float:
 ANALYTES = tuple(map(_analyte, read_table("analytes.csv")))
 """Read by :mod:`icdbase.clinical.measurements.finder`; the order is that of the columns."""
 
+# When a value was measured: 入院时3.9, 利尿第3天3.16, 0h 6.84 6h 18.72, 3天后复查3.86.
+_WHEN = (
+    r"(?:\(?(?:(?:入院|术前|术后|出院前|利尿|治疗|补钾|用药|停药|当[日天晚]|急诊|门诊|外院|首次|即刻|次[日晨]|今晨|复查|再查|再次|最高|最低|峰值|后|前|时|为|约"
+    r"|第?\d{1,2}(?:\.\d)?\s?(?:h|小时|d|天|日|周|次|min|分钟))[\s:]?){1,4}\)?\s?)"
+)
+# A reference range between the value and its unit: 2.94↓(3.50-5.30)mmol/L.
+_RANGE = r"(?:\s?\((?:参考|正常)?[值范围:]{0,3}\s?[<>≤≥]?\s?\d[\d.\s~–-]{0,14}\)\s?(?=[a-zμ%×]))?"
 # A bracket that holds the value, 血钾(4.22 mmol/l↓), or one that is skipped, and the words before a value.
 _VALUE = re.compile(
     r"(?:\s?\((?=\d{1,9}(?:\.\d{1,9})?\s?[×x*^a-zμ%/0-9·.]{0,20}\s?[↑↓]?\s?[),;])"
-    r"|(?:\s?\([^()。;]{0,14}\))?[\s:=是为约在达示值测定结果>-]{0,5}"
+    r"|(?:\s?\([^()。;]{0,24}\))?[\s:=是为约在达示值测定结果分别均>】\]-]{0,6}"
     r"(?:明显)?(?:高达|最高|升高|增高|降低|减低|下降|偏高|偏低|[↑↓])?(?:,(?=[为达至约]))?[\s:为至约达到<>≤≥]{0,3})"
+    + _WHEN + "?"
     r"(?P<number>\d{1,3}(?:,\d{3})+(?![\d,])(?:\.\d+)?|\d+(?:\.\d+)?)(?![-./年]\d{1,2}[-./月]\d)"
-    r"(?:\s?[-~–至]\s?(?P<upper>\d+(?:\.\d+)?))?\s?[↑↓hl]?\s?"
+    r"(?:\s?[-~–至]\s?(?P<upper>\d+(?:\.\d+)?))?\s?[↑↓hl]{0,3}\s?"
+    r"(?:[×x*]\s?[2-9]次?(?=[,。;)\s]|$))?" + _RANGE +
     # A bare word behind a blank is the next quantity and no unit: ldl-c2.21 tg1.62.
     r"(?P<unit>(?:[×*^μ%℃°/·]|(?<=\d)[a-z]|(?=[a-zμ]{1,9}/|x\s?10|mm|cm|bpm|[sg]\b)[a-z])"
     r"[a-zμ%0-9^/·.*]{0,19}(?:\((?:feu|ddu)\))?|次/分钟?|次|度)?"
 )
 _NEXT = re.compile(
-    r"\s?(?:→|-{1,5}>|~|升至|降至|升高至|降低至|上升至|下降至|,?复查(?:为|:)?)\s?(?P<number>\d+(?:\.\d+)?)"
-    r"\s?(?P<unit>[a-zμ%/]{1,20})?"
+    r"(?:\s?[↑↓]{0,3}\s?(?:\([^()。;]{0,8}\)\s?)?(?:→|-{1,5}>|~|升至|降至|升高至|降低至|上升至|下降至|,?复查(?:为|:)?|、(?=\d+\.\d))\s?" + _WHEN + "?"
+    r"|[\s,;→]{0,3}[^,。;:()0-9a-z]{0,4}" + _WHEN + r")(?P<number>\d+(?:\.\d+)?)(?![-./年月日天hd]\s?\d|\s?(?:次|天|日|周|小时|分|年|月|/))"
+    r"\s?[↑↓]{0,3}\s?(?P<unit>[a-zμ%][a-zμ%/^0-9]{0,19})?"
 )
 
 
@@ -119,17 +129,33 @@ def extract_analyte(analyte: Analyte, text: str, start: int, end: int) -> list[t
     match = _VALUE.match(text, end)
     if not match:
         return []
-    found, (number, upper, unit) = [], match.groups()
+    chain, upper = [], match["upper"]
     while match:
-        value, stop = _convert(analyte, parse_number(number), unit), match.end()
+        chain.append((parse_number(match["number"]), match["unit"], match.end()))
+        match = _NEXT.match(text, match.end())
+    found = []
+    for place, ((number, _, stop), unit) in enumerate(zip(chain, _units([unit for _, unit, _ in chain]), strict=True)):
+        value = _convert(analyte, number, unit)
         if value is not None:
-            if upper:
+            if upper and not place:
                 top = _convert(analyte, float(upper), unit)
                 value = (value + top) / 2 if top is not None and top >= value else value
             found.append((analyte.name, value, start, stop))
-        if match := _NEXT.match(text, stop):
-            (number, unit), upper = match.groups(), None
     return found
+
+
+def _units(written: list[str | None]) -> list[str | None]:
+    """Return the unit of each number of a chain: its own, else the next one that is written, else the one before.
+
+    >>> _units([None, "ng/ml", None]), _units([None, None])
+    (['ng/ml', 'ng/ml', 'ng/ml'], [None, None])
+    """
+    units = list(written)
+    for place in range(len(units) - 2, -1, -1):
+        units[place] = units[place] or units[place + 1]
+    for place in range(1, len(units)):
+        units[place] = units[place] or units[place - 1]
+    return units
 
 
 def _convert(analyte: Analyte, value: float, unit: str | None) -> float | None:

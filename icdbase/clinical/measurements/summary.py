@@ -22,6 +22,13 @@ _SERIES = frozenset({"first", "last", "max", "min", "ratio"})
 """Summaries that take the values of one name in text order."""
 
 
+INFARCTION = 200
+"""Troponin in ng/L from which rales argue a Killip class; some ten times the 99th percentile."""
+
+FAILURE_NT_PROBNP, FAILURE_BNP = 450, 100
+"""In pg/mL: from here on dyspnoea argues a NYHA class (中国心力衰竭诊断和治疗指南 2024)."""
+
+
 @cache
 def _columns() -> dict[str, int]:
     return {measurement.name: column for column, measurement in enumerate(MEASUREMENTS)}
@@ -49,6 +56,7 @@ def summary_sources() -> dict[str, tuple[str, ...]]:
     sources |= {"sbp_highest": tuple(f"sbp_{kind}" for kind in ("highest", "other", "alone")),
                 "dbp_highest": ("dbp_highest", "dbp_other"), "bp_grade": systolic + diastolic}
     stenoses = tuple(item.value for item in MEASUREMENTS if item.value.startswith("stenosis_"))
+    sources |= {name: (name, f"{name}_signs") for name in ("killip", "nyha")}
     return sources | dict.fromkeys(("stenosis_max", "vessels_narrowed"), stenoses)
 
 
@@ -77,6 +85,7 @@ def summary_matrix(
         _fill_series(matrix, number, name_of, row_of, values)
         _fill_pressures(matrix, number, name_of, row_of, values)
         _fill_vessels(matrix)
+        _fill_classes(matrix, number, name_of, row_of, values)
     low, high = np.array([(measurement.low, measurement.high) for measurement in MEASUREMENTS]).T
     matrix[(matrix < low) | (matrix > high)] = np.nan
     return matrix
@@ -137,6 +146,19 @@ def _fill_vessels(matrix):
     stated = ~np.isnan(stenoses).all(axis=1)
     matrix[stated, columns["stenosis_max"]] = np.fmax.reduce(stenoses[stated], axis=1)
     matrix[stated, columns["vessels_narrowed"]] = (stenoses[stated] >= 50).sum(axis=1)
+
+
+def _fill_classes(matrix, number: Mapping[str, int], name_of, row_of, values):
+    """Where no class is written, the one that signs argue: Killip where an infarction is measured, else NYHA where failure is."""
+    columns = _columns()
+    infarction = matrix[:, columns["troponin_max"]] >= INFARCTION
+    failure = (matrix[:, columns["nt_probnp_max"]] >= FAILURE_NT_PROBNP) | (matrix[:, columns["bnp"]] >= FAILURE_BNP)
+    for name, argued in (("killip", infarction), ("nyha", failure & ~infarction)):
+        signs = np.full(len(matrix), np.nan)
+        at = name_of == number.get(f"{name}_signs", -1)
+        np.fmax.at(signs, row_of[at], values[at])
+        column = matrix[:, columns[name]]
+        column[:] = np.where(np.isnan(column) & argued, signs, column)
 
 
 def summarise(found: Iterable[FoundValue]) -> dict[str, float]:

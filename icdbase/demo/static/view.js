@@ -85,7 +85,8 @@ function drawPanel(state, actions, panel) {
     el("b", {}, plus || minus ? `+${plus}  −${minus}` : "=", reader(plus || minus ? words.differs(plus, minus) : words.same)),
     ` ${plus || minus ? "" : words.same + " · "}${against}`);
   return el("article", { class: "panel", "aria-label": state.comparing ? `${words.setting} ${LETTERS[panel]}` : words.codes },
-    head, el("p", { class: "about" }, describe(state, setting, nOn)), changes,
+    head, el("p", { class: "about" }, describe(state, setting, nOn)),
+    result.unlike ? el("p", { class: "unlike" }, words.unlike(words.reasons[result.unlike])) : null, changes,
     about.targets.map(target => drawTarget(state, actions, panel, target, result, change)),
     Object.keys(state.record.truth).length ? el("p", { class: "about key" }, el("span", { class: "tick" }, "✓"), ` ${words.right}`) : null);
 }

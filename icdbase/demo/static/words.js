@@ -26,6 +26,8 @@ export const WORDS = {
     sum: "How it adds up, in log-odds", text: "the text above and below", bias: "prior, before any text", context: "contribution of the main code", absent: "what the record does not mention", limit: "limit of extreme values", total: "margin", probability: "probability, calibrated",
     on: "on", off: "off", empty: "empty", unread: "not used by this model", field: "Field", useField: "Use this field", times: n => ` ×${n}`,
     plain: "words and keywords only", default: "all techniques", milliseconds: n => `${n} ms`, noCodes: "none",
+    unlike: why => `This record is unlike the training records (${why}): the codes are a guess.`,
+    reasons: { "little text": "little text", "unknown words": "unknown words", "few medical findings": "few medical findings" },
     failed: "The server does not answer. Is icdbase demo still running?", waiting: "Reading …", pinned: "evidence shown", explainIt: "show its evidence", log: "log-odds",
   },
   zh: {
@@ -53,6 +55,8 @@ export const WORDS = {
     sum: "合计方式（对数几率）", text: "原文合计", bias: "未读病历之前", context: "主要诊断的提示", absent: "未提及的内容", limit: "极端值截断", total: "合计", probability: "校准后的概率",
     on: "开", off: "关", empty: "空", unread: "此模型不读", field: "字段", useField: "读取此字段", times: n => ` ×${n}`,
     plain: "仅词语和关键词", default: "全部技术", milliseconds: n => `${n} 毫秒`, noCodes: "无",
+    unlike: why => `这份病历与训练病历不同（${why}），以下编码只是猜测。`,
+    reasons: { "little text": "文字太少", "unknown words": "多为未见过的词", "few medical findings": "医学内容太少" },
     failed: "服务没有响应。icdbase demo 还在运行吗？", waiting: "正在读取……", pinned: "正在显示依据", explainIt: "显示依据", log: "对数几率",
   },
 };
