@@ -1,28 +1,34 @@
-# %% [markdown]
-# # 03 用树决定主要诊断 · Trees for the main code
+# %% [markdown] zh
+# # 03 用树决定主要诊断
 #
 # 主要诊断只有一个，从五个编码里选。这一课从“一刀切”开始：一个问题，两个答案；然后让许多小树接力，每一棵纠正前面的
 # 错误——这就是梯度提升，LightGBM 的原理。带 `≈` 的数字来自训练出的模型，换一个库版本可能差百分之几。病历是模拟的，
 # 准确率不代表真实临床水平。
+
+# %% [markdown] en
+# # 03 Trees for the main code
 #
 # The main diagnosis is one of five codes. This lesson begins with a single cut, one question with two answers; then many
 # small trees take turns, each mending what those before got wrong: gradient boosting, as in LightGBM. A number behind
 # `≈` comes from a fitted model and may move by a few hundredths with library versions. The records are simulated:
 # accuracies here say nothing about a clinic.
 
-# %% [markdown]
-# ## 1 · 一刀切 · One cut
+# %% [markdown] zh
+# ## 1 · 一刀切
 #
 # 八位胸痛患者的肌钙蛋白（pg/mL），以及主要诊断是不是心肌梗死（1 = 是；数字是编的）。在哪里切一刀，能把两类分得最开？
 #
 # 基尼不纯度：一组里有比例为 p 的心梗，不纯度就是 2p(1−p)；纯的一组是 0，各占一半是 0.5。每一刀的得分是两组的加权
 # 平均，越小越好。
 #
+# 手算一刀 · one cut by hand, 35 | 60: 左 left 0/4 → 0; 右 right 3/4 → 2·¾·¼ = 0.375; (4·0 + 4·0.375)/8 = 0.1875.
+
+# %% [markdown] en
+# ## 1 · One cut
+#
 # Troponin (pg/mL) of eight patients with chest pain, and whether the main diagnosis is myocardial infarction (1 = yes;
 # invented). Where does one cut part them best? Gini impurity of a group with a share p of infarctions is 2p(1−p): 0 if
 # pure, 0.5 if half and half. The score of a cut is the weighted mean over its two groups: the smaller the better.
-#
-# 手算一刀 · one cut by hand, 35 | 60: 左 left 0/4 → 0; 右 right 3/4 → 2·¾·¼ = 0.375; (4·0 + 4·0.375)/8 = 0.1875.
 
 # %%
 import numpy as np
@@ -51,8 +57,8 @@ stump = DecisionTreeClassifier(max_depth=1).fit(troponin[:, None], infarction)
 assert stump.tree_.threshold[0] == threshold
 print("best cut:", threshold)
 
-# %% [markdown]
-# ## 2 · 小树接力 · Small trees in turns
+# %% [markdown] zh
+# ## 2 · 小树接力
 #
 # 只有一刀的树叫“树桩”。它会错一位患者（90 pg/mL，不是心梗）。我们不把树变深，而是再种一棵，专门预测**剩下的误差**：
 #
@@ -60,6 +66,9 @@ print("best cut:", threshold)
 # 2. 残差 = 真值 − 当前预测；
 # 3. 在残差上找最好的一刀，每一边预测该边残差的平均；
 # 4. 预测只前进一半（学习率 0.5），然后回到 2。
+
+# %% [markdown] en
+# ## 2 · Small trees in turns
 #
 # A tree of one cut is a stump. It errs on one patient (90 pg/mL, no infarction). Rather than growing it deeper, plant
 # another that predicts **what is left over**: (1) begin with the mean, 3/8 = 0.375; (2) residual = truth − prediction;
@@ -91,17 +100,20 @@ print("prediction", *(f"{value:5.2f}" for value in prediction))
 oracle = GradientBoostingRegressor(n_estimators=3, learning_rate=RATE, max_depth=1).fit(troponin[:, None], infarction)
 assert np.allclose(prediction, oracle.predict(troponin[:, None]))
 
-# %% [markdown]
+# %% [markdown] zh
 # 第一棵树切在 35 | 60，第二棵看到残差后切在别处：分工就这样产生了。LightGBM 做同一件事，只是误差换成对数损失，五个
 # 编码各有一列预测。
 #
-# The first tree cuts at 35 | 60; the second, seeing residuals, cuts elsewhere: so they share the work. LightGBM does
-# the same with log loss for an error and a column of predictions for each of the five codes.
-#
-# ## 3 · 树读的是什么 · What the trees read
+# ## 3 · 树读的是什么
 #
 # 树需要数字。工具包从正文里读出带单位的检验值；没写的就是“缺失”，树会把缺失的病历整体送到某一边，不必编造数值。
 # 300 份病历里三项检查的中位数：
+
+# %% [markdown] en
+# The first tree cuts at 35 | 60; the second, seeing residuals, cuts elsewhere: so they share the work. LightGBM does
+# the same with log loss for an error and a column of predictions for each of the five codes.
+#
+# ## 3 · What the trees read
 #
 # Trees need numbers. The toolkit reads values with units out of the text; what is not written is "missing", and a tree
 # sends missing ones to one side as a whole: nobody has to invent a value. Medians of three tests over 300 records:
@@ -123,15 +135,18 @@ for code in CCL25.main.codes:
     medians = [np.nanmedian(rows[:, names.index(name)]) for name in ("troponin_max", "nt_probnp_max", "lvef_min")]
     print("{:>8.0f} {:>9.0f} {:>4.0f}".format(*medians), "", CCL25.code_names[code])
 
-# %% [markdown]
+# %% [markdown] zh
 # 一眼就能看出两个编码：肌钙蛋白高的是心肌梗死，NT-proBNP 高而 LVEF 低的是心功能不全。另外三个靠这三项分不开。
 #
+# ## 4 · 一棵树长多深
+#
+# 前 200 份训练，后 100 份测试。（`-1` 代替缺失值，因为旧版 scikit-learn 的树不收缺失值。）
+
+# %% [markdown] en
 # Two codes can be told at a glance: high troponin is infarction, high NT-proBNP with low LVEF is heart failure. The
 # other three cannot be told apart by these.
 #
-# ## 4 · 一棵树长多深 · How deep a tree
-#
-# 前 200 份训练，后 100 份测试。（`-1` 代替缺失值，因为旧版 scikit-learn 的树不收缺失值。）
+# ## 4 · How deep a tree
 #
 # The first 200 records train, the last 100 test. (`-1` stands for missing, since trees of older scikit-learn refuse it.)
 
@@ -142,14 +157,17 @@ for depth in (1, 3, 5, 20):
     seen, unseen = tree.score(values[:200], main[:200]), tree.score(values[200:], main[200:])
     print(f"depth {depth:>2}: training ≈{seen:.2f}  test ≈{unseen:.2f}")
 
-# %% [markdown]
+# %% [markdown] zh
 # 深树把训练病历背了下来（1.00），测试成绩却不再提高——这叫过拟合。
 #
-# The deep tree knows the training records by heart (1.00), and does no better on the test: overfitting.
-#
-# ## 5 · 许多小树 · Many small trees
+# ## 5 · 许多小树
 #
 # 换成工具包的 `SingleCodeClassifier`：每棵树最多六片叶子，读检验值、医学概念、词和入院诊断。看树的棵数怎样影响成绩。
+
+# %% [markdown] en
+# The deep tree knows the training records by heart (1.00), and does no better on the test: overfitting.
+#
+# ## 5 · Many small trees
 #
 # Now the toolkit's `SingleCodeClassifier`: at most six leaves a tree, reading measurements, concepts, words and the listed
 # diagnoses. Watch the number of trees per code.
@@ -168,39 +186,39 @@ for trees in (1, 5, 20, 60):
     guess = classifier.classes_[classifier.predict_proba(test).argmax(axis=1)]
     print(f"{trees:>2} trees: test ≈{(guess == main[200:]).mean():.2f}")
 
-# %% [markdown]
+# %% [markdown] zh
 # 一百份测试病历上，准确率的标准误约 0.03，所以 0.02 的差别不能当真。第 5 课讲怎样判断一个差别是不是真的。
 #
-# With a hundred test records the standard error is about 0.03, so a difference of 0.02 means nothing. Lesson 05 shows
-# how to tell whether a difference is real.
-#
-# ## 问全班 · A question to the class
+# ## 问全班
 #
 # 我们在第 4 步看着**测试**成绩比较深度。如果据此选出最好的深度，再报告它的测试成绩，错在哪里？
 #
-# In step 4 we compared depths by their **test** accuracy. If we picked the best one and reported its test accuracy,
-# what would be wrong?
-#
-# ## 练习 · Exercise
+# ## 练习
 #
 # 1. 手算第 1 步中 90 | 300 这一刀的得分。
 # 2. 把第 2 步的学习率改为 1.0，再跑三轮。误差降得更快了吗？为什么实践中仍常用 0.1？
 #
+# @@ANSWERS@@
+#
+# 下一课：一份病历有好几个其他诊断时怎么办。
+
+# %% [markdown] en
+# With a hundred test records the standard error is about 0.03, so a difference of 0.02 means nothing. Lesson 05 shows
+# how to tell whether a difference is real.
+#
+# ## A question to the class
+#
+# In step 4 we compared depths by their **test** accuracy. If we picked the best one and reported its test accuracy,
+# what would be wrong?
+#
+# ## Exercise
+#
 # 1. Work out the score of the cut 90 | 300 in step 1 by hand.
 # 2. Set the learning rate of step 2 to 1.0. Does the error fall faster? Why is 0.1 common all the same?
 #
-# <details><summary>答案 · Answers</summary>
+# @@ANSWERS@@
 #
-# 1. 左 left 1/6: 2·(1/6)·(5/6) = 0.2778; 右 right 2/2: 0; 6·0.2778/8 = 0.2083.
-# 2. 快。但一步到位的树会把个别病历的偶然也学进去；小步让许多树取得平均。
-#    Faster; but a tree that goes all the way learns the accidents of single records too; small steps average many trees.
-#
-# 问题 · question: 测试集参与了选择，成绩就偏高；应在训练集内部用交叉验证选深度。
-# The test set took part in the choice, so its score is too high; choose by cross-validation inside the training set.
-#
-# </details>
-#
-# 下一课：一份病历有好几个其他诊断时怎么办。Next: what if a record has several other diagnoses.
+# Next lesson: what if a record has several other diagnoses.
 
 # %% tags=["expected"]
 # Expected output:

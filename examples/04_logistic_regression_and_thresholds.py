@@ -1,23 +1,31 @@
-# %% [markdown]
-# # 04 逻辑回归与阈值 · Logistic regression and thresholds
+# %% [markdown] zh
+# # 04 逻辑回归与阈值
 #
 # 其他诊断不止一个：平均四五个，从 53 个编码里选。做法是每个编码一个逻辑回归，各自给出概率；再由概率决定选哪些。大家
 # 都从 0.5 切，这一课说明为什么对 F1 来说 0.5 是错的。带 `≈` 的数字可能随库版本变动百分之几；病历是模拟的。
+
+# %% [markdown] en
+# # 04 Logistic regression and thresholds
 #
 # Other diagnoses come four or five to a record, out of 53 codes. Each code gets its own logistic regression and its own
 # probability; then a set must be chosen. Everybody cuts at 0.5; this lesson shows why that is wrong for F1. Numbers
 # behind `≈` may move by a few hundredths with library versions; the records are simulated.
 
-# %% [markdown]
-# ## 1 · 加起来，再压进 0 到 1 · Add up, then squeeze into 0 to 1
+# %% [markdown] zh
+# ## 1 · 加起来，再压进 0 到 1
 #
 # 每个词有一个权重：正的支持，负的反对。把病历里出现的词的权重加起来（再加一个起点），得到的和叫“边际”；
 # 用 1 / (1 + e^−边际) 把它变成概率。
 #
+# ??手算 · by hand: −2.0 + 2.5 + 1.2 = 1.7; 1 / (1 + e^−1.7) = 0.846.
+
+# %% [markdown] en
+# ## 1 · Add up, then squeeze into 0 to 1
+#
 # Each word has a weight: positive speaks for the code, negative against it. Add the weights of the words that occur (and
 # an intercept): the margin. 1 / (1 + e^−margin) makes it a probability.
 #
-# 手算 · by hand: −2.0 + 2.5 + 1.2 = 1.7; 1 / (1 + e^−1.7) = 0.846.
+# ??手算 · by hand: −2.0 + 2.5 + 1.2 = 1.7; 1 / (1 + e^−1.7) = 0.846.
 
 # %%
 import numpy as np
@@ -33,11 +41,14 @@ for words in (["房颤", "胺碘酮"], ["房颤", "窦性心律"], ["窦性心�
     margin = INTERCEPT + sum(weights[word] for word in words)
     print(f"margin {margin:5.2f}  probability {sigmoid(margin):.3f}  {'、'.join(words)}")
 
-# %% [markdown]
-# ## 2 · 权重从哪里来 · Where the weights come from
+# %% [markdown] zh
+# ## 2 · 权重从哪里来
 #
 # 从答案里学。梯度下降只有一句话：预测偏高就把出现的词的权重调低一点，预测偏低就调高一点，反复进行。再加一点惩罚，让
 # 权重不要无限长大。八份小病历，两个词；结果和 scikit-learn 一致。
+
+# %% [markdown] en
+# ## 2 · Where the weights come from
 #
 # They are learned from the answers. Gradient descent in one sentence: where the prediction is too high, lower the
 # weights of the words that occur a little; where too low, raise them; again and again. A penalty keeps weights from
@@ -60,13 +71,16 @@ model = LogisticRegression(C=1.0, tol=1e-8).fit(X, y)
 assert np.allclose(w, model.coef_[0], atol=1e-4)
 assert np.allclose(b, model.intercept_, atol=1e-4)
 
-# %% [markdown]
-# ## 3 · 三个编码都不到 0.5 · Three codes, none above 0.5
+# %% [markdown] zh
+# ## 3 · 三个编码都不到 0.5
 #
 # 一份病历，三个编码的概率是 0.40、0.35、0.30（设它们互相独立）。按 0.5 切，一个也不选。可是三个**全**不成立的概率只有
 # 0.60 × 0.65 × 0.70 = 0.273：空集多半是错的，而错的空集得零分。
 #
 # 把真相的八种可能全列出来，算出每种预测的**期望 F1**：
+
+# %% [markdown] en
+# ## 3 · Three codes, none above 0.5
 #
 # A record whose three codes have probabilities 0.40, 0.35, 0.30 (say, independent). A cut at 0.5 takes none. But that
 # **none** of them is true has only 0.60 × 0.65 × 0.70 = 0.273: the empty set is most likely wrong, and a wrong empty set
@@ -99,17 +113,20 @@ for chosen in ((0, 0, 0), (1, 0, 0), (1, 1, 0), (1, 1, 1)):
     print(f"choose {sum(chosen)}: expected F1 {value:.3f}")
 assert decode([p]).tolist() == [[True, True, True]]
 
-# %% [markdown]
+# %% [markdown] zh
 # 三个都选最好。直觉：少选一个真的，和多选一个假的，F1 的损失不一样大；已经选对的越少，多试一个越划算。工具包的
 # `decode` 对每份病历求出期望 F1 最大的集合，不用列举（列举 53 个编码要 2⁵³ 项）。
 #
+# ## 4 · 真正的规模
+#
+# 160 份训练，70 份验证，70 份测试。阈值在**验证集**上选，测试集只在最后看一次。
+
+# %% [markdown] en
 # Choosing all three is best. The intuition: to leave out a true code and to add a false one do not cost the same F1; the
 # less is sure, the more a further try pays. The toolkit's `decode` finds the set of largest expected F1 for each record
 # without the listing (which for 53 codes would have 2⁵³ terms).
 #
-# ## 4 · 真正的规模 · At full size
-#
-# 160 份训练，70 份验证，70 份测试。阈值在**验证集**上选，测试集只在最后看一次。
+# ## 4 · At full size
 #
 # 160 records train, 70 validate, 70 test. The threshold is chosen on the **validation** part; the test part is looked
 # at once, at the end.
@@ -140,10 +157,11 @@ for threshold in thresholds:
     wrong = np.mean([len(set(chosen) ^ set(true)) for chosen, true in pairs])
     print(f"threshold {threshold}: F1 ≈{curve[-1]:.2f}  wrong decisions a record ≈{wrong:.1f}")
 
-# %% [markdown]
+# %% [markdown] zh
 # 两列的最优点不在一处。0.5 附近“错误判断”最少（漏一个和多一个各算一个错），F1 却在更低的阈值最高。0.5 没有错，它只是
 # 回答了另一个问题。
-#
+
+# %% [markdown] en
 # The two columns have their best at different places. Near 0.5 the wrong decisions are fewest (one missed, one too many:
 # one error each), but F1 is best further down. 0.5 is not wrong as such: it answers another question.
 
@@ -169,39 +187,40 @@ print("chosen below 0.5:", best < 0.5)
 for name, rule in rules.items():
     print(f"test F1 ≈{score(test, choose(on_test, **rule)).other_f1:.2f}  {name}")
 
-# %% [markdown]
+# %% [markdown] zh
 # 期望 F1 的办法没有阈值要选，每份病历自己决定选几个。它要求概率**可信**（说 0.3 就真有三成），所以工具包在折外校准
 # 概率。
 #
-# The rule of the expected F1 has no threshold to choose; each record decides how many. It needs probabilities that can
-# be **trusted** (0.3 must come true three times in ten), so the toolkit calibrates them out of fold.
-#
-# ## 问全班 · A question to the class
+# ## 问全班
 #
 # 只有一个候选编码、概率 0.4 时，选还是不选？（按约定，两个空集的 F1 为 1。）为什么和第 3 步的答案相反？
 #
-# With a single candidate code of probability 0.4, should it be chosen? (F1 of two empty sets is 1 by convention.) Why is
-# the answer opposite to that of step 3?
-#
-# ## 练习 · Exercise
+# ## 练习
 #
 # 1. 用纸笔算两个编码、概率都是 0.4 时，选 0、1、2 个的期望 F1。
 # 2. 在第 4 步加上 `decoding="top_k:4"`，和其他规则比较。
 #
+# @@ANSWERS@@
+#
+# 下一课：每个字段值多少分。
+
+# %% [markdown] en
+# The rule of the expected F1 has no threshold to choose; each record decides how many. It needs probabilities that can
+# be **trusted** (0.3 must come true three times in ten), so the toolkit calibrates them out of fold.
+#
+# ## A question to the class
+#
+# With a single candidate code of probability 0.4, should it be chosen? (F1 of two empty sets is 1 by convention.) Why is
+# the answer opposite to that of step 3?
+#
+# ## Exercise
+#
 # 1. On paper: two codes, both of probability 0.4. What is the expected F1 of choosing none, one, both?
 # 2. Add `decoding="top_k:4"` to step 4 and compare.
 #
-# <details><summary>答案 · Answers</summary>
+# @@ANSWERS@@
 #
-# 问题 · question: 不选得 0.6，选得 0.4；只有一个编码时空集有六成是对的，三个编码时只有 27 %。
-# None earns 0.6, choosing it 0.4: with one code the empty set is right six times in ten, with three codes in 27 %.
-#
-# 1. 不选 none 0.6² = 0.36; 选一个 one: 0.4·0.6·1 + 0.4·0.4·⅔ = 0.347;
-#    都选 both: 2·0.4·0.6·⅔ + 0.4²·1 = 0.48.
-#
-# </details>
-#
-# 下一课：每个字段值多少分。Next: what each field is worth.
+# Next lesson: what each field is worth.
 
 # %% tags=["expected"]
 # Expected output:
