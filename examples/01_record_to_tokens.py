@@ -222,13 +222,13 @@ for field, sentence in (("现病史", "入院后确诊糖尿病。"), ("既往�
 
 # %%
 sentence = normalize("否认糖尿病、冠心病史，高血压5年，父亲患脑梗死。")
-colour = {"negated": "#d08a2e", "historical": "#7fb2e5", "present": "#7fb2e5", "family": "#bbbbbb"}
+colour = {"negated": "#eab464", "historical": "#7fb2e5", "present": "#7fb2e5", "family": "#bbbbbb"}
 mentions = spotter.spot(sentence)
 statuses = [STATUSES[status] for status in assert_status(sentence, mentions, "既往史")]
 
 figure, axes = plt.subplots(figsize=(7.6, 1.5), layout="constrained")
 for (start, end, _), status in zip(mentions, statuses, strict=True):
-    axes.axvspan(start, end, color=colour[status], linewidth=0)
+    axes.axvspan(start, end, 0.36, 1, color=colour[status], linewidth=0)
     axes.text((start + end) / 2, 1.12, status, ha="center")
 for place, letter in enumerate(sentence):
     axes.text(place + 0.5, 0.5, letter, ha="center", va="center", fontsize=15)
@@ -236,7 +236,7 @@ denied_until = max(end for (_, end, _), status in zip(mentions, statuses, strict
 axes.annotate("", (0, -0.15), (denied_until, -0.15), arrowprops={"arrowstyle": "<->", "color": "#8a5200"})
 axes.text(denied_until / 2, -0.5, "scope of 否认", ha="center", color="#8a5200")
 axes.set_xlim(0, len(sentence))
-axes.set_ylim(-0.6, 1.5)
+axes.set_ylim(-0.7, 1.5)
 axes.set_axis_off()
 plt.close(figure)
 figure

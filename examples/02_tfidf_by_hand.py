@@ -227,10 +227,10 @@ plt.close(figure)
 figure
 
 # %% [markdown] zh
-# 没有过滤，逗号仍排在全部词的前列。过滤以后，比较次数最多的词和权重最大的词：
+# 没有过滤，逗号在 674 个词里排第 11。过滤以后，比较次数最多的词和权重最大的词：
 
 # %% [markdown] en
-# Without the filter the comma stays among the heavier tokens. After the filter, compare the most frequent words with the
+# Without the filter the comma is the eleventh heaviest of 674 tokens. After the filter, compare the most frequent words with the
 # heaviest words:
 
 # %%
