@@ -54,7 +54,7 @@ axes.plot(margins, sigmoid(margins), color="#8fb4d9", linewidth=2)
 for margin, label in ((1.7, "房颤 + 胺碘酮"), (-0.5, "房颤 + 窦性心律"), (-3.0, "窦性心律")):
     axes.plot([margin, margin, -5], [0, sigmoid(margin), sigmoid(margin)], ":", color="grey")
     axes.plot(margin, sigmoid(margin), "o", color="#1f4e79")
-    axes.text(margin + 0.25, sigmoid(margin) - 0.05, label)
+    axes.text(margin + 0.25, sigmoid(margin) - 0.02, label)
 axes.set_xlim(-5, 5)
 axes.set_ylim(0, 1)
 axes.set_xlabel("margin")
