@@ -175,8 +175,9 @@ print(f"fewer than 10 times in 200 records: {rare} of {len(CCL25.others.codes)} 
 
 figure, axes = plt.subplots(figsize=(7.2, 2.6), layout="constrained")
 axes.bar(range(len(ranked)), [count for _, count in ranked], color="#8fb4d9")
-for place in (0, 1, 2):
-    axes.text(place + 0.6, ranked[place][1], CCL25.code_names[ranked[place][0]], va="center")
+axes.set_ylim(0, 1.15 * ranked[0][1])
+for place in (0, 9, 24):
+    axes.text(place, ranked[place][1] + 2, CCL25.code_names[ranked[place][0]])
 axes.set_xlabel("code, the most frequent first")
 axes.set_ylabel("records, of 200")
 plt.close(figure)
