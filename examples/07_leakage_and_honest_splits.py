@@ -205,7 +205,7 @@ figure
 #
 # 问题：按年份划分的更低，也更诚实：上线以后面对的总是将来的病历（新的写法、新的检查、新的编码规则）。
 #
-# 1. 词越多，碰巧最一致的词越“准”，虚高越大；5 个词从 20 个里挑，虚高小得多；诚实的做法总在 0.5 左右。
+# 1. 词越多，碰巧最一致的词越“准”，虚高越大：写这一课时，20 个词是 0.67，500 个是 0.84，5000 个是 0.91；诚实的做法总在 0.5 左右。
 # 2. 同一份病历在两边，和第 2 步一样。先划分，再只在训练部分复制。
 # 3. 例如：多少份病历、区间多宽？按患者划分了吗？阈值和参数在哪里选的？预测时刻每个字段都有了吗？最简单的基线是多少？
 #
@@ -230,8 +230,8 @@ figure
 # Question: the split by year has the lower score and is more honest. In use, the records are always of the future: new ways of
 # writing, new tests, new rules of coding.
 #
-# 1. With more words, the best words agree with the labels more often by luck, and the score is inflated more. From 20 words the
-#    inflation is much smaller. The honest way stays near 0.5.
+# 1. With more words, the best words agree with the labels more often by luck. When this was written: 0.67 with 20 words, 0.84
+#    with 500, 0.91 with 5000. The honest way stays near 0.5.
 # 2. One record is on both sides, as in step 2. Split first, then copy inside the training part only.
 # 3. For example: how many records, and how wide is the interval? Is it split by patient? Where were thresholds and parameters
 #    chosen? Is every field there at the moment of the prediction? What does the simplest baseline reach?
