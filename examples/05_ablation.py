@@ -105,7 +105,8 @@ from icdbase import CCL25, IcdCoder, make_records
 from icdbase.experiments.ablation import ablate
 
 task = replace(CCL25, name="main code only", targets=(replace(CCL25.main, weight=1.0),))
-coder = IcdCoder(task=task, blocks=("concepts", "measurements"), main_learner="trees:20", n_folds=2, n_jobs=1)
+coder = IcdCoder(task=task, blocks=("concepts", "measurements"), main_learner="trees:20",
+                 thinned_share=0, n_folds=2, n_jobs=1)
 variants = {
     f"without {left_out}": {"fields": tuple(field for field in CCL25.text_fields if field != left_out)}
     for left_out in ("出院医嘱", "诊疗经过")
@@ -116,7 +117,7 @@ scores = result.record_scores
 print(f"accuracy with all fields ≈{scores['reference'].mean():.2f}")
 for name in variants:
     change = scores[name] - scores["reference"]
-    print(f"change ≈{change.mean():.2f}, worse ≈{(change < 0).sum()}, better ≈{(change > 0).sum()}: {name}")
+    print(f"change ≈{change.mean():.3f}, worse ≈{(change < 0).sum()}, better ≈{(change > 0).sum()}: {name}")
 
 # %% [markdown] zh
 # 工具包用随机翻转估计 p 值；我们用二项分布核对（和第 2 步是同一个道理）。
@@ -210,9 +211,8 @@ print("without 出院医嘱: interval reaches zero:", low <= 0 <= high)
 # 问题：不能。消融量的是一个字段在**其余字段之外**还值多少；再做“两个都去掉”和“只留一个”。
 #
 # 1. (C(10,9) + C(10,10)) × 2 / 2¹⁰ = 11 × 2 / 1024 = 0.021。
-# 2. 只用主诉：准确率降 0.50；去掉主诉：升 0.01，p = 0.35。主诉很短，只留它损失很大；去掉它，别的字段还写着同样的事。“去掉”量的是不可替代的部分，“只用”量的是它单独知道多少。
-# 3. 写这一课时：去掉现病史从 −0.02（p = 0.36）变为 −0.01（p = 0.52），去掉出院医嘱从 −0.01 变为 +0.02（p = 0.18），都看不出差别；
-#    诊疗经过仍是 −0.16。结论属于“这个字段、这个模型、这些病历”，换了模型要重新做。
+# 2. 写这一课时，只用主诉：准确率降 0.51；去掉主诉：变化 0.00。主诉很短，只留它损失很大；去掉它，别的字段还写着同样的事。“去掉”量的是不可替代的部分，“只用”量的是它单独知道多少。
+# 3. 写这一课时：去掉现病史从 −0.01（p = 0.58，看不出差别）变为 −0.04（p = 0.03，未经校正）；诊疗经过仍是 −0.16。结论属于“这个字段、这个模型、这些病历”，换了模型要重新做。
 #
 # </details>
 #
@@ -240,11 +240,11 @@ print("without 出院医嘱: interval reaches zero:", low <= 0 <= high)
 # Question: no. An ablation measures what a field is worth **beyond the other fields**. Also try "without both" and "only one".
 #
 # 1. (C(10,9) + C(10,10)) × 2 / 2¹⁰ = 11 × 2 / 1024 = 0.021.
-# 2. Only 主诉: the accuracy falls by 0.50; without 主诉: it rises by 0.01, p = 0.35. 主诉 is short; the other fields say the
-#    same and more. "Without" measures what cannot
+# 2. When this was written: only 主诉 loses 0.51; without 主诉 the change is 0.00. 主诉 is short; the other fields say the same
+#    and more. "Without" measures what cannot
 #    be replaced; "only" measures what the field knows by itself.
-# 3. When this was written: without 现病史 −0.02 (p = 0.36) became −0.01 (p = 0.52), without 出院医嘱 −0.01 became +0.02
-#    (p = 0.18): still no difference seen. 诊疗经过 remained at −0.16. A finding belongs to this field, this model and these
+# 3. When this was written: without 现病史 −0.01 (p = 0.58, no difference seen) became −0.04 (p = 0.03, not corrected);
+#    诊疗经过 remained at −0.16. A finding belongs to this field, this model and these
 #    records. With another model you must repeat the experiment.
 #
 # </details>
@@ -257,8 +257,8 @@ print("without 出院医嘱: interval reaches zero:", low <= 0 <= high)
 # accuracy 0.750 -> 0.375: 4 worse, 1 better, 3 the same
 # 32 outcomes, p = 0.375
 # accuracy with all fields ≈0.87
-# change ≈-0.01, worse ≈9, better ≈5: without 出院医嘱
-# change ≈-0.14, worse ≈51, better ≈10: without 诊疗经过
+# change ≈-0.003, worse ≈7, better ≈6: without 出院医嘱
+# change ≈-0.163, worse ≈56, better ≈7: without 诊疗经过
 # p below 0.05: False, after step 4: False, without 出院医嘱
 # p below 0.05: True, after step 4: True, without 诊疗经过
 # 0.03 0.06 0.06

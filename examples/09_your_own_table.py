@@ -137,7 +137,7 @@ from sklearn.base import clone
 
 from icdbase.experiments.plots import drawable
 
-plt.rcParams["font.family"] = drawable(["红黄绿"])[1]  # fonts with Chinese characters
+plt.rcParams["font.family"] = drawable(["病历"])[1]  # fonts with Chinese characters
 
 sizes = (20, 40, 80, 160)
 curve = [score(test, clone(coder).fit(train[:size]).predict(test), task=task).acc for size in sizes[:-1]] + [model]
@@ -181,8 +181,8 @@ for row in range(3):
     for column in range(3):
         dark = matrix[row, column] > matrix.max() / 2
         axes.text(column, row, matrix[row, column], ha="center", va="center", color="white" if dark else "black")
-axes.set_xticks(range(3), LEVELS)
-axes.set_yticks(range(3), LEVELS)
+axes.set_xticks(range(3), ["green", "yellow", "red"])
+axes.set_yticks(range(3), ["green", "yellow", "red"])
 axes.set_xlabel("predicted level")
 axes.set_ylabel("true level")
 plt.close(figure)
