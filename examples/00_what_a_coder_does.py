@@ -111,7 +111,7 @@ axes.barh(names, [as_main[code] for code in CCL25.main.codes], color="#1f4e79", 
 left = [as_main[code] for code in CCL25.main.codes]
 axes.barh(names, [as_other[code] for code in CCL25.main.codes], left=left, color="#e3a857", label="other 其他诊断")
 axes.invert_yaxis()
-axes.set_xlabel("records, of 200")
+axes.set_xlabel("records, of 200 病历份数")
 axes.legend(frameon=False)
 plt.close(figure)
 figure
@@ -152,7 +152,7 @@ total = sum(len({item.code for item in stay.evidence}) for stay in stays)
 figure, axes = plt.subplots(figsize=(7.2, 3), layout="constrained")
 axes.barh(CCL25.text_fields, [by_field[field] / total for field in CCL25.text_fields], color="#1f4e79")
 axes.invert_yaxis()
-axes.set_xlabel("share of the codes with evidence in this field")
+axes.set_xlabel("share of the codes with evidence in this field 有依据的编码比例")
 plt.close(figure)
 figure
 
@@ -178,8 +178,8 @@ axes.bar(range(len(ranked)), [count for _, count in ranked], color="#8fb4d9")
 axes.set_ylim(0, 1.15 * ranked[0][1])
 for place in (0, 9, 24):
     axes.text(place, ranked[place][1] + 2, CCL25.code_names[ranked[place][0]])
-axes.set_xlabel("code, the most frequent first")
-axes.set_ylabel("records, of 200")
+axes.set_xlabel("code, the most frequent first 编码，从多到少")
+axes.set_ylabel("records, of 200 病历份数")
 plt.close(figure)
 figure
 

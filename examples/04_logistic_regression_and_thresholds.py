@@ -191,12 +191,12 @@ for threshold in thresholds:
 # %%
 figure, (left, right) = plt.subplots(1, 2, figsize=(7.6, 2.9), layout="constrained")
 for axes, values, best_value, label in (
-    (left, curve, max(curve), "F1, validation"), (right, errors, min(errors), "wrong decisions a record"),
+    (left, curve, max(curve), "F1, validation 验证"), (right, errors, min(errors), "wrong decisions a record 每份不符"),
 ):
     axes.plot(thresholds, values, "o-", color="#1f4e79")
     axes.plot(thresholds[values.index(best_value)], best_value, "o", color="#d08a2e", markersize=12)
     axes.axvline(0.5, color="grey", linestyle=":")
-    axes.set_xlabel("threshold (orange: the best)")
+    axes.set_xlabel("threshold (orange: the best) 阈值")
     axes.set_ylabel(label)
 plt.close(figure)
 figure
@@ -233,7 +233,7 @@ for low, high in ((0.05, 0.15), (0.15, 0.3), (0.3, 0.5), (0.5, 0.7), (0.7, 1.0))
     axes.plot(stated[group].mean(), found[group].mean(), "o", color="#1f4e79")
     axes.text(stated[group].mean() + 0.03, found[group].mean() - 0.05, str(group.sum()), fontsize=9)
 axes.set_xlabel("mean predicted probability 概率")
-axes.set_ylabel("share that is true")
+axes.set_ylabel("share that is true 符合的比例")
 plt.close(figure)
 figure
 

@@ -73,7 +73,7 @@ axes.bar(totals, ways, width=1.6, color=colours)
 axes.axvline(changed.sum(), color="black", linestyle=":", label="observed")
 axes.set_xticks(totals)
 axes.set_xlabel("records better minus records worse, if only luck decides")
-axes.set_ylabel("outcomes of 32")
+axes.set_ylabel("outcomes of 32 次数")
 axes.set_title("orange: at least as far from 0 as observed: 12 of 32", fontsize=10)
 axes.legend(frameon=False)
 plt.close(figure)
@@ -180,7 +180,7 @@ for place, name in enumerate(variants):
 axes.set_ylim(-0.5, len(variants) - 0.5)
 axes.axvline(0, color="black", linewidth=0.8)
 axes.set_yticks(range(len(variants)), list(variants))
-axes.set_xlabel("change of the accuracy, 95 % interval")
+axes.set_xlabel("change of the accuracy, 95 % interval 准确率变化")
 plt.close(figure)
 figure
 

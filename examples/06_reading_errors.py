@@ -89,8 +89,8 @@ for row in range(5):
         axes.text(column, row, matrix[row, column], ha="center", va="center", color="white" if dark else "black")
 axes.set_yticks(range(5), [f"{name}  {code}" for name, code in zip(names, CCL25.main.codes, strict=True)], fontsize=9)
 axes.set_xticks(range(5), CCL25.main.codes, fontsize=9)
-axes.set_xlabel("predicted code")
-axes.set_ylabel("true code")
+axes.set_xlabel("predicted code 预测编码")
+axes.set_ylabel("true code 编码员")
 plt.close(figure)
 figure
 
@@ -136,7 +136,7 @@ axes.set_xscale("log")
 axes.set_xticks([1, 11, 41, 101], ["0", "10", "40", "100"])
 axes.minorticks_off()
 axes.set_xlabel("training records with the code   (dot: a code, by size; orange: the group)")
-axes.set_ylabel("recall")
+axes.set_ylabel("recall 召回率")
 plt.close(figure)
 figure
 

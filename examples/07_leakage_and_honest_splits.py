@@ -71,7 +71,7 @@ for (name, values), colour in zip(results.items(), ("#d08a2e", "#1f4e79"), stric
     axes.hist(values, bins=np.arange(0.2, 1.03, 0.05), alpha=0.7, color=colour, label=name)
 axes.axvline(0.5, color="black", linestyle=":")
 axes.set_xlabel("accuracy in an experiment with coins   (dotted: the truth)")
-axes.set_ylabel("experiments")
+axes.set_ylabel("experiments 试验")
 axes.legend(frameon=False)
 plt.close(figure)
 figure

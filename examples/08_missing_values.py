@@ -87,8 +87,8 @@ for model, colour, label in ((naive, "#d08a2e", "all measured"), (with_copies, "
 axes.plot(potassium, low, "x", color="black", label="patients")
 axes.axhline(5 / 12, color="grey", linestyle=":")
 axes.set_xticks([2.3, 3, 3.5, 4, 4.5], ["not\nmeasured", "3.0", "3.5", "4.0", "4.5"])
-axes.set_xlabel("potassium, mmol/L")
-axes.set_ylabel("probability of 低钾血症")
+axes.set_xlabel("potassium, mmol/L 血钾")
+axes.set_ylabel("probability of 低钾血症 概率")
 axes.legend(frameon=False)
 plt.close(figure)
 figure
@@ -168,7 +168,7 @@ axes.barh(places - 0.2, shares[0], height=0.4, color="#1f4e79", label="stenosis 
 axes.barh(places + 0.2, shares[1], height=0.4, color="#e3a857", label="not stated")
 axes.set_yticks(places, labels_of_codes)
 axes.invert_yaxis()
-axes.set_xlabel("share of the records")
+axes.set_xlabel("share of the records 病历比例")
 axes.legend(frameon=False)
 plt.close(figure)
 figure

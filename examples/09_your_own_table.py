@@ -151,8 +151,8 @@ axes.set_xscale("log")
 axes.set_xticks(sizes, sizes)
 axes.minorticks_off()
 axes.set_ylim(0, 1)
-axes.set_xlabel("training visits")
-axes.set_ylabel("accuracy, 95 % interval")
+axes.set_xlabel("training visits 训练份数")
+axes.set_ylabel("accuracy, 95 % interval 准确率")
 axes.legend(frameon=False)
 plt.close(figure)
 figure
@@ -183,8 +183,8 @@ for row in range(3):
         axes.text(column, row, matrix[row, column], ha="center", va="center", color="white" if dark else "black")
 axes.set_xticks(range(3), ["green", "yellow", "red"])
 axes.set_yticks(range(3), ["green", "yellow", "red"])
-axes.set_xlabel("predicted level")
-axes.set_ylabel("true level")
+axes.set_xlabel("predicted level 预测级别")
+axes.set_ylabel("true level 实际级别")
 plt.close(figure)
 figure
 
