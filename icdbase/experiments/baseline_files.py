@@ -11,8 +11,8 @@ from matplotlib.figure import Figure
 
 from icdbase.experiments.baseline_table import BaselineResult
 from icdbase.experiments.baseline_text import baseline_columns, baseline_notes, basis, failure_lines
-from icdbase.experiments.exports import _plot, _write_tables
-from icdbase.experiments.plots import _INK, _PALE, _finish, _style, drawable
+from icdbase.experiments.exports import write_plot, write_tables
+from icdbase.experiments.plots import INK, PALE, drawable, finish, style
 from icdbase.records.submissions import write_submission
 from icdbase.tasks.editions import CCL25
 from icdbase.tasks.task import Task
@@ -30,8 +30,8 @@ def write_baselines(result: BaselineResult, folder, task: Task = CCL25) -> dict[
     """
     folder = Path(folder)
     notes = [*baseline_notes(result), *failure_lines(result)]
-    written = _write_tables(folder, "baselines", result, baseline_columns(result), notes)
-    written |= _plot(baseline_figure(result.table, [f"{basis(result)}."]), folder / "baselines")
+    written = write_tables(folder, "baselines", result, baseline_columns(result), notes)
+    written |= write_plot(baseline_figure(result.table, [f"{basis(result)}."]), folder / "baselines")
     for name, file in submission_names(result.predictions).items():
         write_submission(result.predictions[name], folder / SUBMISSIONS / file, task)
     return written | {"submissions": folder / SUBMISSIONS}
@@ -62,15 +62,15 @@ def baseline_figure(table: pd.DataFrame, notes: Sequence[str] = ()) -> Figure:
         Lines below the plot.
     """
     labels, families = drawable(table["system"])
-    with _style(families):
+    with style(families):
         figure = Figure(figsize=(7.2, 1.3 + 0.34 * len(table) + 0.2 * len(notes)), layout="constrained")
         axes = figure.add_subplot()
         for place, row in enumerate(table.to_dict(orient="records")):
-            axes.plot([row["acc_low"], row["acc_high"]], [place, place], color=_PALE, linewidth=2)
-            axes.plot(row["acc"], place, "o", color=_INK)
+            axes.plot([row["acc_low"], row["acc_high"]], [place, place], color=PALE, linewidth=2)
+            axes.plot(row["acc"], place, "o", color=INK)
             axes.annotate(f"{row['acc']:.3f}", (row["acc"], place), (0, 5), textcoords="offset points", ha="center", fontsize=8)
         axes.set_yticks(range(len(table)), labels)
         axes.set_ylim(len(table) - 0.5, -0.7)
         axes.set_xlabel("official score (Acc), 95 % interval")
-        _finish(figure, axes, "x", notes)
+        finish(figure, axes, "x", notes)
     return figure

@@ -7,7 +7,7 @@ from textwrap import wrap
 
 from icdbase.core.text_tables import plural, table
 from icdbase.experiments.baseline_table import BaselineResult
-from icdbase.experiments.result_text import _holm_text, _target_columns, formatted_cells
+from icdbase.experiments.result_text import formatted_cells, holm_text, target_columns
 
 __all__ = ["baseline_columns", "baseline_notes", "baselines_text"]
 
@@ -19,7 +19,7 @@ _COST = (("seconds", "seconds", "{:.1f}"), ("CPU s", "cpu_seconds", "{:.1f}"), (
 _PAIRED = (
     ("to the best", "difference", "{:+.3f}"),
     ("95 % interval", ("low", "high"), "{:+.3f} to {:+.3f}"),
-    ("p Holm", ("p_holm", "p"), _holm_text),
+    ("p Holm", ("p_holm", "p"), holm_text),
 )
 
 
@@ -31,7 +31,7 @@ def baseline_columns(result: BaselineResult) -> tuple[Sequence, ...]:
 def _targets(result: BaselineResult) -> list[tuple[str, str, str]]:
     named = {"main": "main acc", "others": "other F1"}
     measures = result.table.drop(columns="macro_f1")
-    return [(named.get(heading, heading), *rest) for heading, *rest in _target_columns(measures, ("accuracy", "f1"), "{:.3f}")]
+    return [(named.get(heading, heading), *rest) for heading, *rest in target_columns(measures, ("accuracy", "f1"), "{:.3f}")]
 
 
 def baselines_text(result: BaselineResult) -> str:

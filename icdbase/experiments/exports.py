@@ -20,26 +20,26 @@ from icdbase.experiments.shapley_plots import shapley_figures
 from icdbase.experiments.shapley_text import coalitions_note, shapley_columns, shapley_notes, side_by_side
 from icdbase.files.tables import guarded
 
-__all__ = ["write_ablation", "write_csv", "write_curve", "write_cv", "write_json", "write_shapley"]
+__all__ = ["write_ablation", "write_csv", "write_curve", "write_cv", "write_json", "write_plot", "write_shapley", "write_tables"]
 
 
 def write_ablation(result: AblationResult, folder) -> dict[str, Path]:
     """Write tables and plots to a folder; return the files by kind."""
-    written = _write_tables(Path(folder), "ablation", result, result_text.ablation_columns(result), result_text.ablation_notes(result))
+    written = write_tables(Path(folder), "ablation", result, result_text.ablation_columns(result), result_text.ablation_notes(result))
     notes = [f"{result_text.basis(result)}. {result_text.inner_folds_note(result)}", *result_text.sensitivity_notes(result)]
-    return written | _plot(ablation_figure(result.table, notes), Path(folder) / "ablation")
+    return written | write_plot(ablation_figure(result.table, notes), Path(folder) / "ablation")
 
 
 def write_curve(result: CurveResult, folder) -> dict[str, Path]:
     """Write tables and plots to a folder; return the files by kind."""
-    written = _write_tables(Path(folder), "curve", result, result_text.curve_columns(result), result_text.curve_notes(result))
-    return written | _plot(curve_figure(result.table, result_text.curve_notes(result)[:1]), Path(folder) / "curve")
+    written = write_tables(Path(folder), "curve", result, result_text.curve_columns(result), result_text.curve_notes(result))
+    return written | write_plot(curve_figure(result.table, result_text.curve_notes(result)[:1]), Path(folder) / "curve")
 
 
 def write_shapley(result: ShapleyResult, folder) -> dict[str, Path]:
     """Write tables, the values of all coalitions, and plots to a folder; return the files by kind."""
     folder, notes = Path(folder), shapley_notes(result)
-    written = _write_tables(folder, "shapley", result, shapley_columns(result), notes, side_by_side(result))
+    written = write_tables(folder, "shapley", result, shapley_columns(result), notes, side_by_side(result))
     written["pairs"] = write_csv(result.pairs, folder / "shapley_pairs.csv")
     written["coalitions"] = write_csv(result.coalitions, folder / "shapley_coalitions.csv")
     below = (f"{result_text.basis(result)}. {coalitions_note(result)}",)
@@ -62,7 +62,7 @@ def write_cv(result: CvResult, folder) -> dict[str, Path]:
     }
 
 
-def _write_tables(folder: Path, name: str, result, columns: Sequence, notes: Sequence[str], shown: pd.DataFrame | None = None):
+def write_tables(folder: Path, name: str, result, columns: Sequence, notes: Sequence[str], shown: pd.DataFrame | None = None):
     """Write the table of a result as data, and as it is shown as text."""
     shown = result.table if shown is None else shown
     headings, rows = result_text.formatted_cells(shown, [column for part in columns for column in part])
@@ -76,7 +76,7 @@ def _write_tables(folder: Path, name: str, result, columns: Sequence, notes: Seq
     }
 
 
-def _plot(figure, path: Path) -> dict[str, Path]:
+def write_plot(figure, path: Path) -> dict[str, Path]:
     png, svg = save_figure(figure, path)
     return {"plot": png, "vectors": svg}
 

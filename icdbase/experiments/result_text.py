@@ -14,10 +14,10 @@ from icdbase.experiments.ablation import DIFFERENCE, SMALLEST_P, AblationResult
 from icdbase.experiments.cross_validation import CvResult
 from icdbase.experiments.learning_curve import CurveResult
 
-__all__ = ["ablation_text", "basis", "curve_text", "cv_text", "formatted_cells", "target_columns", "text_table"]
+__all__ = ["ablation_text", "basis", "curve_text", "cv_text", "formatted_cells", "holm_text", "target_columns", "text_table"]
 
 
-def _holm_text(p_holm: float, p: float) -> str:
+def holm_text(p_holm: float, p: float) -> str:
     """Format a corrected p; mark it as a bound if p is as small as the number of swaps allows."""
     return f"{'<= ' if p <= SMALLEST_P else ''}{p_holm:.4f}"
 
@@ -28,7 +28,7 @@ _ABLATION_COLUMNS = (
     ("Acc", "acc", "{:.3f}"),
     ("change", "difference", "{:+.3f}"),
     ("95 % interval", ("low", "high"), "{:+.3f} to {:+.3f}"),
-    ("p Holm", ("p_holm", "p"), _holm_text),
+    ("p Holm", ("p_holm", "p"), holm_text),
 )
 _CURVE_COLUMNS = (
     ("train on", "n_train", "{:d}"),

@@ -6,7 +6,7 @@ from pathlib import Path
 from textwrap import wrap
 
 from icdbase.core.text_tables import plural, table
-from icdbase.experiments.exports import _write_csv, write_json
+from icdbase.experiments.exports import write_csv, write_json
 from icdbase.experiments.result_text import formatted_cells
 from icdbase.experiments.settings_file import write_setting
 from icdbase.experiments.tuning import TuneResult, setting_text
@@ -52,6 +52,6 @@ def write_tune(result: TuneResult, folder) -> dict[str, Path]:
     comments = ["written by icdbase tune; read by icdbase train --setting FILE", *_notes(result)]
     return {
         "setting": write_setting(result.setting, folder / "setting.toml", comments),
-        "search": _write_csv(result.search, folder / "search.csv"),
+        "search": write_csv(result.search, folder / "search.csv"),
         "JSON": write_json(result.to_dict(), folder / "tune.json"),
     }
