@@ -73,7 +73,7 @@ def cv(train_files, out_folder, as_json, n_jobs, backend, scheduler, **design):
 
 @click.command(epilog=examples(
     "icdbase ablate --train ICD-Coding-train.json --out runs/fields",
-    "icdbase ablate --train ICD-Coding-train.json --out runs/shapley --factors shapley",
+    "icdbase ablate --train train.json --out runs/shapley --factors shapley",
     "icdbase ablate --train train.json --out runs/how --factors blocks,techniques",
     "icdbase ablate --rerun runs/fields/run.json",
 ))

@@ -29,6 +29,7 @@ def explain(model_folder, input_file, record_id, codes, language, as_json):
     """Show the evidence in a record for each code.  Prints words of the record."""
     from icdbase import load, read_records
     from icdbase.core.errors import UsageError, did_you_mean
+    from icdbase.core.terminal import printable
     from icdbase.explain.explanation import explain as explain_record
     from icdbase.records.labels import LabelParser
     from icdbase.report.evidence import explanation_key, explanation_text
@@ -54,10 +55,10 @@ def explain(model_folder, input_file, record_id, codes, language, as_json):
         for code in explanation.codes
     ]
     if gold:
-        tables.insert(0, "\n".join(f"{_GOLD[language]} {name}  {'; '.join(sorted(codes))}" for name, codes in gold.items()))
+        tables.insert(0, printable("\n".join(f"{_GOLD[language]} {name}  {'; '.join(sorted(codes))}" for name, codes in gold.items())))
     if explanation.unlike:
-        tables.insert(0, _UNLIKE[language].format(record=record_id, reason=explanation.unlike))
-    click.echo("\n\n".join([*tables, explanation_key(language)]), color=colour)
+        tables.insert(0, printable(_UNLIKE[language].format(record=record_id, reason=explanation.unlike)))
+    echo("\n\n".join([*tables, explanation_key(language)]), coloured=colour)
 
 
 _GOLD = {"en": "gold", "zh": "真实"}

@@ -18,9 +18,12 @@ FILE = click.Path(path_type=Path, allow_dash=True)
 FOLDER = click.Path(path_type=Path, file_okay=False)
 
 
-def echo(text, *, nl: bool = True, err: bool = False) -> None:
-    """Print text; control characters are escaped, because text of files may contain them."""
-    click.echo(printable(str(text)), nl=nl, err=err)
+def echo(text, *, nl: bool = True, err: bool = False, coloured: bool = False) -> None:
+    """Print text; control characters are escaped, because text of files may contain them.
+
+    A ``coloured`` text is printed as it is: who coloured it has escaped it before.
+    """
+    click.echo(str(text) if coloured else printable(str(text)), nl=nl, err=err, color=coloured or None)
 
 
 def examples(*lines: str) -> str:
