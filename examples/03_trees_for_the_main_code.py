@@ -348,10 +348,10 @@ for trees in (1, 5, 20, 60):
 #       58      4709   43  慢性心功能不全急性加重
 # depth  1: training ≈0.49  test ≈0.38
 # depth  3: training ≈0.76  test ≈0.71
-# depth  5: training ≈0.86  test ≈0.69
-# depth 20: training ≈1.00  test ≈0.71
+# depth  5: training ≈0.86  test ≈0.71
+# depth 20: training ≈1.00  test ≈0.69
 # always the most frequent code: 0.16
-#  1 trees: test ≈0.61
-#  5 trees: test ≈0.90
-# 20 trees: test ≈0.92
-# 60 trees: test ≈0.93
+#  1 trees: test ≈0.45
+#  5 trees: test ≈0.87
+# 20 trees: test ≈0.89
+# 60 trees: test ≈0.91

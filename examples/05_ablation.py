@@ -256,9 +256,9 @@ print("without 出院医嘱: interval reaches zero:", low <= 0 <= high)
 #
 # accuracy 0.750 -> 0.375: 4 worse, 1 better, 3 the same
 # 32 outcomes, p = 0.375
-# accuracy with all fields ≈0.87
-# change ≈-0.003, worse ≈7, better ≈6: without 出院医嘱
-# change ≈-0.163, worse ≈56, better ≈7: without 诊疗经过
+# accuracy with all fields ≈0.88
+# change ≈-0.003, worse ≈5, better ≈4: without 出院医嘱
+# change ≈-0.153, worse ≈55, better ≈9: without 诊疗经过
 # p below 0.05: False, after step 4: False, without 出院医嘱
 # p below 0.05: True, after step 4: True, without 诊疗经过
 # 0.03 0.06 0.06

@@ -245,8 +245,8 @@ figure
 #
 # mean accuracy of 100 experiments ≈0.84  select on all records
 # mean accuracy of 100 experiments ≈0.50  select in each fold
-# random split      accuracy ≈0.84, nearest record is the same patient's ≈0.48
+# random split      accuracy ≈0.81, nearest record is the same patient's ≈0.41
 # split by patient  accuracy ≈0.65, nearest record is the same patient's ≈0.00
 # written later: 诊疗经过 出院情况 出院医嘱
-# all fields               accuracy ≈0.73
-# fields of the admission  accuracy ≈0.65
+# all fields               accuracy ≈0.70
+# fields of the admission  accuracy ≈0.64

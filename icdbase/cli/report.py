@@ -13,7 +13,8 @@ from icdbase.cli.options import FILE, echo, examples, model_option, train_option
 
 @click.command(epilog=examples(
     "icdbase report --model models/first --gold a.json --pred b.json --out c.html",
-    "icdbase report --model m --gold a.json --pred b.json --beside svm=c.json --out d.html",
+    "icdbase report --model m --gold a.json --pred b.json --out c.html \\",
+    "    --beside svm=svm.json",
 ))
 @model_option
 @click.option("--gold", "gold_file", type=FILE, required=True, help="Labelled records.")

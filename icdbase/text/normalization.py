@@ -32,7 +32,7 @@ _VESSEL = re.compile("a(?<=[颈总内外冠肾股腘胫髂椎桡肢主浅深背�
 # Slips of the input method, within words that leave no doubt; each as long as what it stands for.
 _SLIPS = {
     "心际": "心悸", "心衷": "心衰", "园形": "圆形", "阵法性": "阵发性", "植人": "植入", "糖料病": "糖尿病", "脂防肝": "脂肪肝", "感柒": "感染",
-    "硬话": "硬化", "甲状线": "甲状腺",
+    "硬话": "硬化", "甲状线": "甲状腺", "斑快": "斑块",
 }
 # 办 is typed for 瓣: 二尖办, 主A办, 各办膜区.
 _VALVE = re.compile("办(?<=[尖脉]办)|办(?=[膜叶口环区])")

@@ -17,7 +17,7 @@ __all__ = ["CLAUSE_END", "fold_accents", "light_stem", "stem_tokens"]
 CLAUSE_END = ""
 """Stands between the clauses of a text, and at its end."""
 
-_TOKEN = re.compile(r"[^\W_]+(?:[.,][0-9]+)*|[.;:\n。；：]")
+_TOKEN = re.compile(r"[^\W_]+(?:[.,][0-9]{1,9}){0,9}|[.;:\n。；：]")
 _LONG_ENDINGS = ("ciones", "cion", "mente")
 _SHORT_ENDINGS = ("os", "as", "es", "s", "o", "a", "e")
 _SHORTEST_STEM = 3

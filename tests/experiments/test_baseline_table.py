@@ -109,7 +109,7 @@ def test_an_interrupted_run_computes_only_what_is_missing(two, result, tmp_path,
 def test_files_hold_the_table_and_each_submission_has_its_score(two, result, tmp_path):
     written = write_baselines(result, tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == {
-        "submissions", *(f"baselines.{ending}" for ending in ("csv", "json", "md", "tex", "png", "svg"))}
+        "submissions", "baselines-table.tex", *(f"baselines.{ending}" for ending in ("csv", "json", "md", "tex", "png", "svg"))}
     assert json.loads(written["JSON"].read_text("utf-8"))["table"][1]["system"] == "ridge"
     for row in result.table.to_dict(orient="records"):
         codes = read_submission(written["submissions"] / f"{row['system']}.json")
