@@ -43,11 +43,6 @@ def told(coder, held_out):
     return explain(coder, held_out.iloc[0])
 
 
-@pytest.fixture(scope="module")
-def plain(train):
-    return icdbase.IcdCoder(**icdbase.SETTINGS["plain"], n_folds=2, main_learner="trees:5").fit(train.iloc[:50])
-
-
 def total(code):
     return sum(item.contribution for item in (*code.evidence, *code.unplaced))
 
@@ -89,8 +84,8 @@ def test_places_in_the_original(text, words, key):
 
 
 @pytest.mark.parametrize("setting", ["default", "plain"])
-def test_contributions_add_up_to_the_margin(setting, coder, plain, held_out):
-    chosen = coder if setting == "default" else plain
+def test_contributions_add_up_to_the_margin(setting, coder, plain_coder, held_out):
+    chosen = coder if setting == "default" else plain_coder
     for row in range(3):
         for code in explain(chosen, held_out.iloc[row], every_code(chosen)).codes:
             assert total(code) == pytest.approx(code.margin, abs=1e-6)
@@ -156,8 +151,8 @@ def test_an_unlike_record_is_said(coder, held_out):
     assert explain(coder, held_out.iloc[0]).unlike == ""
 
 
-def test_keys_name_the_columns(coder, plain, held_out):
-    for chosen in (coder, plain):
+def test_keys_name_the_columns(coder, plain_coder, held_out):
+    for chosen in (coder, plain_coder):
         features = chosen.features_.transform(chosen.count(held_out.iloc[:2]))
         sparse, dense = chosen.features_.feature_ids()
         names = {kind: [str(key) for key in (*sparse, *dense) if key.kind == kind] for kind in
