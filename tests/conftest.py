@@ -17,8 +17,9 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
 
 SLOW = (
-    "test_ablation.py", "test_shapley.py", "test_coder.py", "test_cli.py", "test_explain.py", "test_synthetic_calibration.py",
-    "test_file_prediction.py", "test_thinning.py", "test_pages.py", "test_quality_floors.py",
+    "test_ablation.py", "test_coder.py", "test_explain.py", "test_file_prediction.py", "test_demo_page.py", "test_cli.py",
+    "test_cross_validation.py", "test_html_report.py", "test_lessons.py", "test_task_verbs.py", "test_thinning.py", "test_shapley.py",
+    "test_synthetic_calibration.py", "test_pages.py", "test_quality_floors.py",
 )
 """Files that take longest, longest first."""
 
