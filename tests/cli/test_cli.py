@@ -184,7 +184,7 @@ def parts(folder, held_out, few_codes):
     write_records(held_out[20:], folder / "test-2.xlsx")
     return {
         option: [option, folder / f"{name}-1.json", option, next(folder.glob(f"{name}-2.*"))]
-        for option, name in (("--train", "train"), ("--gold", "test"), ("--input", "test"), ("--test", "test"))
+        for option, name in (("--train", "train"), ("--gold", "test"), ("--input", "test"))
     } | {"few": ["--train", folder / "few-1.json", "--train", folder / "few-2.csv"]}
 
 
@@ -254,11 +254,16 @@ def test_help_has_examples(verb):
     assert max(cell_len(line) for line in text.splitlines()) <= 80
 
 
-def test_run_baseline_does_the_same_job(folder, parts, tmp_path):
-    command = [sys.executable, "run_baseline.py", *parts["--train"], *parts["--test"]]
+def test_run_baseline_does_the_same_job(folder, parts, held_out, tmp_path):
+    names = ("test-a.json", "test-b.xlsx", "test-ab.json")
+    for name, some in zip(names, (held_out[:8], held_out[8:12], held_out[:12]), strict=True):
+        write_records(some, folder / name)
+    run("predict", "--model", folder / "model", "--input", folder / names[2], "--out", folder / "pred-ab.json")
+    given = [word for name in names[:2] for word in ("--test", folder / name)]
+    command = [sys.executable, "run_baseline.py", *parts["--train"], *given]
     done = subprocess.run([*command, "--out", tmp_path], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert (tmp_path / "predictions.json").read_bytes() == (folder / "pred.json").read_bytes()
+    assert (tmp_path / "predictions.json").read_bytes() == (folder / "pred-ab.json").read_bytes()
     assert (tmp_path / "model" / "model.json").is_file()
     assert set(KEYS) <= set(json.loads((tmp_path / "scores.json").read_text(encoding="utf-8")))
     assert "majority baseline" in done.stdout and "icdbase check --input" in done.stdout
