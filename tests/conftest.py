@@ -1,6 +1,8 @@
 """One small corpus and one fitted coder for the whole suite."""
 
 import os
+import pickle
+import time
 
 import chromium
 import pytest
@@ -15,8 +17,9 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
 
 SLOW = (
-    "test_ablation.py", "test_shapley.py", "test_coder.py", "test_cli.py", "test_explain.py", "test_synthetic_calibration.py",
-    "test_file_prediction.py", "test_thinning.py", "test_pages.py", "test_quality_floors.py",
+    "test_ablation.py", "test_coder.py", "test_explain.py", "test_file_prediction.py", "test_demo_page.py", "test_cli.py",
+    "test_cross_validation.py", "test_html_report.py", "test_lessons.py", "test_task_verbs.py", "test_thinning.py", "test_shapley.py",
+    "test_synthetic_calibration.py", "test_pages.py", "test_quality_floors.py",
 )
 """Files that take longest, longest first."""
 
@@ -52,9 +55,55 @@ def few_codes(train):
 
 
 @pytest.fixture(scope="session")
-def coder(train):
+def made_once(tmp_path_factory):
+    """``made_once(name, make)`` is what ``make`` returns; one process of the session makes it, the others read it."""
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        return lambda name, make: make()
+    folder = tmp_path_factory.getbasetemp().parent
+
+    def read_or_make(name, make):
+        path, taken = folder / f"{name}.pickle", folder / f"{name}.taken"
+        try:
+            taken.touch(exist_ok=False)
+        except FileExistsError:
+            deadline = time.monotonic() + 60
+            while not path.exists() and time.monotonic() < deadline:
+                time.sleep(0.05)
+            return pickle.loads(path.read_bytes()) if path.exists() else make()
+        made = make()
+        part = path.with_suffix(".part")
+        part.write_bytes(pickle.dumps(made))
+        part.replace(path)
+        return made
+
+    return read_or_make
+
+
+@pytest.fixture(scope="session")
+def coder(made_once, train):
     """Fitted once: tests that change it must clone it."""
-    return icdbase.IcdCoder().fit(train)
+    return made_once("coder", lambda: icdbase.IcdCoder().fit(train))
+
+
+@pytest.fixture(scope="session")
+def plain_coder(made_once, train):
+    """The plain setting with few trees, fitted once: tests that change it must clone it."""
+    lean = icdbase.SETTINGS["plain"] | {"n_folds": 2, "main_learner": "trees:5"}
+    return made_once("plain_coder", lambda: icdbase.IcdCoder(**lean).fit(train.iloc[:60]))
+
+
+@pytest.fixture(scope="session")
+def tiny_setting(tmp_path_factory):
+    """A file for ``--setting`` where the trees are not the point: words, logistic regression, two inner folds."""
+    path = tmp_path_factory.mktemp("setting") / "tiny.toml"
+    path.write_text("""[setting]
+blocks = ["words"]
+main_learner = "linear"
+boosted_features = false
+thinned_share = 0.0
+n_folds = 2
+""", encoding="utf-8")
+    return path
 
 
 @pytest.fixture(scope="session")

@@ -166,7 +166,8 @@ def ablate(
     --------
     >>> from icdbase.synthetic import make_records
     >>> 病历 = make_records(60, random_state=0)
-    >>> coder = IcdCoder(fields=("主诉", "入院诊断"), blocks=("words",), main_learner="trees:5")
+    >>> lean = {"blocks": ("words",), "main_learner": "linear", "boosted_features": False}
+    >>> coder = IcdCoder(fields=("主诉", "入院诊断"), **lean)
     >>> result = ablate(coder, 病历, "fields", n_folds=2, n_jobs=1)
     >>> result.table["variant"].tolist()
     ['reference', 'without 主诉', 'without 入院诊断']

@@ -143,7 +143,8 @@ def cross_validate(
     --------
     >>> from icdbase.synthetic import make_records
     >>> 病历 = make_records(60, random_state=0)
-    >>> result = cross_validate(IcdCoder(blocks=("words",), main_learner="trees:5"), 病历, n_folds=2, n_jobs=1)
+    >>> coder = IcdCoder(blocks=("words",), main_learner="linear", boosted_features=False)
+    >>> result = cross_validate(coder, 病历, n_folds=2, n_jobs=1)
     >>> len(result.predictions), result.per_fold["n_records"].tolist()
     (60, [30, 30])
     """

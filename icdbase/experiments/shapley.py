@@ -170,7 +170,8 @@ def shapley(
     >>> from icdbase import IcdCoder
     >>> from icdbase.synthetic import make_records
     >>> 病历 = make_records(60, random_state=0)
-    >>> coder = IcdCoder(fields=("婚姻史", "入院诊断"), blocks=("words",), main_learner="trees:5")
+    >>> lean = {"blocks": ("words",), "main_learner": "linear", "boosted_features": False}
+    >>> coder = IcdCoder(fields=("婚姻史", "入院诊断"), **lean)
     >>> result = shapley(coder, 病历, n_folds=2, n_jobs=1)
     >>> acc = result.of("acc")
     >>> acc["player"].tolist(), result.is_exact

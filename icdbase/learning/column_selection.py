@@ -17,6 +17,9 @@ FEW_PER_LEAF = 5
 _AT_ONCE = 10_000
 """Records that are summed at a time."""
 
+_COLUMNS_AT_ONCE = 64
+"""Columns that are put into bins at a time."""
+
 
 class ColumnSelector(BaseEstimator):
     """Select for each code the columns that correlate with it most in the training records.
@@ -108,19 +111,32 @@ def correlation_ratio(X: np.ndarray, Y: np.ndarray, n_bins: int = 8) -> np.ndarr
     ([[0.0]], [[1.0]])
     """
     n_records = len(X)
-    spread = ((Y - Y.mean(axis=0)) ** 2).sum(axis=0)
+    spread, expected = ((Y - Y.mean(axis=0)) ** 2).sum(axis=0), Y.sum(axis=0) ** 2 / n_records
     ratio = np.zeros((X.shape[1], Y.shape[1]))
-    for column, values in enumerate(X.T):
-        edges = np.unique(np.nanquantile(values, np.linspace(0, 1, n_bins + 1)[1:-1])) if np.isfinite(values).any() else []
-        _, bins = np.unique(np.where(np.isnan(values), -1, np.searchsorted(edges, values, side="left")), return_inverse=True)
-        size = np.bincount(bins)
-        if len(size) < 2:
-            continue
-        inside = sparse.csr_matrix((np.ones(n_records), (bins, np.arange(n_records)))) @ Y
-        between = (inside**2 / size[:, None]).sum(axis=0) - Y.sum(axis=0) ** 2 / n_records
-        by_chance = (len(size) - 1) * (spread - between) / max(n_records - len(size), 1)
-        ratio[column] = np.sqrt(np.clip((between - by_chance) / np.maximum(spread, 1e-6), 0, 1))
+    for begin in range(0, X.shape[1], _COLUMNS_AT_ONCE):
+        size, inside = _sums_in_bins(X[:, begin : begin + _COLUMNS_AT_ONCE], Y, n_bins)
+        for column in np.flatnonzero((size > 0).sum(axis=1) > 1):
+            filled = size[column] > 0
+            between = (inside[column, filled] ** 2 / size[column, filled, None]).sum(axis=0) - expected
+            n_filled = filled.sum()
+            by_chance = (n_filled - 1) * (spread - between) / max(n_records - n_filled, 1)
+            ratio[begin + column] = np.sqrt(np.clip((between - by_chance) / np.maximum(spread, 1e-6), 0, 1))
     return ratio
+
+
+def _sums_in_bins(X: np.ndarray, Y: np.ndarray, n_bins: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the records in each bin (n_columns, n_bins + 1), and the sums of Y over them (n_columns, n_bins + 1, n_codes)."""
+    missing, finite, at = np.isnan(X), np.isfinite(X).any(axis=0), np.linspace(0, 1, n_bins + 1)[1:-1]
+    n_known, bins = (~missing).sum(axis=0), np.asfortranarray(~missing, dtype=np.int16)
+    for n in np.unique(n_known[finite]):  # np.nanquantile is slow: it takes the columns one by one
+        these = np.flatnonzero(finite & (n_known == n))
+        edges = np.quantile(np.sort(X[:, these], axis=0)[:n], at, axis=0)
+        bins[:, these] += sum((edge < X[:, these]).astype(np.int16) for edge in edges)
+    size = np.stack([np.bincount(column, minlength=n_bins + 1) for column in bins.T])
+    members = np.argsort(bins, axis=0, kind="stable").T.ravel()
+    ends = np.concatenate([[0], size.ravel().cumsum()])
+    sums = sparse.csr_matrix((np.ones(len(members)), members, ends), shape=(size.size, len(X))) @ Y
+    return size, sums.reshape(*size.shape, -1)
 
 
 def _sparse_correlation(X: sparse.csr_matrix, Y: np.ndarray, min_support: int = 0) -> np.ndarray:

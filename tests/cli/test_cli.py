@@ -29,14 +29,14 @@ def run(*words, code=0):
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory, train, held_out, few_codes):
+def folder(tmp_path_factory, held_out, few_codes):
     """Official files, a model and a submission, made by the verbs themselves; ``few.json`` for what is fitted again."""
     folder = tmp_path_factory.mktemp("cli")
     write_records(few_codes[:40], folder / "few.json")
-    write_records(train, folder / "train.json")
+    write_records(few_codes, folder / "train.json")
     write_records(held_out, folder / "test.json")
     trained = run("train", "--train", folder / "train.json", "--model", folder / "model", "--seed", "0")
-    assert "110 records" in trained.stdout and "never predicted" in trained.stdout
+    assert "60 records" in trained.stdout and "never predicted" in trained.stdout
     run("predict", "--model", folder / "model", "--input", folder / "test.json", "--out", folder / "pred.json")
     return folder
 
@@ -137,11 +137,11 @@ def test_a_concept_table_is_looked_through_before_the_work(folder, tmp_path, mon
     assert [path.name for path in tmp_path.iterdir()] == ["own.csv"]
 
 
-def test_experiments_read_concept_tables(own_table, tmp_path):
+def test_experiments_read_concept_tables(own_table, tiny_setting, tmp_path):
     told, out, factors = tmp_path / "told.json", tmp_path / "run", tmp_path / "f.json"
     factors.write_text('{"concepts": {"blocks": ["concepts"]}}', encoding="utf-8")
-    run("ablate", "--train", told, "--out", out, "--setting", "plain", "--folds", "2", "--factors", factors,
-        "--concepts", own_table)
+    run("ablate", "--train", told, "--out", out, "--setting", tiny_setting, "--folds", "2", "--factors", factors,
+        "--concepts", own_table, "--n-jobs", "1")
     assert json.loads((out / "run.json").read_text("utf-8"))["parameters"]["concept_tables"] == [str(own_table.resolve())]
     assert "same figures" in run("ablate", "--rerun", out / "run.json", "--n-jobs", "1").stderr
     assert "--concepts does not go with --rerun" in run(
@@ -174,23 +174,23 @@ def test_the_papers_sample_record_is_read_predicted_and_scored(folder, tmp_path)
 
 
 @pytest.fixture(scope="module")
-def parts(folder, train, held_out, few_codes):
+def parts(folder, held_out, few_codes):
     """The same records in two files each, and lines of the command that name both."""
     write_records(few_codes[:25], folder / "few-1.json")
     write_records(few_codes[25:40], folder / "few-2.csv")
-    write_records(train[:60], folder / "train-1.json")
-    write_records(train[60:], folder / "train-2.csv")
+    write_records(few_codes[:35], folder / "train-1.json")
+    write_records(few_codes[35:], folder / "train-2.csv")
     write_records(held_out[:20], folder / "test-1.json")
     write_records(held_out[20:], folder / "test-2.xlsx")
     return {
         option: [option, folder / f"{name}-1.json", option, next(folder.glob(f"{name}-2.*"))]
-        for option, name in (("--train", "train"), ("--gold", "test"), ("--input", "test"), ("--test", "test"))
+        for option, name in (("--train", "train"), ("--gold", "test"), ("--input", "test"))
     } | {"few": ["--train", folder / "few-1.json", "--train", folder / "few-2.csv"]}
 
 
 def test_several_files_are_joined_in_their_order(folder, parts, tmp_path):
     trained = run("train", *parts["--train"], "--model", tmp_path / "m", "--setting", "plain", "--fields", "主诉")
-    assert "train-1.json" in trained.stdout and "train-2.csv: 110 records" in trained.stdout
+    assert "train-1.json" in trained.stdout and "train-2.csv: 60 records" in trained.stdout
     cards = [json.loads((place / "model.json").read_text(encoding="utf-8")) for place in (folder / "model", tmp_path / "m")]
     assert cards[0]["training_data"] == cards[1]["training_data"]
     scored = [run("score", *words, "--pred", folder / "pred.json", "--json").stdout
@@ -199,8 +199,8 @@ def test_several_files_are_joined_in_their_order(folder, parts, tmp_path):
     assert "would be accepted, 50 records" in run("check", *parts["--input"], "--pred", folder / "pred.json").stdout
 
 
-def test_experiments_join_files_and_groups_and_can_be_repeated(folder, parts, tmp_path):
-    words = ["--folds", 2, "--setting", "plain", "--n-jobs", 1]
+def test_experiments_join_files_and_groups_and_can_be_repeated(folder, parts, tiny_setting, tmp_path):
+    words = ["--folds", 2, "--setting", tiny_setting, "--n-jobs", 1]
     whole = run("cv", "--train", folder / "few.json", *words, "--json").stdout
     assert run("cv", *parts["few"], *words, "--json").stdout == whole
     assert run("cv", *parts["few"], *words, "--group", "病案标识", "--json").exit_code == 0
@@ -254,11 +254,16 @@ def test_help_has_examples(verb):
     assert max(cell_len(line) for line in text.splitlines()) <= 80
 
 
-def test_run_baseline_does_the_same_job(folder, parts, tmp_path):
-    command = [sys.executable, "run_baseline.py", *parts["--train"], *parts["--test"]]
+def test_run_baseline_does_the_same_job(folder, parts, held_out, tmp_path):
+    names = ("test-a.json", "test-b.xlsx", "test-ab.json")
+    for name, some in zip(names, (held_out[:8], held_out[8:12], held_out[:12]), strict=True):
+        write_records(some, folder / name)
+    run("predict", "--model", folder / "model", "--input", folder / names[2], "--out", folder / "pred-ab.json")
+    given = [word for name in names[:2] for word in ("--test", folder / name)]
+    command = [sys.executable, "run_baseline.py", *parts["--train"], *given]
     done = subprocess.run([*command, "--out", tmp_path], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert (tmp_path / "predictions.json").read_bytes() == (folder / "pred.json").read_bytes()
+    assert (tmp_path / "predictions.json").read_bytes() == (folder / "pred-ab.json").read_bytes()
     assert (tmp_path / "model" / "model.json").is_file()
     assert set(KEYS) <= set(json.loads((tmp_path / "scores.json").read_text(encoding="utf-8")))
     assert "majority baseline" in done.stdout and "icdbase check --input" in done.stdout

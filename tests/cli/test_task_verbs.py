@@ -54,16 +54,18 @@ def test_the_proposed_task(folder):
     assert '"age", "sex"' in (folder / "mine.toml").read_text(encoding="utf-8")
 
 
-def test_every_verb_takes_the_task(folder):
+def test_every_verb_takes_the_task(folder, tiny_setting):
     task = ["--task", folder / "mine.toml"]
     run("check", *task, "--input", folder / "visits.csv", "--pred", folder / "pred.json")
     scored = json.loads(run(
         "score", *task, "--gold", folder / "visits.csv", "--pred", folder / "pred.json", "--json").stdout)
     assert scored["other_f1"] > 0.7
-    run("cv", *task, "--train", folder / "visits.csv", "--folds", 2, "--setting", "plain", "--n-jobs", 1)
+    run("cv", *task, "--train", folder / "visits.csv", "--folds", 2, "--setting", tiny_setting, "--n-jobs", 1)
     out = folder / "runs"
-    words = ["--folds", 2, "--setting", "plain", "--n-jobs", 1]
-    run("ablate", *task, "--train", folder / "visits.csv", "--out", out, "--factors", "techniques", *words)
+    factors = folder / "factors.json"
+    factors.write_text('{"not calibrated": {"calibrate": false}}', encoding="utf-8")
+    words = ["--folds", 2, "--setting", tiny_setting, "--n-jobs", 1]
+    run("ablate", *task, "--train", folder / "visits.csv", "--out", out, "--factors", factors, *words)
     assert json.loads((out / "run.json").read_text(encoding="utf-8"))["options"]["task"] == str(folder / "mine.toml")
     again = run("ablate", "--rerun", out / "run.json", "--n-jobs", 1)
     assert "same figures" in again.stderr
@@ -159,11 +161,11 @@ def test_what_init_task_says_of_known_and_hopeless_files(folder, tmp_path, recor
                 propose_task(tmp_path / "t.csv")
 
 
-def test_codes_outside_the_candidates_get_open_targets(tmp_path, train):
+def test_codes_outside_the_candidates_get_open_targets(tmp_path, tiny_setting, train):
     records = train.iloc[:60].copy()
     records.iloc[:12, records.columns.get_loc(CCL25.main.name)] = "I25.103"
     write_records(records, tmp_path / "mine.json")
-    words = ["--train", tmp_path / "mine.json", "--setting", "plain"]
+    words = ["--train", tmp_path / "mine.json", "--setting", tiny_setting]
     closed = run("train", *words, "--model", tmp_path / "closed")
     assert "12 of 60 training records have codes outside the candidate list of 主诊断编码" in closed.stderr
     assert "主诊断编码: not learned and never predicted, outside the candidate list: I25.103 (12)" in closed.stdout

@@ -27,13 +27,8 @@ JSON = {"Content-Type": "application/json"}
 
 
 @pytest.fixture(scope="module")
-def plain(train):
-    return icdbase.IcdCoder(**icdbase.SETTINGS["plain"], n_folds=2, main_learner="trees:5").fit(train.iloc[:60])
-
-
-@pytest.fixture(scope="module")
-def app(coder, plain):
-    return demo_app({"default": coder, "plain": plain}, about={"default": "110"})
+def app(coder, plain_coder):
+    return demo_app({"default": coder, "plain": plain_coder}, about={"default": "110"})
 
 
 @pytest.fixture
@@ -66,8 +61,8 @@ def test_about(ask, coder):
 
 
 @pytest.mark.parametrize("model", ["default", "plain"])
-def test_a_prediction_is_the_coders(model, ask, coder, plain, held_out):
-    chosen = {"default": coder, "plain": plain}[model]
+def test_a_prediction_is_the_coders(model, ask, coder, plain_coder, held_out):
+    chosen = {"default": coder, "plain": plain_coder}[model]
     record = held_out.iloc[[4]]
     told = ask("predict", {"model": model, "record": texts_of(record.iloc[0])}).get_json()["codes"]
     expected, p = chosen.predict(record).iloc[0], chosen.predict_proba(record)

@@ -25,9 +25,8 @@ COURSE = "诊疗经过"
 
 
 @pytest.fixture(scope="module")
-def address(coder, train):
-    plain = icdbase.IcdCoder(**icdbase.SETTINGS["plain"], n_folds=2, main_learner="trees:5").fit(train.iloc[:60])
-    server = make_server("127.0.0.1", 0, demo_app({"default": coder, "plain": plain}), threaded=True)
+def address(coder, plain_coder):
+    server = make_server("127.0.0.1", 0, demo_app({"default": coder, "plain": plain_coder}), threaded=True)
     thread = Thread(target=server.serve_forever, daemon=True)
     thread.start()
     yield f"http://127.0.0.1:{server.server_port}/"

@@ -151,7 +151,7 @@ def test_presets_can_be_joined_and_named_by_hand():
 @pytest.mark.parametrize("preset", PRESETS)
 def test_every_variant_of_every_preset_can_be_fitted(preset, few):
     of_techniques = preset in ("blocks", "techniques")
-    coder = IcdCoder(main_learner="trees:3", n_folds=2, n_jobs=1, boosted_features=of_techniques)
+    coder = IcdCoder(main_learner="trees:3", n_folds=2, n_jobs=1, boosted_features=preset == "techniques")
     variants = list(expand_variants(coder, preset).items())
     chosen = variants if of_techniques else variants[:: max(1, len(variants) // 2)]
     result = ablate(coder, few, dict(chosen), n_folds=2, n_jobs=1)
@@ -228,11 +228,12 @@ def test_the_smallest_p_is_a_bound(found, tmp_path):
     assert written["LaTeX"].read_text("utf-8").count(r"\leq") == 1
 
 
-def test_what_is_measured_is_the_coder_that_train_ships(train_file, tmp_path):
+def test_what_is_measured_is_the_coder_that_train_ships(train_file, tiny_setting, tmp_path):
     """And another number of inner folds is said in every table that is written."""
-    factors = tmp_path / "two.json"
+    factors, setting = tmp_path / "two.json", tmp_path / "lean.toml"
+    setting.write_text(tiny_setting.read_text("utf-8").replace("n_folds = 2", ""), encoding="utf-8")
     factors.write_text('{"诊断": {"fields": ["入院诊断"]}, "三折": {"n_folds": 3}}', encoding="utf-8")
-    arguments = ("--train", train_file, *QUICK, "--factors", factors)
+    arguments = ("--train", train_file, "--folds", 2, "--n-jobs", 1, "--setting", setting, "--factors", factors)
     assert run(ablate_command, *arguments, "--out", tmp_path / "as-is").exit_code == 0
     run(ablate_command, *arguments, "--inner-folds", 2, "--out", tmp_path / "two")
     for name, n_folds, note in (("as-is", 4, "Folds inside each fit: 4."),
@@ -380,47 +381,49 @@ def run(command, *arguments):
     return CliRunner().invoke(command, [str(argument) for argument in arguments], catch_exceptions=False)
 
 
-QUICK = ("--folds", 2, "--n-jobs", 1, "--setting", "plain")
+@pytest.fixture
+def quick(tiny_setting):
+    return ("--folds", 2, "--n-jobs", 1, "--setting", tiny_setting)
 
 
-def test_cv_prints_and_writes(train_file, tmp_path):
-    result = run(cv_command, "--train", train_file, *QUICK, "--out", tmp_path / "cv")
+def test_cv_prints_and_writes(train_file, quick, tmp_path):
+    result = run(cv_command, "--train", train_file, *quick, "--out", tmp_path / "cv")
     assert result.exit_code == 0 and "main acc" in result.stdout and "fold" in result.stdout
     names = {path.name for path in (tmp_path / "cv").iterdir()}
     assert names == {"cells", "codes.csv", "cv.json", "folds.csv", "predictions.csv", "run.json"}
-    as_json = json.loads(run(cv_command, "--train", train_file, *QUICK, "--json", "--out", tmp_path / "cv").stdout)
+    as_json = json.loads(run(cv_command, "--train", train_file, *quick, "--json", "--out", tmp_path / "cv").stdout)
     assert as_json == json.loads((tmp_path / "cv" / "cv.json").read_text("utf-8"))
     assert as_json["n_records"] == 24 and len(as_json["per_fold"]) == 2
 
 
-def test_two_runs_in_one_folder_do_not_mix(train_file, tmp_path):
+def test_two_runs_in_one_folder_do_not_mix(train_file, quick, tmp_path):
     out = tmp_path / "cv"
     with only_writer(out / "run.json"), pytest.raises(DataError, match="another run is writing here; wait until"):
-        run(cv_command, "--train", train_file, *QUICK, "--out", out)
-    run(cv_command, "--train", train_file, *QUICK, "--out", out)
+        run(cv_command, "--train", train_file, *quick, "--out", out)
+    run(cv_command, "--train", train_file, *quick, "--out", out)
     before = {path.name: path.read_bytes() for path in out.glob("*.*")}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("icdbase.experiments.cross_validation.cross_validate", lambda *_, **__: 1 / 0)
         with pytest.raises(ZeroDivisionError):
-            run(cv_command, "--train", train_file, *QUICK, "--seed", 1, "--out", out)
+            run(cv_command, "--train", train_file, *quick, "--seed", 1, "--out", out)
     assert {path.name: path.read_bytes() for path in out.glob("*.*")} == before  # the old card beside the old figures
 
 
-def test_other_records_than_those_of_the_run_folder_are_said(train_file, tmp_path):
+def test_other_records_than_those_of_the_run_folder_are_said(train_file, quick, tmp_path):
     out, text = tmp_path / "cv", train_file.read_text("utf-8")
     other = tmp_path / train_file.name
     other.write_text(text.replace("。", "；", 1), encoding="utf-8")
     os.utime(other, ns=(train_file.stat().st_atime_ns, train_file.stat().st_mtime_ns))
-    run(cv_command, "--train", train_file, *QUICK, "--out", out)
+    run(cv_command, "--train", train_file, *quick, "--out", out)
     with pytest.warns(DataWarning, match="cv: the earlier run there was of other records; its fits are not used"):
-        run(cv_command, "--train", other, *QUICK, "--out", out)
+        run(cv_command, "--train", other, *quick, "--out", out)
 
 
-def test_ablate_and_rerun(train_file, tmp_path, monkeypatch):
+def test_ablate_and_rerun(train_file, quick, tmp_path, monkeypatch):
     out, factors = tmp_path / "run", tmp_path / "two.json"
     factors.write_text('{"诊断": {"fields": ["入院诊断"]}, "不校准": {"calibrate": false}}', encoding="utf-8")
-    first = run(ablate_command, "--train", train_file, *QUICK, "--factors", factors, "--out", out)
-    assert first.exit_code == 0 and "不校准" in first.stdout and "Folds inside each fit: 4." in first.stdout
+    first = run(ablate_command, "--train", train_file, *quick, "--factors", factors, "--out", out)
+    assert first.exit_code == 0 and "不校准" in first.stdout and "Folds inside each fit: 2, where" in " ".join(first.stdout.split())
     assert {path.name for path in out.iterdir()} == {
         "cells", "run.json", "ablation-table.tex", *(f"ablation.{ending}" for ending in ("csv", "json", "md", "tex", "png", "svg"))
     }
@@ -452,26 +455,26 @@ def test_rerun_on_other_records_or_by_other_code(train_file, tmp_path, records):
         run(ablate_command, "--rerun", card)
 
 
-def test_curve_prints_and_writes(train_file, tmp_path):
-    result = run(curve_command, "--train", train_file, *QUICK, "--sizes", "6,12", "--out", tmp_path / "curve")
+def test_curve_prints_and_writes(train_file, quick, tmp_path):
+    result = run(curve_command, "--train", train_file, *quick, "--sizes", "6,12", "--out", tmp_path / "curve")
     assert result.exit_code == 0 and "train on" in result.stdout
     assert {"curve.png", "curve.svg", "curve.csv", "curve.json", "run.json"} <= {
         path.name for path in (tmp_path / "curve").iterdir()
     }
 
 
-def test_group_column(few, tmp_path):
+def test_group_column(few, quick, tmp_path):
     path = tmp_path / "train.csv"
     grouped = few.iloc[:20].copy()
     grouped[OTHERS] = grouped[OTHERS].map(";".join)
     grouped["患者编号"] = [f"P{number // 2}" for number in range(20)]
     grouped.to_csv(path, encoding="utf-8")
-    result = run(cv_command, "--train", path, *QUICK, "--group", "患者编号", "--out", tmp_path / "cv", "--json")
+    result = run(cv_command, "--train", path, *quick, "--group", "患者编号", "--out", tmp_path / "cv", "--json")
     assert result.exit_code == 0
     folds = pd.read_csv(tmp_path / "cv" / "predictions.csv")["fold"].to_numpy()
     assert (folds[0::2] == folds[1::2]).all() and len(set(folds)) == 2
     with pytest.raises(DataError, match="field 患者: no such column; did you mean '患者编号'"):
-        run(cv_command, "--train", path, *QUICK, "--group", "患者")
+        run(cv_command, "--train", path, *quick, "--group", "患者")
     with pytest.raises(UsageError, match="standard input cannot be read twice"):
         run_with_input = CliRunner().invoke(
             cv_command, ["--train", "-", "--group", "患者编号"], input=path.read_bytes(), catch_exceptions=False
@@ -479,7 +482,7 @@ def test_group_column(few, tmp_path):
         assert run_with_input.exit_code == 0
 
 
-def test_train_keeps_the_records_of_a_group_together(few, tmp_path, monkeypatch):
+def test_train_keeps_the_records_of_a_group_together(few, tiny_setting, tmp_path, monkeypatch):
     from icdbase.cli.train import train as train_command
 
     path = tmp_path / "train.csv"
@@ -489,7 +492,7 @@ def test_train_keeps_the_records_of_a_group_together(few, tmp_path, monkeypatch)
     fit = IcdCoder.fit
     monkeypatch.setattr(IcdCoder, "fit", lambda self, records, *, groups: (
         given.extend(groups), fit(self, records, groups=groups))[1])
-    arguments = ("--train", path, "--model", tmp_path / "m", "--setting", "plain", "--n-jobs", 1)
+    arguments = ("--train", path, "--model", tmp_path / "m", "--setting", tiny_setting, "--n-jobs", 1)
     assert run(train_command, *arguments, "--group", "患者编号").exit_code == 0
     assert given == [f"P{n // 2}" for n in range(len(few))]
     with pytest.raises(DataError, match="field 患者: no such column; did you mean '患者编号'"):

@@ -307,7 +307,7 @@ from test_cross_validation import lean, small_records
 from icdbase.experiments import trials
 from icdbase.experiments.ablation import ablate
 trials.code_version = lambda: "0.0.0+test"
-ablate(lean(), small_records(60, 5), "fields,techniques", n_folds=2, n_jobs=1, folder={folder!r})
+ablate(lean(), small_records(60, 5), "fields,fields-only", n_folds=2, n_jobs=1, folder={folder!r})
 """
 
 
@@ -325,7 +325,7 @@ def test_killed_and_started_again_it_computes_nothing_twice(tmp_path, monkeypatc
     monkeypatch.setattr(trials, "code_version", lambda: "0.0.0+test")  # somebody may be editing the package
     plain = trials._run_job
     monkeypatch.setattr(trials, "_run_job", lambda *job: (computed.extend(job[2]), plain(*job))[1])
-    arguments = {"factors": "fields,techniques", "n_folds": 2, "n_jobs": 1}
+    arguments = {"factors": "fields,fields-only", "n_folds": 2, "n_jobs": 1}
     resumed = ablate(lean(), small_records(60, 5), **arguments, folder=folder)
     n_cells = 2 * len(resumed.table)
     assert 3 <= len(kept) < n_cells

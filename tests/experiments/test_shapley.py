@@ -380,15 +380,17 @@ def run(*arguments):
     return CliRunner().invoke(ablate_command, [str(argument) for argument in arguments], catch_exceptions=False)
 
 
-QUICK = ("--folds", 2, "--n-jobs", 1, "--setting", "plain", "--inner-folds", 2)
+@pytest.fixture
+def quick(tiny_setting):
+    return ("--folds", 2, "--n-jobs", 1, "--setting", tiny_setting)
 
 
-def test_the_verb_writes_a_page_and_can_be_repeated(train_file, tmp_path):
+def test_the_verb_writes_a_page_and_can_be_repeated(train_file, quick, tmp_path):
     groups = tmp_path / "groups.json"
     groups.write_text('{"diagnoses": ["入院诊断"], "rest": ["主诉", "现病史", "既往史", "个人史", "婚姻史", "家族史", "入院情况", '
                       '"诊疗经过", "出院情况", "出院医嘱"]}', encoding="utf-8")
     out = tmp_path / "run"
-    result = run("--train", train_file, *QUICK, "--factors", f"shapley:{groups}", "--out", out)
+    result = run("--train", train_file, *quick, "--factors", f"shapley:{groups}", "--out", out)
     assert result.exit_code == 0 and "diagnoses" in result.stdout and "3 of 3 coalitions" in result.stdout
     assert f"icdbase ablate --train {train_file}" in (out / "shapley.html").read_text("utf-8")
     options = json.loads((out / "run.json").read_text("utf-8"))["options"]["shapley"]
@@ -402,10 +404,10 @@ def test_the_verb_writes_a_page_and_can_be_repeated(train_file, tmp_path):
     (("--factors", "fields", "--budget", 3), "--budget goes with --factors shapley only"),
     (("--factors", "shapley", "--budget", 3), "a budget of 3 coalitions is too small for 11 players; it must be 24"),
 ])
-def test_wrong_options(train_file, tmp_path, arguments, message):
+def test_wrong_options(train_file, quick, tmp_path, arguments, message):
     from icdbase.core.errors import IcdbaseError
 
-    arguments = ("--train", train_file, *QUICK, "--out", tmp_path / "run", *arguments)
+    arguments = ("--train", train_file, *quick, "--out", tmp_path / "run", *arguments)
     try:
         said = run(*arguments).stderr
     except IcdbaseError as error:

@@ -160,8 +160,8 @@ def test_a_system_that_leaves_records_out_is_an_error_with_its_id(train, held_ou
         SystemCoder(SameForAll(leave_out=2)).fit(train).predict(held_out)
 
 
-def test_experiments_take_both_kinds(records):
-    few = records.iloc[:40]
+def test_experiments_take_both_kinds(few_codes):
+    few = few_codes.iloc[:40]
     result = ablate(lean(fields=("主诉", "入院诊断")), few, n_folds=2, n_jobs=1)
     assert "Reference: EstimatorCoder(fields=['主诉', '入院诊断'], main='LinearSVC()')." in ablation_text(result).replace("\n", " ")
     assert "without words" in ablate(lean(blocks=("words", "concepts")), few, "blocks", n_folds=2, n_jobs=1).record_scores
@@ -169,8 +169,8 @@ def test_experiments_take_both_kinds(records):
     assert learning_curve(lean(), few, n_folds=2, sizes=[10, 20], n_jobs=1).table["n_train"].tolist() == [10, 20]
 
 
-def test_known_estimators_are_stored_and_code_of_ones_own_is_computed_anew(records, tmp_path, monkeypatch):
-    few, fits = records.iloc[:30], []
+def test_known_estimators_are_stored_and_code_of_ones_own_is_computed_anew(few_codes, tmp_path, monkeypatch):
+    few, fits = few_codes.iloc[:30], []
     for kind, coder in {"estimator": lean(), "own": SystemCoder(SameForAll())}.items():
         fit = type(coder).fit
         monkeypatch.setattr(type(coder), "fit", lambda self, *a, fit=fit, kind=kind, **k: (fits.append(kind), fit(self, *a, **k))[1])

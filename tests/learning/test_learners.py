@@ -11,7 +11,7 @@ from scipy import sparse
 from icdbase.features.blocks import Features
 from icdbase.learning import column_selection
 from icdbase.learning.calibration import CodeCalibrator
-from icdbase.learning.column_selection import ColumnSelector, correlation
+from icdbase.learning.column_selection import ColumnSelector, correlation, correlation_ratio
 from icdbase.learning.out_of_fold import out_of_fold
 from icdbase.learning.trees import BoostedTrees
 
@@ -41,6 +41,40 @@ def test_columns_are_chosen_and_taken_as_from_all_blocks_side_by_side(monkeypatc
     assert in_parts.union_.tolist() == in_one_go.union_.tolist()
     assert (in_parts.n_sparse_, in_parts.n_dense_) == (25, 5)
     assert (in_parts.transform(features, context) == whole[:, in_parts.union_].astype(np.float32)).all()
+
+
+def ratio_column_by_column(X, Y, n_bins):
+    """What correlation_ratio computes, as its definition has it: one column after the other."""
+    n_records = len(X)
+    spread = ((Y - Y.mean(axis=0)) ** 2).sum(axis=0)
+    ratio = np.zeros((X.shape[1], Y.shape[1]))
+    for column, values in enumerate(X.T):
+        edges = np.unique(np.nanquantile(values, np.linspace(0, 1, n_bins + 1)[1:-1])) if np.isfinite(values).any() else []
+        _, bins = np.unique(np.where(np.isnan(values), -1, np.searchsorted(edges, values, side="left")), return_inverse=True)
+        size = np.bincount(bins)
+        if len(size) < 2:
+            continue
+        inside = sparse.csr_matrix((np.ones(n_records), (bins, np.arange(n_records)))) @ Y
+        between = (inside**2 / size[:, None]).sum(axis=0) - Y.sum(axis=0) ** 2 / n_records
+        by_chance = (len(size) - 1) * (spread - between) / max(n_records - len(size), 1)
+        ratio[column] = np.sqrt(np.clip((between - by_chance) / np.maximum(spread, 1e-6), 0, 1))
+    return ratio
+
+
+@pytest.mark.parametrize("n_codes", [1, 2, 30])
+@pytest.mark.parametrize("missing", [0, 0.3, 0.95])
+@pytest.mark.parametrize("decimals", [0, 1, 6])
+def test_correlation_ratio_of_all_columns_is_that_of_each_to_the_last_bit(n_codes, missing, decimals):
+    draw = np.random.default_rng([n_codes, int(100 * missing), decimals])
+    for n_records, n_columns, dtype, n_bins in ((2, 3, np.float64, 8), (60, 130, np.float32, 8), (97, 20, np.float64, 5)):
+        X = draw.normal(size=(n_records, n_columns)).round(decimals).astype(dtype)
+        X[draw.random(X.shape) < missing] = np.nan
+        X[:, 0], X[:, 1] = np.nan, 1
+        X[:, 2] = draw.choice([-np.inf, np.inf], n_records)
+        Y = draw.integers(0, 2, (n_records, n_codes)).astype(float)
+        expected = ratio_column_by_column(X, Y, n_bins)
+        assert correlation_ratio(X, Y, n_bins).tobytes() == expected.tobytes()
+        assert n_records == 2 or missing or expected[3:].any()
 
 
 @pytest.mark.parametrize("at_once", [7, 60, 1000])

@@ -6,6 +6,6 @@ import icdbase
 
 
 @pytest.fixture(scope="session")
-def coder(few_codes):
+def coder(made_once, few_codes):
     """Of all parts that a model folder holds, with few codes: it loads in a tenth of the time."""
-    return icdbase.IcdCoder(main_learner="trees:5", n_folds=2).fit(few_codes)
+    return made_once("small_coder", lambda: icdbase.IcdCoder(main_learner="trees:5", n_folds=2).fit(few_codes))
