@@ -2,29 +2,23 @@
 
 Players are the text fields, groups of fields, or the feature blocks.  An
 estimator that cannot leave a field out by itself gets records in which the
-field is blank: :class:`BlankedFields`.
+field is blank: :class:`icdbase.learning.own_system.SystemCoder`.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-import pandas as pd
-from sklearn.base import BaseEstimator
-from sklearn.utils.validation import check_is_fitted
-
 from icdbase.core.errors import DataError, Problem, UsageError, did_you_mean
 from icdbase.experiments.coalitions import Coalition
-from icdbase.records.records import check_frame
+from icdbase.learning.own_system import SystemCoder
 from icdbase.tasks.editions import CCL25
 from icdbase.tasks.task import Task
 
-__all__ = ["BlankedFields", "Players", "as_coder", "expand_players", "read_groups_of_fields"]
+__all__ = ["Players", "as_coder", "expand_players", "read_groups_of_fields"]
 
 
 @dataclass(frozen=True)
@@ -65,7 +59,7 @@ def expand_players(coder, players: str | Mapping[str, Sequence[str]] | Players =
 
     Parameters
     ----------
-    coder : IcdCoder or BlankedFields
+    coder : IcdCoder or SystemCoder
     players : {"fields", "blocks"} or mapping of str to list of str
         A mapping groups fields; a field that no group names is a player by itself.
 
@@ -157,86 +151,11 @@ def read_groups_of_fields(path) -> dict[str, list[str]]:
 
 
 def as_coder(estimator, task: Task = CCL25):
-    """Return an estimator that can be fitted with some fields only: itself, or a :class:`BlankedFields`.
+    """Return an estimator that can be fitted with some fields only: itself, or a SystemCoder.
 
     >>> from icdbase import IcdCoder
     >>> as_coder(IcdCoder()).__class__.__name__
     'IcdCoder'
     """
     able = hasattr(estimator, "count") and "fields" in estimator.get_params(deep=False)
-    return estimator if able else BlankedFields(estimator, task=getattr(estimator, "task", task))
-
-
-@dataclass(frozen=True)
-class _Texts:
-    """Records as an estimator without counts reads them; takes the place of counts."""
-
-    texts: pd.DataFrame
-    labels: pd.DataFrame
-
-    def __len__(self) -> int:
-        return len(self.texts)
-
-    def take(self, rows) -> _Texts:
-        return _Texts(self.texts.iloc[np.asarray(rows)], self.labels.iloc[np.asarray(rows)])
-
-
-class BlankedFields(BaseEstimator):
-    """Any estimator, fitted on records in which some fields are blank.
-
-    Parameters
-    ----------
-    estimator : object
-        With ``fit(records)``, records with their labels, and ``predict(records)``,
-        which returns a DataFrame of codes as :meth:`IcdCoder.predict` does.
-        Each fit uses a copy.
-    task : Task
-    fields : sequence of str, optional
-        The fields that stay; all by default.
-    random_state : int
-        Given to the estimator if it has this attribute.
-    n_jobs : int or None
-        Likewise.
-
-    Examples
-    --------
-    >>> from types import SimpleNamespace
-    >>> mirror = SimpleNamespace(fit=lambda records: None, predict=lambda records: records)
-    >>> records = pd.DataFrame({"主诉": ["胸痛"], "现病史": ["三天"]}, index=["1"])
-    >>> seen = BlankedFields(mirror, fields=["主诉"]).fit(records).predict(records)
-    >>> seen[["主诉", "现病史"]].iloc[0].tolist()
-    ['胸痛', '']
-    """
-
-    def __init__(self, estimator, *, task=CCL25, fields=None, random_state=0, n_jobs=1):
-        self.estimator = estimator
-        self.task = task
-        self.fields = fields
-        self.random_state = random_state
-        self.n_jobs = n_jobs
-
-    def count(self, records: pd.DataFrame) -> _Texts:
-        """Check records; nothing is counted."""
-        records = check_frame(records, self.task)
-        names = [target.name for target in self.task.targets if target.name in records]
-        return _Texts(records.drop(columns=names), records[names])
-
-    def fit(self, records, y=None, *, groups=None) -> BlankedFields:
-        """Fit a copy of the estimator; ``groups`` is not handed on."""
-        given = records if isinstance(records, _Texts) else self.count(records)
-        self.estimator_ = deepcopy(self.estimator)
-        for name in ("random_state", "n_jobs"):
-            if hasattr(self.estimator_, name):
-                setattr(self.estimator_, name, getattr(self, name))
-        self.estimator_.fit(pd.concat([self._blanked(given.texts), given.labels], axis=1))
-        return self
-
-    def predict(self, records) -> pd.DataFrame:
-        """Return the codes of each record, a column per target."""
-        check_is_fitted(self)
-        given = records if isinstance(records, _Texts) else self.count(records)
-        return self.estimator_.predict(self._blanked(given.texts))
-
-    def _blanked(self, texts: pd.DataFrame) -> pd.DataFrame:
-        kept = self.task.text_fields if self.fields is None else self.fields
-        return texts.assign(**{field: "" for field in self.task.text_fields if field not in kept})
+    return estimator if able else SystemCoder(estimator, task=getattr(estimator, "task", task))

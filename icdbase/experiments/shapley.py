@@ -25,9 +25,10 @@ from icdbase.experiments.ablation import DIFFERENCE
 from icdbase.experiments.coalition_game import GRID, CoalitionGame, value_coalitions
 from icdbase.experiments.coalitions import Coalition, complement, end_coalitions
 from icdbase.experiments.cross_validation import N_BOOTSTRAP, Splits, json_rows, prepare
-from icdbase.experiments.players import BlankedFields, Players, as_coder, expand_players
+from icdbase.experiments.players import Players, as_coder, expand_players
 from icdbase.experiments.trials import TrialRunner
 from icdbase.experiments.variants import changed_parameters
+from icdbase.learning.own_system import SystemCoder
 
 __all__ = ["BUDGET", "MAX_ERROR", "ShapleyResult", "shapley"]
 
@@ -138,7 +139,7 @@ def shapley(
     coder : IcdCoder or estimator
         Not changed.  An estimator with ``fit(records)`` and ``predict(records)``
         gets records in which the fields outside the coalition are blank; see
-        :class:`icdbase.experiments.players.BlankedFields`.
+        :class:`icdbase.learning.own_system.SystemCoder`.
     records : DataFrame
         Labelled records.
     players
@@ -195,8 +196,8 @@ def shapley(
 
 def _named(coder) -> tuple[str, dict[str, object]]:
     """Return the name of an estimator, and its parameters that are not the default."""
-    if isinstance(coder, BlankedFields):
-        return type(coder.estimator).__name__, {}
+    if isinstance(coder, SystemCoder):
+        return type(coder.system).__name__, {}
     return type(coder).__name__, changed_parameters(coder)
 
 

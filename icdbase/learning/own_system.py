@@ -66,11 +66,12 @@ class SystemCoder(BaseEstimator):
     Parameters
     ----------
     system : object with ``fit`` and ``predict``
-        If it has an attribute ``random_state``, it gets that of the coder.
+        If it has an attribute ``random_state`` or ``n_jobs``, it gets that of the coder.
     task : Task
     fields : sequence of str, optional
         Text fields that the system sees; the others are empty.
-    n_jobs : ignored
+    n_jobs : int or None
+        None leaves the system's own.
     random_state : int
 
     Attributes
@@ -121,8 +122,9 @@ class SystemCoder(BaseEstimator):
         if lacking:
             raise UsageError(f"a system needs fit(records) and predict(records); {type(self.system).__name__} lacks {lacking[0]}")
         system = deepcopy(self.system)
-        if hasattr(system, "random_state"):
-            system.random_state = self.random_state
+        for name in ("random_state", "n_jobs"):
+            if hasattr(system, name) and getattr(self, name) is not None:
+                setattr(system, name, getattr(self, name))
         system.fit(self._visible(records).records())
         self.system_ = system
         return self

@@ -18,10 +18,11 @@ from icdbase.evaluation.resampling import bootstrap_interval
 from icdbase.experiments import trials
 from icdbase.experiments.cross_validation import cross_validate
 from icdbase.experiments.exports import write_shapley
-from icdbase.experiments.players import BlankedFields, as_coder, expand_players, read_groups_of_fields
+from icdbase.experiments.players import as_coder, expand_players, read_groups_of_fields
 from icdbase.experiments.shapley import shapley
 from icdbase.experiments.shapley_text import paper_sentences, shapley_text
 from icdbase.learning.folds import make_folds
+from icdbase.learning.own_system import SystemCoder
 from icdbase.report.shapley_html import shapley_html
 
 SAYS = {"胸痛": "I20.000", "心悸": "I48.x02", "口渴": "E11.900", "肥胖": "E78.500", "早搏": "I49.900"}
@@ -66,7 +67,7 @@ def twins(n, seed):
 
 
 def reader(records, **options):
-    return shapley(BlankedFields(Reader(), task=SMALL), records, n_folds=2, n_jobs=1, **options)
+    return shapley(SystemCoder(Reader(), task=SMALL), records, n_folds=2, n_jobs=1, **options)
 
 
 @pytest.fixture(scope="module")
@@ -150,7 +151,7 @@ def test_shuffled_labels_give_intervals_that_cover_zero():
     for seed in range(10):
         records = small_records(40, seed, telling="乙栏")
         records[MAIN] = np.random.default_rng(seed).permutation(list(SMALL.main.codes) * 20)
-        result = shapley(BlankedFields(Guesser(), task=SMALL), records, n_folds=2, random_state=seed, n_jobs=1)
+        result = shapley(SystemCoder(Guesser(), task=SMALL), records, n_folds=2, random_state=seed, n_jobs=1)
         rows = result.of("main_accuracy")
         missed += ((rows["shapley_low"] > 0) | (rows["shapley_high"] < 0)).tolist()
     assert len(missed) == 30 and sum(missed) <= 5
@@ -183,7 +184,7 @@ class Lengths:
 def test_a_budget_is_kept_and_a_continued_run_is_the_same(seven, tmp_path, monkeypatch):
     monkeypatch.setattr(trials, "code_version", lambda: "0.0.0+test")
     records, groups = seven
-    coder, options = BlankedFields(Lengths()), {"n_folds": 2, "n_jobs": 1, "budget": 40, "max_error": 1e-6}
+    coder, options = SystemCoder(Lengths()), {"n_folds": 2, "n_jobs": 1, "budget": 40, "max_error": 1e-6}
     whole = shapley(coder, records, groups, **options)
     assert len(whole.players.names) == 7 and len(whole.coalitions) == 40 and not whole.is_exact
     assert (whole.of("acc")["sampling_error"] > 0).all()
@@ -207,7 +208,7 @@ def test_a_budget_is_kept_and_a_continued_run_is_the_same(seven, tmp_path, monke
 
 def test_it_stops_when_the_sampling_error_is_small(seven):
     records, groups = seven
-    result = shapley(BlankedFields(Lengths()), records, groups, n_folds=2, n_jobs=1, budget=34, max_error=1.0)
+    result = shapley(SystemCoder(Lengths()), records, groups, n_folds=2, n_jobs=1, budget=34, max_error=1.0)
     sizes = result.coalitions["n_players"]
     assert len(sizes) == 34
     assert sizes.between(3, 4).sum() == 2 * 2  # two rounds of one pair each, then players two by two
@@ -220,7 +221,7 @@ def test_it_stops_when_the_sampling_error_is_small(seven):
 ])
 def test_impossible_budgets(seven, budget, max_error, message):
     with pytest.raises(UsageError, match=message):
-        shapley(BlankedFields(Lengths()), *seven, budget=budget, max_error=max_error)
+        shapley(SystemCoder(Lengths()), *seven, budget=budget, max_error=max_error)
 
 
 # --- intervals and errors -------------------------------------------------------------
@@ -302,14 +303,14 @@ def test_files_of_groups_that_are_none(tmp_path, content, message):
 
 
 def test_an_estimator_that_cannot_leave_fields_out_gets_blank_ones():
-    assert isinstance(as_coder(Reader(), SMALL), BlankedFields)
+    assert isinstance(as_coder(Reader(), SMALL), SystemCoder)
     coder = lean()
     assert as_coder(coder) is coder
     records = small_records(4, 0, telling=None)
     records["乙栏"], records["甲栏"] = "心悸，早搏", "胸痛"
-    blanked = BlankedFields(Reader(), task=SMALL, fields=("甲栏",)).fit(records)
+    blanked = SystemCoder(Reader(), task=SMALL, fields=("甲栏",)).fit(records)
     assert blanked.predict(records)[MAIN].tolist() == ["I20.000"] * 4
-    assert BlankedFields(Reader(), task=SMALL).fit(records).predict(records)[OTHERS].tolist() == [("I49.900",)] * 4
+    assert SystemCoder(Reader(), task=SMALL).fit(records).predict(records)[OTHERS].tolist() == [("I49.900",)] * 4
     assert blanked.predict(records)[OTHERS].tolist() != [("I49.900",)] * 4
 
 
