@@ -8,20 +8,17 @@ import numpy as np
 from lightgbm import LGBMClassifier
 from scipy import sparse
 from sklearn.base import BaseEstimator
-from sklearn.feature_extraction.text import TfidfTransformer
 from sklearn.utils.validation import check_is_fitted
 
 from icdbase.core import progress
 from icdbase.core.errors import UsageError
 from icdbase.features.token_runs import TokenSequences, Vocabulary, common_short_words
-from icdbase.learning.code_candidates import Candidates, find_candidates, rival_features
-from icdbase.learning.near_phrases import NearPhrases
-from icdbase.learning.phrase_dictionary import PhraseDictionary
+from icdbase.learning.candidate_finder import CandidateFinder
+from icdbase.learning.code_candidates import Candidates, rival_features
 from icdbase.text.stems import stem_tokens
 
 __all__ = ["CandidateClassifier", "best_threshold"]
 
-_RIDGE = 0.3
 _CATEGORY_LENGTHS = (3, 1)  # ICD: category, chapter letter
 
 
@@ -47,7 +44,8 @@ class CandidateClassifier(BaseEstimator):
     Attributes
     ----------
     codes_ : array of str, shape (n_codes,)
-    dictionary_ : PhraseDictionary
+    finder_ : CandidateFinder
+        With the dictionary of phrases.
     threshold_ : float
         Probability from which on a code is predicted: best micro F1, out of fold.
 
@@ -99,7 +97,7 @@ class CandidateClassifier(BaseEstimator):
         order = np.random.default_rng(self.random_state).permutation(len(tokens))
         folds = order % self.n_folds
         candidates = self._out_of_fold(sequences, coded, marked, folds)
-        self._fit_part(sequences, coded, marked)
+        self.finder_ = CandidateFinder(self.vocabulary_).fit(sequences, coded, marked)
         self._fit_models(candidates, coded, folds)
         return self
 
@@ -108,36 +106,12 @@ class CandidateClassifier(BaseEstimator):
         parts = []
         for fold in progress.track(range(self.n_folds), "phrases", self.n_folds):
             seen, unseen = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
-            self._fit_part(texts.take(seen), coded[seen], [marked[row] for row in seen])
-            found = self._candidates(texts.take(unseen))
+            finder = CandidateFinder(self.vocabulary_).fit(texts.take(seen), coded[seen], [marked[row] for row in seen])
+            found = finder.find(texts.take(unseen))
             parts.append(found._replace(texts=unseen[found.texts]))
         joined = Candidates(*map(np.concatenate, zip(*parts, strict=True)))
         order = np.lexsort((joined.codes, joined.texts))
         return Candidates(*(column[order] for column in joined))
-
-    def _fit_part(self, texts: TokenSequences, coded: sparse.csr_matrix, marked) -> None:
-        """Learn dictionary, near phrases and base model from some texts."""
-        self.dictionary_ = PhraseDictionary(self.vocabulary_.beginnings).fit(texts, coded, marked)
-        self.near_phrases_ = NearPhrases(self.vocabulary_).fit(texts, self.dictionary_, coded)
-        self.tfidf_ = TfidfTransformer().fit(self._word_counts(texts))
-        self.base_words_ = self.tfidf_.transform(self._word_counts(texts))
-        self.base_offset_ = np.asarray(coded.mean(axis=0)).ravel()
-        # The dual form: fewer texts than words.
-        gram = (self.base_words_ @ self.base_words_.T).toarray() + _RIDGE * np.eye(len(texts))
-        self.base_weights_ = np.linalg.solve(gram, coded.toarray() - self.base_offset_)
-
-    def _word_counts(self, texts: TokenSequences) -> sparse.csr_matrix:
-        known = (texts.ids >= 0) & (texts.ids < len(self.vocabulary_))
-        places = texts.texts[known], texts.ids[known]
-        counts = sparse.csr_matrix((np.ones(known.sum()), places), shape=(len(texts), len(self.vocabulary_)))
-        counts.sum_duplicates()
-        counts.data = 1 + np.log(counts.data)
-        return counts
-
-    def _candidates(self, texts: TokenSequences) -> Candidates:
-        words = self.tfidf_.transform(self._word_counts(texts))
-        scores = (words @ self.base_words_.T) @ self.base_weights_
-        return find_candidates(texts, self.dictionary_, self.near_phrases_, scores)
 
     def _fit_models(self, candidates: Candidates, coded: sparse.csr_matrix, folds: np.ndarray) -> None:
         truth = np.asarray(coded[candidates.texts, candidates.codes]).ravel() > 0
@@ -166,7 +140,7 @@ class CandidateClassifier(BaseEstimator):
         """Return the probability of each code (n_texts, n_codes); zero for codes that nothing proposes."""
         check_is_fitted(self, "second_")
         sequences = TokenSequences.of_texts([self.tokenize(text) for text in texts], self.vocabulary_)
-        candidates = self._candidates(sequences)
+        candidates = self.finder_.find(sequences)
         first = _true_share(self.first_, candidates.features)
         p = _true_share(self.second_, self._with_rivals(candidates, first))
         return sparse.csr_matrix((p, (candidates.texts, candidates.codes)), shape=(len(sequences), len(self.codes_)))

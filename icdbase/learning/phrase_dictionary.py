@@ -16,7 +16,7 @@ import numpy as np
 from scipy import sparse
 from scipy.special import xlogy
 
-from icdbase.features.token_runs import Runs, TokenSequences, hash_of_run
+from icdbase.features.token_runs import Runs, TokenSequences, Vocabulary, hash_of_run
 
 __all__ = ["LONGEST_RUN", "PhraseDictionary", "g_squared"]
 
@@ -63,8 +63,7 @@ class PhraseDictionary:
 
     Parameters
     ----------
-    beginnings : int array
-        Of the vocabulary; see :class:`icdbase.features.token_runs.Vocabulary`.
+    vocabulary : Vocabulary
 
     Attributes
     ----------
@@ -85,8 +84,8 @@ class PhraseDictionary:
         The tokens of each annotated phrase, by its position in ``hashes_``.
     """
 
-    def __init__(self, beginnings: np.ndarray):
-        self.beginnings = beginnings
+    def __init__(self, vocabulary: Vocabulary):
+        self.vocabulary = vocabulary
 
     def fit(self, texts: TokenSequences, coded: sparse.csr_matrix, evidence: Sequence[Sequence[tuple]]) -> PhraseDictionary:
         """Learn from training records.
@@ -114,7 +113,7 @@ class PhraseDictionary:
         return self
 
     def _runs(self, texts: TokenSequences) -> Runs:
-        parts = texts.runs(LONGEST_RUN), texts.near_words(self.beginnings, REACH)
+        parts = texts.runs(LONGEST_RUN), texts.near_words(self.vocabulary.beginnings, REACH)
         return Runs(*map(np.concatenate, zip(*parts, strict=True)))
 
     def _fit_phrases(self, texts: TokenSequences, annotated: np.ndarray, tokens: dict) -> sparse.csr_matrix:
