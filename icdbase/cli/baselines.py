@@ -15,6 +15,7 @@ from icdbase.cli.options import (
     examples,
     group_option,
     json_option,
+    named_in,
     read_groups,
     shown_paths,
     task_option,
@@ -51,7 +52,7 @@ def baselines(task_name, train_files, test_files, out_folder, systems, folds, se
     from icdbase.experiments.baseline_table import run_baselines
 
     task = get_task(task_name)
-    names = None if systems is None else [name.strip() for name in systems.replace("，", ",").split(",") if name.strip()]
+    names = None if systems is None else named_in(systems)
     concept_tables = tuple(str(path.resolve()) for path in concepts)
     load_concepts(concept_tables)
     names = list(build_systems(names, task=task))  # errors come before the work

@@ -7,7 +7,17 @@ from pathlib import Path
 
 import click
 
-from icdbase.cli.options import FILE, FOLDER, echo, examples, json_option, shown_paths, task_option
+from icdbase.cli.options import (
+    FILE,
+    FOLDER,
+    echo,
+    examples,
+    gold_option,
+    json_option,
+    shown_paths,
+    task_option,
+    zero_options,
+)
 from icdbase.cli.systems import name_systems, named_errors, read_systems
 
 # Modules heavier than click are imported inside the verbs: --help must not wait for scikit-learn.
@@ -19,13 +29,11 @@ from icdbase.cli.systems import name_systems, named_errors, read_systems
     "icdbase compare --gold test.json --pred a.json --pred b.json --out runs/ab",
 ))
 @task_option
-@click.option("--gold", "gold_files", type=FILE, multiple=True, required=True,
-              help="Labelled records; may be repeated: the files are joined.")
+@gold_option
 @click.option("--pred", "pred_files", type=FILE, multiple=True, required=True,
               help="Submission of a system; repeat it for each system, two at least.")
 @click.option("--name", "names", multiple=True, help="Name of a system, once for each --pred, in that order; else the file's name.")
-@click.option("--missing-zero", is_flag=True, help="Score a record without prediction as 0, instead of refusing the file.")
-@click.option("--invalid-zero", is_flag=True, help="Count unreadable parts of a prediction as wrong, instead of refusing the file.")
+@zero_options
 @click.option("--records", "n_records", type=click.IntRange(0), default=20, show_default=True,
               help="Records listed by --json and --out, those that differ most.")
 @json_option

@@ -30,6 +30,7 @@ def explain(model_folder, input_file, record_id, codes, language, as_json):
     from icdbase import load, read_records
     from icdbase.core.errors import UsageError, did_you_mean
     from icdbase.core.terminal import printable
+    from icdbase.evaluation.per_code import as_code_set
     from icdbase.explain.explanation import explain as explain_record
     from icdbase.records.labels import LabelParser
     from icdbase.report.evidence import explanation_key, explanation_text
@@ -45,7 +46,7 @@ def explain(model_folder, input_file, record_id, codes, language, as_json):
         echo(json.dumps(explanation.to_dict(), ensure_ascii=False, indent=2))
         return
     row, parser = records.loc[record_id], LabelParser(coder.task)
-    gold = {target.name: _codes(parser.spell(row[target.name], target)) for target in coder.task.targets
+    gold = {target.name: as_code_set(parser.spell(row[target.name], target)) for target in coder.task.targets
             if row.get(target.name) is not None}
     singles = {target.name for target in coder.task.targets if target.is_single}
     colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
@@ -68,5 +69,3 @@ _UNLIKE = {
 }
 
 
-def _codes(label) -> frozenset:
-    return label if isinstance(label, frozenset) else frozenset((label,) if label else ())

@@ -57,6 +57,27 @@ input_option = click.option("--input", "input_file", type=FILE, required=True, h
 model_option = click.option("--model", "model_folder", type=FOLDER, required=True, help="Model folder written by train.")
 
 
+gold_option = click.option("--gold", "gold_files", type=FILE, multiple=True, required=True,
+                           help="Labelled records; may be repeated: the files are joined.")
+
+
+def zero_options(command):
+    """Add ``--missing-zero`` and ``--invalid-zero``: what a system left out or wrote badly scores 0."""
+    command = click.option("--invalid-zero", is_flag=True,
+                           help="Count unreadable parts of a prediction as wrong, instead of refusing the file.")(command)
+    return click.option("--missing-zero", is_flag=True,
+                        help="Score a record without prediction as 0, instead of refusing the file.")(command)
+
+
+def named_in(text: str) -> list[str]:
+    """Return the names in a text with commas, Chinese ones too.
+
+    >>> named_in("主诉， 既往史,")
+    ['主诉', '既往史']
+    """
+    return [name.strip() for name in text.replace("，", ",").split(",") if name.strip()]
+
+
 def train_option(**changed):
     """Return ``--train``, with changed arguments of :func:`click.option`."""
     text = "Labelled records (JSON, CSV, xlsx, ...); may be repeated: the files are joined."

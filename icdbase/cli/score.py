@@ -6,7 +6,7 @@ import json
 
 import click
 
-from icdbase.cli.options import FILE, echo, examples, json_option, shown_paths, task_option
+from icdbase.cli.options import FILE, echo, examples, gold_option, json_option, shown_paths, task_option, zero_options
 
 # Modules heavier than click are imported inside the verbs: --help must not wait for scikit-learn.
 
@@ -17,12 +17,10 @@ from icdbase.cli.options import FILE, echo, examples, json_option, shown_paths, 
     "icdbase score --gold test.json --pred llm.json --missing-zero --invalid-zero",
 ))
 @task_option
-@click.option("--gold", "gold_files", type=FILE, multiple=True, required=True,
-              help="Labelled records; may be repeated: the files are joined.")
+@gold_option
 @click.option("--pred", "pred_file", type=FILE, required=True, help="Submission, by any system.")
 @click.option("--per-code", is_flag=True, help="Also print support, precision, recall and F1 of every code.")
-@click.option("--missing-zero", is_flag=True, help="Score a record without prediction as 0, instead of refusing the file.")
-@click.option("--invalid-zero", is_flag=True, help="Count unreadable parts of a prediction as wrong, instead of refusing the file.")
+@zero_options
 @json_option
 def score(task_name, gold_files, pred_file, per_code, missing_zero, invalid_zero, as_json):
     """Score a submission with the official metric."""

@@ -10,6 +10,7 @@ from icdbase.cli.options import (
     echo,
     examples,
     group_option,
+    named_in,
     new_coder,
     read_groups,
     shown_paths,
@@ -71,4 +72,4 @@ def _chosen_fields(fields: str | None, task) -> tuple[str, ...] | None:
     """Return the fields named in --fields; None for all."""
     if fields is None:
         return None
-    return task.check_fields(part.strip() for part in fields.replace("，", ",").split(",") if part.strip())
+    return task.check_fields(named_in(fields))

@@ -14,14 +14,12 @@ from icdbase import __version__
 from icdbase.core.atomic_files import atomic_write
 from icdbase.evaluation.comparison import Comparison
 from icdbase.evaluation.per_code import as_code_set
+from icdbase.evaluation.precision import LEVEL
 from icdbase.experiments.exports import write_csv, write_json
 from icdbase.report.comparison_text import measure_name, p_text
 from icdbase.report.pages import check_language, page_template
 
 __all__ = ["comparison_html", "write_comparison"]
-
-LEVEL = 0.05
-"""Level of significance of all pairs of a measure together."""
 
 
 def write_comparison(folder, result: Comparison, *, n_records: int = 20, **options) -> dict[str, Path]:

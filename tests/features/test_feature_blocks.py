@@ -10,12 +10,14 @@ from hypothesis import strategies as st
 from scipy import sparse
 
 from icdbase.clinical.assertion import STATUSES
+from icdbase.clinical.implied_codes import STATED, statements
 from icdbase.features.base import AFFIRMED
 from icdbase.features.blocks import BLOCKS, FeatureBuilder
-from icdbase.features.counts import _joined, build_extractors, count_records
+from icdbase.features.counts import _joined, build_extractors, clinical_extractors, count_records
 from icdbase.features.stated_codes import stated_matrix
 from icdbase.features.texts import TextBatch
 from icdbase.tasks.editions import CCL25, CCL26
+from icdbase.text.normalization import normalize
 
 PARTS = ("words", "concepts", "listed", "operations")
 PIECES = st.sampled_from([
@@ -111,3 +113,14 @@ def test_a_past_infarction_is_an_old_one():
     stated = {counts.listed.names[column] for column in stated_matrix(counts.stated, CCL25.text_fields).indices}
     assert {"I25.200", "Z95.501"} <= stated
     assert "I21.401" not in stated
+
+
+def test_the_block_and_the_statements_of_a_record_agree(train):
+    """The model counts what :func:`icdbase.clinical.implied_codes.statements` lists."""
+    records = train[:40]
+    counts, linker = count_records(records, CCL25), clinical_extractors(CCL25)[1]
+    matrix, names = stated_matrix(counts.stated, CCL25.text_fields), counts.listed.names
+    for row, (_, record) in enumerate(records.iterrows()):
+        listed = statements({field: normalize(record[field]) for field in CCL25.text_fields}, linker)
+        stated = {one.codes[0] for one in listed if len(one.codes) == 1 and one.status in STATED}
+        assert stated == set(names[matrix[row].nonzero()[1]])
