@@ -34,7 +34,7 @@ class Runs(NamedTuple):
 
 
 class Vocabulary:
-    """Numbers of tokens; a token that training did not have gets the number ``len(vocabulary)``.
+    """Numbers of tokens; a token that training did not have gets a number from ``len(vocabulary)`` on, by its beginning.
 
     Parameters
     ----------
@@ -44,25 +44,29 @@ class Vocabulary:
 
     Attributes
     ----------
-    beginnings : int array of shape (n_tokens + 1,)
-        Number of the first five letters of each token; the last one is that of unknown tokens.
+    beginnings : int array of shape (n_tokens + n_beginnings + 1,)
+        Number of the first five letters of each token, then of the unknown tokens
+        with each beginning; the last one is that of all other tokens.
     """
 
     def __init__(self, tokens: Iterable[str], stop_words: Collection[str] = ()):
         self.tokens = sorted(set(tokens) - {CLAUSE_END, *stop_words})
         self.stop_words = frozenset(stop_words)
         self._number = {token: number for number, token in enumerate(self.tokens)} | {CLAUSE_END: _NO_TOKEN}
-        first: dict[str, int] = {}
-        beginnings = [first.setdefault(token[:_BEGINNING], len(first)) for token in self.tokens]
-        self.beginnings = np.array([*beginnings, len(first)])
+        self._beginning: dict[str, int] = {}
+        beginnings = [self._beginning.setdefault(token[:_BEGINNING], len(self._beginning)) for token in self.tokens]
+        self.beginnings = np.array([*beginnings, *range(len(self._beginning) + 1)])
 
     def __len__(self) -> int:
         return len(self.tokens)
 
     def numbers(self, tokens: Iterable[str]) -> np.ndarray:
         """Return the number of each token but the stop words; -1 for the end of a clause."""
-        unknown, left_out = len(self.tokens), self.stop_words
-        return np.fromiter((self._number.get(token, unknown) for token in tokens if token not in left_out), dtype=np.int64)
+        kept = (token for token in tokens if token not in self.stop_words)
+        return np.fromiter((self._number[token] if token in self._number else self._unknown(token) for token in kept), dtype=np.int64)
+
+    def _unknown(self, token: str) -> int:
+        return len(self.tokens) + self._beginning.get(token[:_BEGINNING], len(self._beginning))
 
 
 @dataclass(frozen=True, eq=False)
