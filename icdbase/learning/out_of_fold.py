@@ -23,8 +23,8 @@ def out_of_fold(fit_predict: Callable, folds: np.ndarray, n_jobs: int | None, st
     fit_predict : callable
         Returns ``(model, margins of the test rows)``.
     folds : int array of shape (n_records,)
-        ``THINNED`` for thinned copies: the model of all records learns from every
-        other one (all of them cost more than they bring), the folds' from none.
+        ``THINNED`` for thinned copies: the model of all records learns from them,
+        the folds' models do not.
     n_jobs : int or None
         Threads; the result does not depend on it.
     stage : str
@@ -38,8 +38,8 @@ def out_of_fold(fit_predict: Callable, folds: np.ndarray, n_jobs: int | None, st
         Margins of each record, by the model of the other folds; 0 for thinned copies.
     """
     whole = folds != THINNED
-    learned = np.flatnonzero(whole | (np.arange(len(folds)) % 2 == 0))
-    splits = [(learned, learned[:0])]
+    rows = np.arange(len(folds))
+    splits = [(rows, rows[:0])]
     splits += [(np.flatnonzero((folds != fold) & whole), np.flatnonzero(folds == fold)) for fold in np.unique(folds[whole])]
     run = Parallel(n_jobs=n_jobs, prefer="threads", return_as="generator")
     results = progress.track(run(delayed(fit_predict)(*split) for split in splits), stage, len(splits))
