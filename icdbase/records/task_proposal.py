@@ -34,6 +34,8 @@ _LABEL_NAME = re.compile(r"code|label|icd|class|target|编码|代码|标签|类�
 _NO_TEXT = re.compile(r"[\d\s.:/\\+\-年月日时分]*")
 _CHINESE = re.compile("[\u4e00-\u9fff]")
 _LONGEST_NAME, _LONGEST_ID, _LONGEST_LABEL = 60, 40, 60
+_ODD_CELLS = 0.02
+"""A column is one of ICD codes although this share of its cells holds something else."""
 
 
 @dataclass(frozen=True)
@@ -64,28 +66,28 @@ class _Column:
         """The mark of synthetic records."""
         return self.name == SOURCE_FIELD and set(self.cells) == {SYNTHETIC_SOURCE}
 
-    def labels(self, separators: str, code_system: str = "free") -> list[tuple[str, ...]] | None:
-        """The labels of each cell, as records are read; None if one is no code of the system."""
-        target = Target(self.name, "multi", 1.0)
+    def labels(self, separators: str, code_system: str = "free") -> list[tuple[str, ...]]:
+        """The labels of each cell, as records are read, but those that are no codes of the system."""
+        target = Target("labels", "multi", 1.0)
         parser = LabelParser(Task("", "", ("text",), (target,), separators=separators or "\n", code_system=code_system))
-        found = []
-        for cell in self.cells:
-            codes, bad = parser.read(cell)
-            if bad:
-                return None
-            found.append(tuple(codes or ()))
-        return found
+        read = (parser.read(cell) for cell in self.cells)
+        return [() if bad else tuple(codes or ()) for codes, bad in read]
 
     def icd_separators(self) -> str | None:
-        """The separators with which all cells are ICD codes; None if they are not.  / may be part of a code."""
+        """The separators with which nearly all cells are ICD codes; None if they are not.  / may be part of a code."""
+        fewest = max(1, (1 - _ODD_CELLS) * len(self.cells))
         for separators in (_SEPARATORS.replace("/", ""), _SEPARATORS):
-            if any(self.labels(separators, "icd") or ()):
+            if sum(map(bool, self.labels(separators, "icd"))) >= fewest:
                 return "".join(sign for sign in separators if any(sign in cell for cell in self.cells))
         return None
 
     def is_icd(self) -> bool:
-        """Nothing but ICD codes."""
+        """ICD codes, but for a few cells."""
         return self.icd_separators() is not None
+
+    def n_odd(self) -> int:
+        """The cells of a column of ICD codes that hold something else."""
+        return len(self.cells) - sum(map(bool, self.labels(self.icd_separators() or "", "icd")))
 
     def is_label(self) -> bool:
         """Few short values that come again and again, and are no numbers."""
@@ -223,7 +225,11 @@ def _toml(identity: _Column, texts: list[_Column], labels: list[_Column], left_o
             '# no Chinese: words are cut at blanks ("ngrams" for inflected languages), and only words are counted',
             'tokenizer = "regex"', 'blocks = ["words"]',
         ]
-    if not icd:
+    odd = {column.name: n_odd for column in labels if icd and (n_odd := column.n_odd())}
+    if odd:
+        listed = ", ".join(f"{n_odd} of {_quoted(name)}" for name, n_odd in odd.items())
+        lines.append(f'code_system = "free"  # ICD codes, but for {listed}: mend these cells, then write "icd"')
+    elif not icd:
         lines.append('code_system = "free"  # labels are taken as written; "icd" checks their form')
     lines.append(f"separators = {_quoted(used)}")
     if not labels:
