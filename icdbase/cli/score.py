@@ -15,15 +15,23 @@ from icdbase.cli.options import FILE, echo, examples, gold_option, json_option, 
     "icdbase score --gold ICD-Coding-test.json --pred pred.json",
     "icdbase score --gold ICD-Coding-test.json --pred pred.json --json",
     "icdbase score --gold test.json --pred llm.json --missing-zero --invalid-zero",
+    "icdbase score --gold test.json --top top.jsonl",
 ))
 @task_option
 @gold_option
-@click.option("--pred", "pred_file", type=FILE, required=True, help="Submission, by any system.")
+@click.option("--pred", "pred_file", type=FILE, help="Submission, by any system.")
+@click.option("--top", "top_file", type=FILE, help="Ranked codes, as predict --top writes them: MAP, precision and recall at k.")
 @click.option("--per-code", is_flag=True, help="Also print support, precision, recall and F1 of every code.")
 @zero_options
 @json_option
-def score(task_name, gold_files, pred_file, per_code, missing_zero, invalid_zero, as_json):
-    """Score a submission with the official metric."""
+def score(task_name, gold_files, pred_file, top_file, per_code, missing_zero, invalid_zero, as_json):
+    """Score a submission with the official metric, or ranked codes."""
+    if (pred_file is None) == (top_file is None):
+        raise click.UsageError("give a submission with --pred, or ranked codes with --top")
+    missing = "zero" if missing_zero else "raise"
+    if top_file:
+        _score_ranking(task_name, gold_files, top_file, missing, as_json)
+        return
     from icdbase import get_task, per_code_table, read_records, read_submission
     from icdbase import score as official_score
     from icdbase.evaluation.score_tables import per_code_text, score_table, target_table
@@ -33,7 +41,6 @@ def score(task_name, gold_files, pred_file, per_code, missing_zero, invalid_zero
     gold = read_records(gold_files, task, require_labels=True)
     predicted = read_submission(pred_file, task, invalid="zero" if invalid_zero else "raise")
     n_invalid = n_unreadable(predicted[predicted.index.isin(gold.index)])
-    missing = "zero" if missing_zero else "raise"
     scores = official_score(gold, predicted, task, missing=missing)
     codes = per_code_table(gold, predicted, task, missing=missing) if per_code else None
     if as_json:
@@ -51,6 +58,21 @@ def score(task_name, gold_files, pred_file, per_code, missing_zero, invalid_zero
         echo("\n" + target_table(scores))
     if per_code:
         echo("\n" + per_code_text(codes))
+
+
+def _score_ranking(task_name, gold_files, top_file, missing, as_json) -> None:
+    from icdbase import get_task, read_records
+    from icdbase.evaluation.ranking import ranking_scores
+    from icdbase.evaluation.score_tables import ranking_table
+    from icdbase.records.rankings import read_top
+
+    task = get_task(task_name)
+    gold = read_records(gold_files, task, require_labels=True)
+    scores = ranking_scores(gold, read_top(top_file, task), task, missing=missing)
+    if as_json:
+        echo(scores.to_json(orient="index", force_ascii=False, indent=2))
+        return
+    echo(ranking_table(scores, title=f"{top_file.name}: {len(gold):,} records of {shown_paths(gold_files)}"))
 
 
 @click.command(epilog=examples("icdbase check --input ICD-Coding-test-A.json --pred pred.json"))

@@ -11,10 +11,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import pandas as pd
 
-__all__ = ["average_precision", "mean_average_precision", "micro_scores", "precision_at", "recall_at"]
+from icdbase.core.errors import DataError, Problem
+from icdbase.evaluation.alignment import gold_labels
+from icdbase.records.checks import lost_zeros
+from icdbase.tasks.editions import CCL25
+from icdbase.tasks.task import Task
+
+__all__ = ["average_precision", "mean_average_precision", "micro_scores", "precision_at", "ranking_scores", "recall_at"]
 
 Sets = Sequence[Sequence[str]]
+
+_PLACES = (1, 3, 5, 10)
 
 
 def average_precision(gold: Sequence[str], ranking: Sequence[str]) -> float:
@@ -69,3 +78,49 @@ def micro_scores(gold: Sets, predicted: Sets) -> tuple[float, float, float]:
     both, n_gold, n_predicted = (sum(map(len, sets)) for sets in zip(*((a & b, a, b) for a, b in pairs), strict=True))
     precision, recall = both / max(n_predicted, 1), both / max(n_gold, 1)
     return precision, recall, 2 * both / max(n_gold + n_predicted, 1)
+
+
+def ranking_scores(gold: pd.DataFrame, ranked: pd.DataFrame, task: Task = CCL25, *, missing: str = "raise") -> pd.DataFrame:
+    """Score ranked codes, target by target.
+
+    Parameters
+    ----------
+    gold : DataFrame of shape (n_records, n_targets or more)
+    ranked : DataFrame of shape (n_ranked, n_targets)
+        For each target a tuple of codes, the most probable first, as :func:`icdbase.records.rankings.read_top` returns it.
+    task : Task
+    missing : {"raise", "zero"}
+        A record without ranking is an error, or scores 0.
+
+    Returns
+    -------
+    DataFrame, one row per target
+        ``map``; ``precision_at_k`` and ``recall_at_k`` for k = 1, 3, 5, 10 up to the
+        length of the longest list; ``n_ranked``, that length.
+
+    Raises
+    ------
+    DataError
+        On gold records without ranking, unless ``missing`` is "zero", and what is wrong with gold.
+
+    Examples
+    --------
+    >>> gold = pd.DataFrame({"主诊断编码": ["I20.000"], "其他诊断编码": [("E11.900", "I10.x00")]}, index=["病例1"])
+    >>> ranked = pd.DataFrame({"主诊断编码": [("I20.000",)], "其他诊断编码": [("E11.900", "E78.500")]}, index=["病例1"])
+    >>> ranking_scores(gold, ranked)[["map", "recall_at_1"]].to_numpy().tolist()
+    [[1.0, 1.0], [0.5, 0.5]]
+    """
+    labels, absent = gold_labels(gold, task), ~gold.index.isin(ranked.index)
+    if absent.any() and missing == "raise":
+        remedy = lost_zeros(gold.index[absent], ranked.index) or "rank them too, or score them 0 (--missing-zero)"
+        raise DataError("rankings", [Problem(f"no ranking for {absent.sum()} of {len(gold)} gold records", remedy=remedy)])
+    rows = {}
+    for target in task.targets:
+        truth = [[code] if isinstance(code, str) else list(code or ()) for code in labels[target.name]]
+        lists = [ranked.at[record, target.name] if there else () for record, there in zip(gold.index, ~absent, strict=True)]
+        longest = max(map(len, lists), default=0)
+        rows[target.name] = {"map": mean_average_precision(truth, lists)} | {
+            f"{name}_at_{k}": score(k, truth, lists)
+            for name, score in (("precision", precision_at), ("recall", recall_at)) for k in _PLACES if k <= max(longest, 1)
+        } | {"n_ranked": longest}
+    return pd.DataFrame.from_dict(rows, orient="index")

@@ -9,7 +9,7 @@ import pandas as pd
 from icdbase.core.text_tables import figure, table
 from icdbase.evaluation.scoring import Scores
 
-__all__ = ["per_code_text", "score_table", "target_table"]
+__all__ = ["per_code_text", "ranking_table", "score_table", "target_table"]
 
 
 def score_table(results: Mapping[str, Scores], *, title: str = "") -> str:
@@ -47,3 +47,14 @@ def per_code_text(codes: pd.DataFrame) -> str:
         for _, row in flat.iterrows()
     ]
     return table(["code", "name", "gold", "pred", "prec", "recall", "F1"], rows)
+
+
+def ranking_table(scores: pd.DataFrame, *, title: str = "") -> str:
+    """Lay out what :func:`icdbase.evaluation.ranking.ranking_scores` returned, a row a target."""
+    shown = [name for name in scores if name.startswith(("precision_at", "recall_at"))]
+    columns = ["target", "codes", "MAP", *(name.replace("precision_at_", "P@").replace("recall_at_", "R@") for name in shown)]
+    rows = [
+        [str(target), str(int(row["n_ranked"])), figure(row["map"]), *(figure(row[name]) for name in shown)]
+        for target, row in scores.iterrows()
+    ]
+    return table(columns, rows, title=title)

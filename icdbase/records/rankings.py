@@ -7,10 +7,12 @@ import json
 import pandas as pd
 
 from icdbase.core.atomic_files import atomic_write
-from icdbase.files.rows import is_table, write_rows
+from icdbase.core.errors import DataError, Problem
+from icdbase.files.rows import is_table, read_rows, write_rows
+from icdbase.records.ids import shown_id
 from icdbase.tasks.task import Task
 
-__all__ = ["top_rows", "write_top"]
+__all__ = ["read_top", "top_rows", "write_top"]
 
 
 def top_rows(top: pd.DataFrame, task: Task) -> list[dict]:
@@ -72,3 +74,62 @@ def write_top(top: pd.DataFrame, path, task: Task) -> None:
         listed.append({name: row[name] for name in ("code", "name", "probability")})
     with atomic_write(path) as file:
         file.writelines(json.dumps(record, ensure_ascii=False) + "\n" for record in records.values())
+
+
+def read_top(path, task: Task) -> pd.DataFrame:
+    """Read ranked codes, of any system, in the formats of :func:`write_top`.
+
+    In JSON each target is a list of codes, or of objects with a ``code``, the most
+    probable first; in a table each row has a ``target``, a ``rank`` and a ``code``.
+
+    Returns
+    -------
+    DataFrame of shape (n_records, n_targets)
+        For each target a tuple of codes.
+
+    Raises
+    ------
+    DataError
+        On a file of another form, a record that comes twice, a rank that is no number.
+    """
+    names = [target.name for target in task.targets]
+    rows = read_rows(path, [task.id_field, "target", "rank", "code", *names])
+    problems = list(rows.problems)
+    if task.id_field not in rows.columns or not ({"target", "code"} <= set(rows.columns) or set(names) & set(rows.columns)):
+        remedy = f"give {task.id_field} and a list of codes for each target, or the columns target, rank and code"
+        problems.append(Problem("no ranked codes are in this file", remedy=remedy))
+    if problems:
+        raise DataError(path, problems)
+    found = _from_cells if "target" in rows.columns else _from_lists
+    listed: dict[str, dict[str, tuple[str, ...]]] = {}
+    for number, row in rows.records:
+        record = str(row.get(task.id_field) or "").strip()
+        try:
+            found(listed, record, row, names, task)
+        except ValueError as error:
+            problems.append(Problem(str(error), shown_id(record) if record else f"row {number}", remedy="write it as icdbase predict --top does"))
+    if problems:
+        raise DataError(path, problems)
+    ranked = {record: [tuple(code for _, code in sorted(codes[name])) for name in names] for record, codes in listed.items()}
+    return pd.DataFrame.from_dict(ranked, orient="index", columns=names)
+
+
+def _from_cells(listed: dict, record: str, row: dict, names: list[str], task: Task) -> None:
+    """Add the one code of a table's row."""
+    target, rank = str(row.get("target") or "").strip(), str(row.get("rank") or "").strip()
+    if not record or target not in names or not rank.isdecimal():
+        raise ValueError("the row lacks an id, a target of the task or a whole number as rank")
+    codes = listed.setdefault(record, {name: [] for name in names})[target]
+    codes.append((int(rank), task.canonical_code(str(row.get("code") or ""))))
+
+
+def _from_lists(listed: dict, record: str, row: dict, names: list[str], task: Task) -> None:
+    """Add all codes of a record of JSON."""
+    if not record or record in listed:
+        raise ValueError("the id comes twice" if record else "the id is missing")
+    codes = {name: row.get(name) or [] for name in names}
+    codes = {name: [one.get("code") if isinstance(one, dict) else one for one in several] if isinstance(several, list) else [None]
+             for name, several in codes.items()}
+    if not all(isinstance(code, str) for several in codes.values() for code in several):
+        raise ValueError("the codes of a target are no list of codes")
+    listed[record] = {name: [(rank, task.canonical_code(code)) for rank, code in enumerate(several)] for name, several in codes.items()}

@@ -91,6 +91,15 @@ def test_the_most_probable_codes_as_lines_table_and_text(folder):
     assert "only --top prints a table" in refused.stderr
 
 
+def test_the_most_probable_codes_are_scored(folder, tmp_path):
+    ranked = {"visit": [f"v{n}" for n in range(24)], "diagnoses": [["R05", "J11.1"]] * 24, "triage code": [["red", "green"]] * 24}
+    pd.DataFrame(ranked).to_json(tmp_path / "top.jsonl", orient="records", lines=True)
+    words = ["score", "--task", folder / "mine.toml", "--gold", folder / "visits.csv", "--top", tmp_path / "top.jsonl"]
+    assert json.loads(run(*words, "--json").stdout)["triage code"]["map"] == 0.75
+    assert "MAP" in run(*words).stdout
+    assert "--top" in run(*words[:5], code=2).stderr
+
+
 def test_a_target_without_codes_has_its_key_in_the_lines(folder, tmp_path):
     top = pd.DataFrame({"diagnoses": [(), (("R05", 0.5),)], "triage code": [(("red", 1.0),), ()]}, index=["v1", "v2"])
     write_top(top, tmp_path / "top.jsonl", get_task(folder / "mine.toml"))
