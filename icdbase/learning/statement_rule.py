@@ -6,7 +6,7 @@ often coders follow such a statement.  One logistic regression over pairs of rec
 and code learns this from out-of-fold margins.  Its inputs mean the same for each code:
 the margin of the code's own model, the kinds of statements, and how often the code
 was given in other records with such a statement, shrunk towards the rate of all codes
-(empirical Bayes).  With ``n`` training records a code's own model has weight n / (n + 8).
+(empirical Bayes).  With ``n`` training records a code's own model has weight n² / (n² + 12²).
 
 So that the rule also knows codes without records, each stated pair enters a second time as
 if the code had none: without its margin, its rates from a few records drawn at random.
@@ -25,7 +25,7 @@ from icdbase.features.stated_codes import KINDS, STATING
 
 __all__ = ["StatementRule"]
 
-FEW = 8
+FEW = 12
 """Training records at which a code's own model and the rule of all codes have the same weight."""
 
 SCARCE_WEIGHT = 0.3
@@ -72,6 +72,7 @@ class StatementRule(BaseEstimator):
         """
         n_given = truth.sum(axis=0)
         self.seen_ = n_given > 0
+        usual = np.median(margins, axis=0) * self.seen_  # of a record that shows nothing of the code
         rates = _Rates(truth, stated[:, :, :_N_STATING], folds)
         rows, columns = np.nonzero(stated.any(axis=2) | ((margins > _LOWEST) & self.seen_))
         draw = np.random.default_rng(self.random_state)
@@ -82,21 +83,25 @@ class StatementRule(BaseEstimator):
         of_seen, of_stated = self.seen_[columns], kinds.any(axis=1)
         own = np.concatenate([_own_weight(n_given[columns[of_seen]]), np.zeros(of_stated.sum())])
         inputs = _inputs(
-            own, np.concatenate([margin[of_seen], np.zeros(of_stated.sum())]), np.concatenate([kinds[of_seen], kinds[of_stated]]),
+            own, np.concatenate([margin[of_seen], np.zeros(of_stated.sum())]),
+            np.concatenate([usual[columns[of_seen]], np.zeros(of_stated.sum())]), np.concatenate([kinds[of_seen], kinds[of_stated]]),
             np.concatenate([rates.elsewhere(rows[of_seen], columns[of_seen]), rates.of_few(rows[of_stated], columns[of_stated], draw)]),
         )
         y = np.concatenate([y[of_seen], y[of_stated]])
-        weight = np.where(np.arange(len(y)) < of_seen.sum(), 1.0, SCARCE_WEIGHT)
+        n_stated = np.bincount(columns[of_stated], minlength=len(n_given))[columns[of_stated]]
+        scarce = 1 / n_stated  # a new code is one more code, not one more pair: all codes weigh the same
+        scarce *= SCARCE_WEIGHT * len(scarce) / max(scarce.sum(), 1.0)
+        weight = np.concatenate([np.ones(of_seen.sum()), scarce])
         coef, intercept = _fit_logistic(inputs, y, weight)
-        self._set_numbers(coef, intercept, _own_weight(n_given), rates.overall())
+        self._set_numbers(coef, intercept, _own_weight(n_given), usual, rates.overall())
         return self
 
-    def _set_numbers(self, coef: np.ndarray, intercept: float, own: np.ndarray, log_odds: np.ndarray):
+    def _set_numbers(self, coef: np.ndarray, intercept: float, own: np.ndarray, usual: np.ndarray, log_odds: np.ndarray):
         """Bring the regression down to numbers of each code."""
         shared = 1 - own
         with_margin, of_scarce, of_kind, of_own_kind, of_rate = np.split(coef, np.cumsum([2, 1, len(KINDS), len(KINDS)]))
         self.gain_ = own * with_margin[0] + shared * with_margin[1]
-        self.bias_ = shared * of_scarce[0] + intercept
+        self.bias_ = shared * (of_scarce[0] - with_margin[1] * usual) + intercept
         self.weights_ = shared[:, None] * of_kind + own[:, None] * of_own_kind
         self.weights_[:, :_N_STATING] += shared[:, None] * of_rate * log_odds
 
@@ -157,14 +162,15 @@ def _beta_prior(followed: np.ndarray, stated: np.ndarray) -> tuple[float, float]
 
 
 def _own_weight(n_given: np.ndarray) -> np.ndarray:
-    return n_given / (n_given + FEW)
+    """Return the weight of a code's own model: with a handful of records trees learn next to nothing."""
+    return n_given**2 / (n_given**2 + FEW**2)
 
 
-def _inputs(own: np.ndarray, margin: np.ndarray, kinds: np.ndarray, log_odds: np.ndarray) -> np.ndarray:
+def _inputs(own: np.ndarray, margin: np.ndarray, usual: np.ndarray, kinds: np.ndarray, log_odds: np.ndarray) -> np.ndarray:
     """Return the inputs of the regression (n_pairs, n_inputs)."""
     shared, own = (1 - own)[:, None], own[:, None]
-    margin = margin[:, None]
-    return np.hstack([own * margin, shared * margin, shared, shared * kinds, own * kinds, shared * kinds[:, :_N_STATING] * log_odds])
+    margin, usual = margin[:, None], usual[:, None]
+    return np.hstack([own * margin, shared * (margin - usual), shared, shared * kinds, own * kinds, shared * kinds[:, :_N_STATING] * log_odds])
 
 
 def _fit_logistic(inputs: np.ndarray, y: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, float]:
