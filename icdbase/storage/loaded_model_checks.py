@@ -151,7 +151,8 @@ def _n_classes(model: MulticlassTrees | MulticlassLogistic | MulticlassRidge) ->
 def _set_fits(classifier: CodeSetClassifier, n_codes: int) -> bool:
     n_seen, rule = len(classifier.seen_), classifier.rule_
     n_calibrated = n_seen if rule is None else n_codes
-    fits = classifier.calibrator_.offsets_.shape == (n_calibrated,) and n_codes == classifier.n_codes_
+    calibrator = classifier.calibrator_
+    fits = calibrator.offsets_.shape == (n_calibrated,) and calibrator.shape_.shape == (3,) and n_codes == classifier.n_codes_
     if rule is not None:
         fits = fits and isinstance(rule, StatementRule) and rule.weights_.shape == (n_codes, len(KINDS))
         fits = fits and all(each.shape == (n_codes,) for each in (rule.seen_, rule.gain_, rule.bias_))

@@ -100,10 +100,11 @@ def test_margins_give_the_probabilities(coder, held_out):
     expected = softmax([margins[code] for code in coder.codes_[MAIN]])
     np.testing.assert_allclose(p[MAIN].iloc[0], expected, atol=1e-9)
     groups = [coder.task.exclusive_groups.get(code) for code in coder.codes_[OTHERS]]
-    kept = 1 - coder.models_[OTHERS].classifier_.calibrator_.lapse_
+    calibrator = coder.models_[OTHERS].classifier_.calibrator_
     for code in told.codes:
         if code.target == OTHERS and groups.count(coder.task.exclusive_groups.get(code.code)) == groups.count(None):
-            assert code.probability == pytest.approx(kept * expit(code.margin), abs=1e-9)
+            expected = calibrator.reshape((1 - calibrator.lapse_) * expit(code.margin))
+            assert code.probability == pytest.approx(expected, abs=1e-9)
         assert code.probability == p[code.target].iloc[0][code.code]
 
 
@@ -118,9 +119,9 @@ def test_a_group_is_a_softmax_over_its_margins(coder, held_out):
             groups.setdefault(group, []).append(code)
     assert groups
     for codes in groups.values():
-        expected = softmax([0.0, *(code.margin for code in codes)])[1:]
-        kept = 1 - coder.models_[OTHERS].classifier_.calibrator_.lapse_
-        np.testing.assert_allclose([code.probability for code in codes], kept * expected, atol=1e-9)
+        calibrator = coder.models_[OTHERS].classifier_.calibrator_
+        expected = calibrator.reshape((1 - calibrator.lapse_) * softmax([0.0, *(code.margin for code in codes)])[1:])
+        np.testing.assert_allclose([code.probability for code in codes], expected / max(expected.sum(), 1), atol=1e-9)
 
 
 @pytest.mark.parametrize("changed", [
