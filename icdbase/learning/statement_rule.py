@@ -79,21 +79,18 @@ class StatementRule(BaseEstimator):
         if len(rows) > _MOST_PAIRS:
             kept = np.sort(draw.permutation(len(rows))[:_MOST_PAIRS])
             rows, columns = rows[kept], columns[kept]
-        margin, kinds, y = margins[rows, columns], stated[rows, columns], truth[rows, columns]
-        of_seen, of_stated = self.seen_[columns], kinds.any(axis=1)
-        own = np.concatenate([_own_weight(n_given[columns[of_seen]]), np.zeros(of_stated.sum())])
-        inputs = _inputs(
-            own, np.concatenate([margin[of_seen], np.zeros(of_stated.sum())]),
-            np.concatenate([usual[columns[of_seen]], np.zeros(of_stated.sum())]), np.concatenate([kinds[of_seen], kinds[of_stated]]),
-            np.concatenate([rates.elsewhere(rows[of_seen], columns[of_seen]), rates.of_few(rows[of_stated], columns[of_stated], draw)]),
-        )
-        y = np.concatenate([y[of_seen], y[of_stated]])
-        n_stated = np.bincount(columns[of_stated], minlength=len(n_given))[columns[of_stated]]
-        scarce = 1 / n_stated  # a new code is one more code, not one more pair: all codes weigh the same
-        scarce *= SCARCE_WEIGHT * len(scarce) / max(scarce.sum(), 1.0)
-        weight = np.concatenate([np.ones(of_seen.sum()), scarce])
-        coef, intercept = _fit_logistic(inputs, y, weight)
-        self._set_numbers(coef, intercept, _own_weight(n_given), usual, rates.overall())
+        of_seen, of_stated = np.flatnonzero(self.seen_[columns]), np.flatnonzero(stated[rows, columns].any(axis=1))
+        rows, columns = (np.append(each[of_seen], each[of_stated]) for each in (rows, columns))
+        shown = np.arange(len(rows)) < len(of_seen)  # the others enter as if their code had no training record
+        log_odds = np.where(shown[:, None], rates.elsewhere(rows, columns), rates.of_few(rows, columns, draw))
+        inputs = _inputs(shown * _own_weight(n_given)[columns], shown * margins[rows, columns], shown * usual[columns],
+                         stated[rows, columns], log_odds)
+        y, weight = truth[rows, columns], np.where(shown, 1.0, _weight_of_hidden(columns[~shown], columns))
+        if len(np.unique(y)) < 2:  # nothing to learn: the margins stay as they are
+            self.gain_, self.bias_, self.weights_ = np.ones(len(n_given)), np.zeros(len(n_given)), np.zeros(stated.shape[1:])
+            return self
+        model = LogisticRegression(tol=1e-3, max_iter=300).fit(inputs, y, sample_weight=weight)
+        self._set_numbers(model.coef_[0], float(model.intercept_[0]), _own_weight(n_given), usual, rates.overall())
         return self
 
     def _set_numbers(self, coef: np.ndarray, intercept: float, own: np.ndarray, usual: np.ndarray, log_odds: np.ndarray):
@@ -166,18 +163,14 @@ def _own_weight(n_given: np.ndarray) -> np.ndarray:
     return n_given**2 / (n_given**2 + FEW**2)
 
 
+def _weight_of_hidden(hidden: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    """Return the weight of a hidden pair of each code: a new code is one more code, so that all codes weigh the same."""
+    n_pairs = np.bincount(hidden, minlength=columns.max(initial=0) + 1)
+    return SCARCE_WEIGHT * len(hidden) / max((n_pairs > 0).sum(), 1) / np.maximum(n_pairs, 1)[columns]
+
+
 def _inputs(own: np.ndarray, margin: np.ndarray, usual: np.ndarray, kinds: np.ndarray, log_odds: np.ndarray) -> np.ndarray:
     """Return the inputs of the regression (n_pairs, n_inputs)."""
     shared, own = (1 - own)[:, None], own[:, None]
     margin, usual = margin[:, None], usual[:, None]
     return np.hstack([own * margin, shared * (margin - usual), shared, shared * kinds, own * kinds, shared * kinds[:, :_N_STATING] * log_odds])
-
-
-def _fit_logistic(inputs: np.ndarray, y: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, float]:
-    """Return coefficients and intercept; where all pairs are alike, those that keep the margins as they are."""
-    if len(np.unique(y)) < 2:
-        keep = np.zeros(inputs.shape[1])
-        keep[:2] = 1.0
-        return keep, 0.0
-    model = LogisticRegression(tol=1e-3, max_iter=300).fit(inputs, y, sample_weight=weight)
-    return model.coef_[0], float(model.intercept_[0])
