@@ -168,16 +168,14 @@ class _RowError(Exception):
 
 def _concept(row: Sequence[str], known: dict[str, Concept]) -> Concept:
     if len(row) != len(COLUMNS):
-        rule = f"{len(row)} cells instead of {len(COLUMNS)}"
-        raise _RowError("forms", rule, "write | between forms, and quote a cell that holds a comma")
+        raise _RowError("forms", f"{len(row)} cells instead of {len(COLUMNS)}", "write | between forms, and quote a cell that holds a comma")
     name, kind, codes, forms = (cell.strip() for cell in row)
     if not name:
         raise _RowError("concept", "the name is missing", "name the concept")
     if not kind and name not in known:
         raise _RowError("kind", "the kind is missing", "write disease, symptom, drug, or a kind of your own")
     listed = tuple(code.strip() for code in codes.split("|") if code.strip())
-    expanded = (form for cell in forms.split("|") if cell.strip() for form in iter_phrases(cell.strip()))
-    written = list(islice(expanded, _MAX_FORMS + 1))
+    written = list(islice((form for cell in forms.split("|") if cell.strip() for form in iter_phrases(cell.strip())), _MAX_FORMS + 1))
     if any("{" in form or "}" in form for form in written):
         raise _RowError("forms", "a brace without its partner", "write choices as {one/two}")
     if len(written) > _MAX_FORMS:
