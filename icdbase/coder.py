@@ -2,7 +2,7 @@
 
     records ──count_records──▶ counts ──FeatureBuilder──▶ features
     features ──SingleTargetModel──▶ probabilities of the main code
-    features + main, out of fold ──SetTargetModel──▶ probabilities of the others
+    features + main, out of fold + what is stated ──SetTargetModel──▶ probabilities of the others
     probabilities ──TaskDecoder──▶ one main code and a set of other codes
 """
 
@@ -131,7 +131,7 @@ class IcdCoder(CountingEstimator):
 
     @property
     def unseen_codes_(self) -> dict[str, tuple[str, ...]]:
-        """Target name to the candidate codes without a training record: they are never predicted."""
+        """Target name to the candidate codes without a training record: predicted only where a record states them."""
         return {name: model.unseen_codes_ for name, model in self.models_.items()}
 
     @property
@@ -163,7 +163,7 @@ class IcdCoder(CountingEstimator):
         messages = not_learned(labels, self.task)
         with threadpool_limits(1):
             self.features_ = FeatureBuilder(fields=self.fields, blocks=self.blocks, min_df=self.min_df)
-            features = self.features_.fit_transform(counts)
+            features, statements = self.features_.fit_transform(counts), self.features_.statements(counts)
             self.familiarity_ = Familiarity().fit(counts, self.features_)
             folds = inner_folds(labels, self.task, self.n_folds, self.random_state, groups)
             self.models_ = {target.name: self._new_model(target, counts) for target in self._targets_in_order()}
@@ -175,7 +175,7 @@ class IcdCoder(CountingEstimator):
                 if model.target.is_single:
                     single.append(model.fit_out_of_fold(features, labels[name], folds))
                 else:
-                    model.fit(features, labels[name], folds, self._context(single))
+                    model.fit(features, labels[name], folds, self._context(single), statements)
         messages += too_few_records(some.labels, self.decode(self.predict_proba(some)), (folds != THINNED).sum())
         for message in messages:
             warnings.warn(message, DataWarning, stacklevel=2)
@@ -203,10 +203,10 @@ class IcdCoder(CountingEstimator):
         check_is_fitted(self)
         counts, single, probabilities = self._counted(records), [], {}
         with threadpool_limits(1):
-            features = self.features_.transform(counts)
+            features, statements = self.features_.transform(counts), self.features_.statements(counts)
             for target in self._targets_in_order():
                 model = self.models_[target.name]
-                p = model.predict_proba(features, self._context(single))
+                p = model.predict_proba(features, self._context(single), statements)
                 if target.is_single:
                     single.append(p)
                 probabilities[target.name] = model.add_named_codes(p, counts)
@@ -217,7 +217,7 @@ class IcdCoder(CountingEstimator):
     def predict_proba(self, records) -> dict[str, pd.DataFrame]:
         """Return the probability of every code: target name to table, one row per record, one column per code.
 
-        A code of ``unseen_codes_`` has probability zero; codes predicted by their names stand last.
+        A code without a training record that the record does not state has probability zero; codes by name stand last.
         """
         return self.details(records).probabilities
 

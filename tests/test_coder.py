@@ -68,11 +68,13 @@ def test_top_lists_leave_out_what_the_main_code_rules_out(coder, held_out):
     assert n_ruled_out > len(held_out) / 10
 
 
-def test_a_code_never_seen_has_no_probability_and_is_named(coder, train, held_out):
+def test_a_code_never_seen_is_named_and_has_a_probability_only_where_it_is_stated(coder, train, held_out):
     seen = {code for listed in train[OTHERS] for code in listed}
     unseen = [code for code in CCL25.others.codes if code not in seen]
     assert list(coder.unseen_codes_[OTHERS]) == unseen and unseen
-    assert (coder.predict_proba(held_out)[OTHERS][unseen] == 0).all(axis=None)
+    stated = held_out.assign(既往史="10年前行右乳腺癌根治术")
+    p = [coder.predict_proba(records)[OTHERS]["Z98.800x612"] for records in (held_out, stated)]
+    assert "Z98.800x612" in unseen and (p[0] == 0).all() and (p[1] > 0.05).all()
 
 
 def test_codes_outside_the_candidate_list_are_counted_at_fit(train):

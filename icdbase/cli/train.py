@@ -61,7 +61,7 @@ def train(task_name, train_files, model_folder, seed, setting, fields, min_df, m
     save(coder, model_folder, records=records, options={name: value for name, value in options.items() if value})
     for target, codes in coder.unseen_codes_.items():
         if codes:
-            echo(f"{target}: never predicted, no training record: {', '.join(codes)}")
+            echo(f"{target}: no training record, predicted only where a record states them: {', '.join(codes)}")
     for target, counts in coder.outside_codes_.items():
         if counts:
             echo(f"{target}: not learned and never predicted, outside the candidate list: {counted(counts)}")

@@ -15,13 +15,14 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from importlib import resources
+from itertools import islice
 from pathlib import Path
 
 from icdbase.clinical.assertion import STATUSES, assert_status
 from icdbase.clinical.tables import read_table
 from icdbase.core.errors import DataError, Problem
 from icdbase.text.normalization import normalize
-from icdbase.text.phrase_matching import PhraseMatcher, expand_phrases
+from icdbase.text.phrase_matching import PhraseMatcher, iter_phrases
 
 __all__ = ["COLUMNS", "STATUSES", "Concept", "ConceptSpotter", "assert_status", "load_concepts", "load_past_codes"]
 
@@ -167,19 +168,18 @@ class _RowError(Exception):
 
 def _concept(row: Sequence[str], known: dict[str, Concept]) -> Concept:
     if len(row) != len(COLUMNS):
-        rule = f"{len(row)} cells instead of {len(COLUMNS)}"
-        raise _RowError("forms", rule, "write | between forms, and quote a cell that holds a comma")
+        raise _RowError("forms", f"{len(row)} cells instead of {len(COLUMNS)}", "write | between forms, and quote a cell that holds a comma")
     name, kind, codes, forms = (cell.strip() for cell in row)
     if not name:
         raise _RowError("concept", "the name is missing", "name the concept")
     if not kind and name not in known:
         raise _RowError("kind", "the kind is missing", "write disease, symptom, drug, or a kind of your own")
     listed = tuple(code.strip() for code in codes.split("|") if code.strip())
-    written = [form for cell in forms.split("|") if cell.strip() for form in expand_phrases(cell.strip())]
+    written = list(islice((form for cell in forms.split("|") if cell.strip() for form in iter_phrases(cell.strip())), _MAX_FORMS + 1))
     if any("{" in form or "}" in form for form in written):
         raise _RowError("forms", "a brace without its partner", "write choices as {one/two}")
     if len(written) > _MAX_FORMS:
-        raise _RowError("forms", f"{len(written)} forms", f"keep to {_MAX_FORMS}, with fewer choices in braces")
+        raise _RowError("forms", f"more than {_MAX_FORMS} forms", f"keep to {_MAX_FORMS}, with fewer choices in braces")
     if kind == COMPOSITE:
         return Concept(name, kind, listed, tuple(form.strip() for form in written))
     # Normalised in one go, which is many times faster; no rule of normalisation reaches across the bar.

@@ -256,8 +256,9 @@ class DiagnosisLinker:
         mentions = self._diagnoses(item)
         doubt = max((certainty for _, certainty in mentions), default=1.0)
         grades = extract_grades(item)
+        named = self._by_name(item, self._whole_item(item, mentions))
         links = [
-            *(link._replace(score=link.score * doubt) for link in (*self._by_name(item), *self._by_grade(grades))),
+            *(link._replace(score=link.score * doubt) for link in (*named, *self._by_grade(grades))),
             *self._by_concept(item, mentions),
         ]
         best: dict[str, Link] = {}
@@ -300,5 +301,12 @@ class DiagnosisLinker:
             links += [Link(code, weight, "concept") for code in codes if code in self._position]
         return links
 
-    def _by_name(self, item: str) -> list[Link]:
-        return [Link(self.codes[position], alike, "name") for position, alike in self._names.find(item)]
+    def _by_name(self, item: str, own: frozenset[str]) -> list[Link]:
+        """Return the codes whose name is like the item; where it is known to mean others, likeness counts half."""
+        links = [Link(self.codes[position], alike, "name") for position, alike in self._names.find(item)]
+        return [link if not own or link.code in own else link._replace(score=link.score / 2) for link in links]
+
+    def _whole_item(self, item: str, mentions) -> frozenset[str]:
+        """Return the codes of the concept that is the whole item: 心功能不全 is like 肾功能不全 and means another organ."""
+        spans = [mention for mention, _ in mentions if mention[1] - mention[0] == len(item)]
+        return frozenset(code for *_, concept in spans for code in self.spotter.concepts[concept].codes if code in self._position)

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from icdbase.coder import IcdCoder
-from icdbase.features.base import FeatureId
+from icdbase.features.base import FeatureId, stated_code
 from icdbase.learning.classifiers import CodeSetClassifier, SingleCodeClassifier
 from icdbase.learning.details import PredictionDetails
 from icdbase.learning.logistic import MARGIN_LIMIT, PerCodeLogistic
@@ -33,6 +33,7 @@ class Contributions:
 
     def __init__(self, coder: IcdCoder, details: PredictionDetails):
         self.coder, self.features, self.context = coder, details.features, details.context
+        self.statements = coder.features_.statements(details.counts)
         self._computed: dict[int, tuple] = {}
         sparse, dense = coder.features_.feature_ids()
         singles = [target.name for target in coder.task.targets if target.is_single]
@@ -44,10 +45,11 @@ class Contributions:
     def of(self, target: str, code: str) -> tuple[float, dict[FeatureId, float]]:
         """Return the margin, and the contributions that add up to it."""
         model = self.coder.models_[target].classifier_
-        position = list(self.coder.codes_[target]).index(code)
+        codes = self.coder.codes_[target]
+        position = codes.tolist().index(code)
         if isinstance(model, SingleCodeClassifier):
             return self._of_class(model, position)
-        return self._of_set(model, int(np.searchsorted(model.seen_, position)))
+        return self._of_set(model, position, codes)
 
     def _of_class(self, model: SingleCodeClassifier, position: int) -> tuple[float, dict[FeatureId, float]]:
         if not model.base_models_:
@@ -74,8 +76,21 @@ class Contributions:
         shares = np.column_stack([model.coef_[:, row.indices] * row.data, model.intercept_])
         return [self.ids[column] for column in row.indices], shares
 
-    def _of_set(self, model: CodeSetClassifier, position: int) -> tuple[float, dict[FeatureId, float]]:
-        X, margins = self._once(model, self._set_inputs)
+    def _of_set(self, model: CodeSetClassifier, position: int, codes: np.ndarray) -> tuple[float, dict[FeatureId, float]]:
+        rule, calibrator, own = model.rule_, model.calibrator_, int(np.searchsorted(model.seen_, position))
+        parts, code = self._of_own_model(model, own) if position in model.seen_ else [], own
+        stated = None if rule is None else self.statements.of(codes)
+        margins = model.margins(self.features, self.context, stated)[0]
+        if rule is not None:
+            parts, code = [(key, value * rule.gain_[position]) for key, value in parts], position
+            parts += [(stated_code(codes[position]), stated[0, position] @ rule.weights_[position]), (_BIAS, rule.bias_[position])]
+        parts = [(key, value * calibrator.slope_) for key, value in parts]
+        parts.append((_BIAS, calibrator.offsets_[code]))
+        return float(calibrator.slope_ * margins[code] + calibrator.offsets_[code]), _summed(parts)
+
+    def _of_own_model(self, model: CodeSetClassifier, position: int) -> list[tuple[FeatureId, float]]:
+        """Return what adds up to the log-odds of a code's own model; by its position among the codes with a record."""
+        X = self._once(model, self._set_input)
         by_trees = isinstance(model.base_model_, PerCodeTrees)
         parts = (self._of_trees if by_trees else self._of_weights)(model.base_model_, position, X)
         margin = sum(value for _, value in parts)
@@ -88,19 +103,12 @@ class Contributions:
             parts.append((_BIAS, model.stacker_.intercept_[position]))
             if self.context is not None:
                 parts += zip(self.context_ids, weights[1:] * self.context[0], strict=True)
-        parts = [(key, value * model.calibrator_.slope_) for key, value in parts]
-        parts.append((_BIAS, model.calibrator_.offsets_[position]))
-        return float(margins[position]), _summed(parts)
+        return parts
 
-    def _set_inputs(self, model: CodeSetClassifier) -> tuple[np.ndarray, np.ndarray]:
-        """Return the input of the base model, and the calibrated margins (n_codes,)."""
-        base_model = model.base_model_
-        by_trees = isinstance(base_model, PerCodeTrees)
-        X = base_model.columns_.transform(self.features, self.context) if by_trees else self.features.sparse()
-        margins = base_model.margins(self.features, self.context)
-        if model.stacker_ is not None:
-            margins = model.stacker_.margins(margins, self.context)
-        return X, model.calibrator_.slope_ * margins[0] + model.calibrator_.offsets_
+    def _set_input(self, model: CodeSetClassifier):
+        """Return the input of the base model."""
+        by_trees = isinstance(model.base_model_, PerCodeTrees)
+        return model.base_model_.columns_.transform(self.features, self.context) if by_trees else self.features.sparse()
 
     def _of_trees(self, model: PerCodeTrees, position: int, X) -> list[tuple[FeatureId, float]]:
         columns = model.columns_.of_code_[position]

@@ -138,23 +138,28 @@ def _wanted(
 ) -> list[tuple[str, str]]:
     if codes is None:
         return [(target.name, code) for target in coder.task.targets for code in _as_set(predicted[target.name])]
-    known = {target: set(p.columns) - set(coder.unseen_codes_[target]) for target, p in probabilities.items()}
+    known = {target: set(p.columns) - _without_evidence(coder, target, p) for target, p in probabilities.items()}
     wanted = []
     for code in dict.fromkeys(coder.task.canonical_code(code) for code in codes):
         targets = [target.name for target in coder.task.targets if code in known[target.name]]
         if not targets and any(code in unseen for unseen in coder.unseen_codes_.values()):
-            raise UsageError(f"code {code} is never predicted: no training record carries it; train on records that do")
+            raise UsageError(f"code {code} cannot be explained: no training record carries it, and this record does not state it")
         if not targets:
             raise UsageError(f"unknown code {code!r}{did_you_mean(code, sorted(set().union(*known.values())))}")
         wanted += [(target, code) for target in targets]
     return wanted
 
 
+def _without_evidence(coder: IcdCoder, target: str, probabilities: pd.DataFrame) -> set[str]:
+    """Return the codes without a training record that the record does not state."""
+    return {code for code in coder.unseen_codes_[target] if not probabilities[code].any()}
+
+
 def _near(coder: IcdCoder, predicted: pd.Series, details: PredictionDetails, n: int) -> list[tuple[str, str]]:
     near = []
     for target in coder.task.targets:
         p = details.probabilities[target.name].iloc[0]
-        out = set(_as_set(predicted[target.name])) | set(coder.unseen_codes_[target.name])
+        out = set(_as_set(predicted[target.name])) | _without_evidence(coder, target.name, details.probabilities[target.name])
         if not target.is_single:
             out |= set(p.index[details.excluded[target.name].iloc[0]])
         near += [(target.name, code) for code in p.sort_values(ascending=False, kind="stable").index if code not in out][:n]

@@ -17,7 +17,7 @@ from icdbase.features.counts import Counts
 from icdbase.features.diagnosis_list import DiagnosisListBlock
 from icdbase.features.fingerprints import differing_parts
 from icdbase.features.measurements import MeasurementBlock
-from icdbase.features.stated_codes import StatedCodesBlock
+from icdbase.features.stated_codes import StatedCodesBlock, Statements, find_statements
 from icdbase.features.words import WordBlock
 from icdbase.tasks.task import BLOCKS
 
@@ -151,6 +151,10 @@ class FeatureBuilder(BaseEstimator):
         matrices = {name: block.transform(getattr(counts, block.source)) for name, block in self.blocks_.items()}
         names = {name: np.array([str(key) for key in block.feature_ids()], dtype=str) for name, block in self.blocks_.items()}
         return Features(matrices, names)
+
+    def statements(self, counts: Counts) -> Statements | None:
+        """Return which codes the chosen fields state; None without the block ``stated_codes``."""
+        return find_statements(counts.stated, self.fields_) if "stated_codes" in self.blocks_ else None
 
     def fit_transform(self, counts: Counts, y=None) -> Features:
         """Fit on the counts and build their features."""

@@ -5,6 +5,8 @@ A rare finding that one doctor names, another measures and a third lists gives o
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -17,7 +19,16 @@ from icdbase.features.base import FeatureBlock, FeatureId, FieldCounts, check_na
 from icdbase.features.concepts import ConceptCounts, status_columns
 from icdbase.features.measurements import MeasurementTable
 
-__all__ = ["StatedCodesBlock", "StatedCounts", "stated_matrix"]
+__all__ = ["KINDS", "STATING", "StatedCodesBlock", "StatedCounts", "Statements", "find_statements", "stated_matrix"]
+
+STATING = ("present", "listed", "historical", "value")
+"""Kinds of statements that imply a code: of a present or past disease, in a list of diagnoses, by a value."""
+
+KINDS = (*STATING, "uncertain", "negated", "other", "similar")
+"""All kinds: also in doubt, denied, of a relative or resolved, and a listed name that is only like the code's."""
+
+MIN_SIMILAR = 0.5
+
 
 class StatedCounts(NamedTuple):
     """The parts of counts that imply codes."""
@@ -51,6 +62,54 @@ def stated_matrix(counts: StatedCounts, fields: tuple[str, ...]) -> sparse.csr_m
         if field in fields:
             stated = stated + _at_least(counts.listed[field], MIN_LINK)
     return stated.tocsr()
+
+
+@dataclass(frozen=True, eq=False)
+class Statements:
+    """Which codes the records state, and how.
+
+    Parameters
+    ----------
+    codes : array of str, shape (n_codes,)
+    kinds : mapping of each of :data:`KINDS` to CSR matrix (n_records, n_codes) of 0 and 1
+    """
+
+    codes: np.ndarray
+    kinds: Mapping[str, sparse.csr_matrix]
+
+    def of(self, codes: Sequence[str]) -> np.ndarray:
+        """Return a bool array (n_records, n_codes, n_kinds) for some codes; an unknown one is never stated."""
+        column = {code: number for number, code in enumerate(self.codes.tolist())}
+        known = np.array([code in column for code in codes], dtype=bool)
+        columns = [column[code] for code in codes if code in column]
+        stated = np.zeros((self.kinds[KINDS[0]].shape[0], len(codes), len(KINDS)), dtype=bool)
+        for number, kind in enumerate(KINDS):
+            stated[:, known, number] = self.kinds[kind][:, columns].toarray() > 0
+        return stated
+
+
+def find_statements(counts: StatedCounts, fields: tuple[str, ...]) -> Statements:
+    """Return which codes the records state, by kind, as far as some fields show it."""
+    codes, concepts = counts.listed.names.astype(str), counts.concepts
+    lists = [field for field in counts.listed if field in fields]
+    scores = [counts.listed[field] for field in lists]
+    implies, was = _implies(concepts.implied_codes, codes), _implies(concepts.past_codes, codes)
+
+    def mentioned(among, *statuses, implied=implies) -> sparse.csr_matrix:
+        none, by_field = sparse.csr_matrix((len(counts.measurements), len(codes)), dtype=np.float32), concepts
+        return sum((by_field[field][:, status_columns(concepts, status)] @ implied for field in among for status in statuses), none)
+
+    kinds = {
+        "present": mentioned([field for field in fields if field not in lists], "present"),
+        "listed": sum((_at_least(each, MIN_LINK) for each in scores), mentioned(lists, "present")),
+        "historical": mentioned(fields, "historical", implied=was),
+        "value": _by_value(counts.measurements, fields, codes),
+        "uncertain": mentioned(fields, "uncertain"), "negated": mentioned(fields, "negated"),
+        "other": mentioned(fields, "family", "resolved"),
+    }
+    near = sum((_at_least(each, MIN_SIMILAR) for each in scores), mentioned(())).sign()
+    kinds["similar"] = near - near.multiply(kinds["listed"].sign())
+    return Statements(codes, kinds)
 
 
 def _implies(codes, known: np.ndarray) -> sparse.csr_matrix:

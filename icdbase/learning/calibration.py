@@ -14,6 +14,7 @@ import numpy as np
 from scipy.optimize import minimize, minimize_scalar
 from scipy.special import expit, log_softmax, softmax
 from sklearn.base import BaseEstimator
+from sklearn.linear_model import LogisticRegression
 
 __all__ = ["CodeCalibrator", "TemperatureScaler"]
 
@@ -67,6 +68,8 @@ class CodeCalibrator(BaseEstimator):
     slope_ : float
     lapse_ : float
     offsets_ : array of shape (n_codes,)
+    shape_ : array of shape (3,)
+        (a, b, c) of the last step, see :meth:`reshape`.
     """
 
     def __init__(self, *, groups: Sequence[str | None] | None = None, shrinkage: float = 2.0):
@@ -102,18 +105,48 @@ class CodeCalibrator(BaseEstimator):
         start[1] = _LAPSES[0]
         solution = minimize(loss_and_gradient, start, jac=True, method="L-BFGS-B", bounds=bounds)
         self.slope_, self.lapse_ = float(np.exp(solution.x[0])), float(solution.x[1])
-        self.offsets_ = solution.x[2:]
+        self.offsets_, self.shape_ = solution.x[2:], _UNCHANGED
+        self.shape_ = _beta_shape(self.transform(margins), truth)
         return self
 
     def identity(self, n_codes: int) -> CodeCalibrator:
         """Set slope one, no lapses and no offsets: the margins are the log-odds."""
-        self.slope_, self.lapse_, self.offsets_ = 1.0, 0.0, np.zeros(n_codes)
+        self.slope_, self.lapse_, self.offsets_, self.shape_ = 1.0, 0.0, np.zeros(n_codes), _UNCHANGED
         return self
 
     def transform(self, margins: np.ndarray) -> np.ndarray:
         """Return probabilities (n_records, n_codes)."""
-        logits = self.slope_ * margins + self.offsets_
-        return (1 - self.lapse_) * _probabilities(logits, _group_columns(self.groups))
+        logits, members = self.slope_ * margins + self.offsets_, _group_columns(self.groups)
+        p = self.reshape((1 - self.lapse_) * _probabilities(logits, members))
+        for columns in members:  # codes of a group exclude each other
+            p[:, columns] /= np.maximum(p[:, columns].sum(axis=1, keepdims=True), 1.0)
+        return p
+
+    def reshape(self, p: np.ndarray) -> np.ndarray:
+        """Return probabilities with log-odds a · log p - b · log(1 - p) + c (beta calibration, Kull et al. 2017, AISTATS).
+
+        Codes with steep and with flat margins share one slope; together they come true
+        more often than it says in the middle, and less often at both ends.
+        """
+        a, b, c = self.shape_
+        with np.errstate(divide="ignore"):
+            return expit(a * np.log(p) - b * np.log1p(-np.minimum(p, _HIGHEST)) + c)
+
+
+_UNCHANGED = np.array([1.0, 1.0, 0.0])
+_HIGHEST = 1 - 1e-9
+_MIN_PAIRS = 500
+
+
+def _beta_shape(p: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """Fit the shape on all codes together; unchanged with few pairs, or where the fit would not rise."""
+    counted = p > 0.005
+    p, y = p[counted], truth[counted]
+    if not 0 < y.sum() < len(y) or len(y) < _MIN_PAIRS:
+        return _UNCHANGED
+    model = LogisticRegression(C=1e3, tol=1e-3).fit(np.column_stack([np.log(p), -np.log1p(-p)]), y)
+    shape = np.append(model.coef_[0], model.intercept_[0])
+    return shape if (shape[:2] > 0).all() else _UNCHANGED
 
 
 _LAPSES = (1e-3, 0.3)

@@ -12,9 +12,10 @@ from sklearn.utils.validation import check_is_fitted
 from icdbase.core.errors import UsageError, did_you_mean
 from icdbase.features.blocks import Features
 from icdbase.learning.calibration import CodeCalibrator, TemperatureScaler
-from icdbase.learning.logistic import PerCodeLogistic, StackingLogistic
+from icdbase.learning.logistic import MARGIN_LIMIT, PerCodeLogistic, StackingLogistic
 from icdbase.learning.multiclass_linear import MulticlassLogistic, MulticlassRidge
 from icdbase.learning.out_of_fold import THINNED, out_of_fold
+from icdbase.learning.statement_rule import StatementRule
 from icdbase.learning.trees import MulticlassTrees, PerCodeTrees
 
 __all__ = ["LEARNERS", "CodeSetClassifier", "SingleCodeClassifier", "parse_learner"]
@@ -173,7 +174,10 @@ class CodeSetClassifier(BaseEstimator):
         The first level.
     stacker_ : StackingLogistic or None
         The second level, on the base model's margins and the context; None if there is none.
+    rule_ : StatementRule or None
+        The third level, on the margins and what the records state; None without statements.
     calibrator_ : CodeCalibrator
+        Of the codes with a training record; with a rule, of all codes.
     """
 
     def __init__(self, *, boosted_features=True, calibrate=True, groups=None, n_jobs=None, random_state=0):
@@ -183,17 +187,20 @@ class CodeSetClassifier(BaseEstimator):
         self.n_jobs = n_jobs
         self.random_state = random_state
 
-    def fit(self, features: Features, Y: np.ndarray, folds: np.ndarray, context=None) -> CodeSetClassifier:
-        """Fit on features, a bool array (n_records, n_codes), and out-of-fold context."""
-        self.fit_out_of_fold(features, Y, folds, context)
+    def fit(self, features: Features, Y: np.ndarray, folds: np.ndarray, context=None, stated=None) -> CodeSetClassifier:
+        """Fit on features, a bool array (n_records, n_codes), out-of-fold context, and what is stated."""
+        self.fit_out_of_fold(features, Y, folds, context, stated)
         return self
 
-    def fit_out_of_fold(self, features: Features, Y: np.ndarray, folds: np.ndarray, context=None) -> np.ndarray:
+    def fit_out_of_fold(
+        self, features: Features, Y: np.ndarray, folds: np.ndarray, context=None, stated: np.ndarray | None = None
+    ) -> np.ndarray:
         """Fit, and return the out-of-fold probabilities of the training records, thinned copies left out.
 
         ``context`` (n_records, n_context) holds the output of other models, such as
-        the probabilities of the main code.  Stacking and calibration are fitted
-        without the thinned copies.
+        the probabilities of the main code.  ``stated`` (n_whole_records, n_codes, n_kinds) says which codes
+        the records state; see :class:`icdbase.learning.statement_rule.StatementRule`.  Stacking, rule and
+        calibration are fitted without the thinned copies.
         """
         self.n_codes_ = Y.shape[1]
         self.seen_ = np.flatnonzero(Y.any(axis=0))
@@ -210,31 +217,49 @@ class CodeSetClassifier(BaseEstimator):
         if self.boosted_features or context is not None:
             self.stacker_ = StackingLogistic().fit(margins, truth, context)
             margins = self.stacker_.margins(margins, context)
-        groups = None if self.groups is None else [self.groups[column] for column in self.seen_]
-        self.calibrator_ = CodeCalibrator(groups=groups)
+        self.rule_ = None
+        if stated is not None:
+            margins, truth = self._all_codes(margins), self._all_codes(truth)
+            self.rule_ = StatementRule(random_state=self.random_state).fit(margins, truth, stated, folds[whole])
+            margins = self.rule_.margins(margins, stated)
+        self._calibrate(margins, truth)
+        return self._probabilities(margins)
+
+    def _calibrate(self, margins: np.ndarray, truth: np.ndarray):
+        codes = self.seen_ if self.rule_ is None else np.arange(self.n_codes_)
+        self.calibrator_ = CodeCalibrator(groups=None if self.groups is None else [self.groups[column] for column in codes])
         if self.calibrate:
-            self.calibrator_.fit(margins, truth)
+            self.calibrator_.fit(np.maximum(margins, -MARGIN_LIMIT), truth)
+            self.calibrator_.offsets_[~np.isin(codes, self.seen_)] = 0.0  # of codes without a record nothing is known
         else:
-            self.calibrator_.identity(len(self.seen_))
-        return self._all_codes(self.calibrator_.transform(margins))
+            self.calibrator_.identity(len(codes))
 
     def _new_base_model(self) -> PerCodeTrees | PerCodeLogistic:
         if not self.boosted_features:
             return PerCodeLogistic()
         return PerCodeTrees(random_state=self.random_state)
 
-    def predict_proba(self, features: Features, context=None) -> np.ndarray:
-        """Return probabilities (n_records, n_codes); zero for codes without a training record."""
+    def predict_proba(self, features: Features, context=None, stated=None) -> np.ndarray:
+        """Return probabilities (n_records, n_codes); zero for codes without a training record that are not stated."""
+        return self._probabilities(self.margins(features, context, stated))
+
+    def margins(self, features: Features, context=None, stated=None) -> np.ndarray:
+        """Return log-odds before calibration, of the codes with a training record; with a rule, of all codes."""
         check_is_fitted(self)
         margins = self.base_model_.margins(features, context)
         if self.stacker_ is not None:
             margins = self.stacker_.margins(margins, context)
-        return self._all_codes(self.calibrator_.transform(margins))
+        return margins if self.rule_ is None else self.rule_.margins(self._all_codes(margins), stated)
+
+    def _probabilities(self, margins: np.ndarray) -> np.ndarray:
+        p = self.calibrator_.transform(margins)
+        return self._all_codes(p) if self.rule_ is None else p
 
     def _all_codes(self, seen: np.ndarray) -> np.ndarray:
-        p = np.zeros((len(seen), self.n_codes_))
-        p[:, self.seen_] = seen
-        return p
+        """Put a column for each code with a training record among columns of zeros for the others."""
+        every = np.zeros((len(seen), self.n_codes_))
+        every[:, self.seen_] = seen
+        return every
 
 
 def _rows(context: np.ndarray | None, rows: np.ndarray) -> np.ndarray | None:

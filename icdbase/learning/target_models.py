@@ -11,6 +11,7 @@ from sklearn.base import BaseEstimator
 
 from icdbase.features.blocks import Features
 from icdbase.features.counts import Counts
+from icdbase.features.stated_codes import Statements
 from icdbase.learning.classifiers import CodeSetClassifier, SingleCodeClassifier
 from icdbase.learning.codes_by_name import CodesByName
 from icdbase.learning.decoding import decode
@@ -37,7 +38,7 @@ class _TargetModel(BaseEstimator):
     codes_ : array of str, shape (n_codes,)
         The codes of the classifier; ``NO_CODE`` stands for "no code".
     unseen_codes_ : tuple of str
-        Candidate codes without a training record: they are never predicted.
+        Candidate codes without a training record: predicted only where a record states them.
     outside_codes_ : dict of str to int
         Codes of training records that are no candidates, with the number of records.
     codes_by_name_ : CodesByName or None
@@ -127,8 +128,10 @@ class SingleTargetModel(_TargetModel):
         everyone[usable] = p
         return everyone
 
-    def predict_proba(self, features: Features, context: np.ndarray | None = None) -> np.ndarray:
-        """Return the classifier's probabilities (n_records, n_codes); the context is not read."""
+    def predict_proba(
+        self, features: Features, context: np.ndarray | None = None, statements: Statements | None = None
+    ) -> np.ndarray:
+        """Return the classifier's probabilities (n_records, n_codes); context and statements are not read."""
         return self.classifier_.predict_proba(features)
 
 
@@ -160,8 +163,10 @@ class SetTargetModel(_TargetModel):
         self.n_jobs = n_jobs
         self.random_state = random_state
 
-    def fit(self, features: Features, labels: pd.Series, folds: np.ndarray, context: np.ndarray | None) -> SetTargetModel:
-        """Fit on the sets of codes of the training records, and out-of-fold context.
+    def fit(
+        self, features: Features, labels: pd.Series, folds: np.ndarray, context: np.ndarray | None, statements: Statements | None = None
+    ) -> SetTargetModel:
+        """Fit on the sets of codes of the training records, out-of-fold context, and what the whole records state.
 
         Returns
         -------
@@ -180,18 +185,21 @@ class SetTargetModel(_TargetModel):
                 boosted_features=self.boosted_features, calibrate=self.calibrate, groups=groups, n_jobs=self.n_jobs,
                 random_state=self.random_state,
             )
-            p = self.classifier_.fit_out_of_fold(features, truth, folds, context)
+            stated = None if statements is None else statements.of(codes)
+            p = self.classifier_.fit_out_of_fold(features, truth, folds, context, stated)
             p = p[:: max(len(p) // _RECORDS_FOR_QUANTILE, 1)]
             sets = decode(p, min_codes=self.target.min_codes, groups=groups)
             self.lowest_chosen_ = np.where(sets, p, np.inf).min(axis=1)[sets.any(axis=1)]
         self._set_codes(whole, codes, np.array(codes, dtype=str)[truth.any(axis=0)])
         return self
 
-    def predict_proba(self, features: Features, context: np.ndarray | None = None) -> np.ndarray:
+    def predict_proba(
+        self, features: Features, context: np.ndarray | None = None, statements: Statements | None = None
+    ) -> np.ndarray:
         """Return the classifier's probabilities (n_records, n_codes)."""
         if self.classifier_ is None:
             return np.zeros((len(features), 0))
-        return self.classifier_.predict_proba(features, context)
+        return self.classifier_.predict_proba(features, context, None if statements is None else statements.of(self.codes_))
 
 
 def _frequent(labels: pd.Series) -> list[str]:

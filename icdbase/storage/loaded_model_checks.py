@@ -13,10 +13,12 @@ import pandas as pd
 from icdbase.coder import IcdCoder
 from icdbase.core.errors import ModelError
 from icdbase.features.familiarity import REASONS, Familiarity
+from icdbase.features.stated_codes import KINDS
 from icdbase.learning.classifiers import CodeSetClassifier, SingleCodeClassifier
 from icdbase.learning.codes_by_name import N_SHARES
 from icdbase.learning.logistic import PerCodeLogistic
 from icdbase.learning.multiclass_linear import MulticlassLogistic, MulticlassRidge
+from icdbase.learning.statement_rule import StatementRule
 from icdbase.learning.target_models import SetTargetModel, SingleTargetModel
 from icdbase.learning.trees import MulticlassTrees
 from icdbase.tasks.task import Target, Task
@@ -43,6 +45,7 @@ OWN_TYPES = frozenset(
         "icdbase.learning.logistic.StackingLogistic",
         "icdbase.learning.multiclass_linear.MulticlassLogistic",
         "icdbase.learning.multiclass_linear.MulticlassRidge",
+        "icdbase.learning.statement_rule.StatementRule",
         "icdbase.learning.target_models.SetTargetModel",
         "icdbase.learning.target_models.SingleTargetModel",
         "icdbase.learning.trees.BoostedTrees",
@@ -146,8 +149,13 @@ def _n_classes(model: MulticlassTrees | MulticlassLogistic | MulticlassRidge) ->
 
 
 def _set_fits(classifier: CodeSetClassifier, n_codes: int) -> bool:
-    n_seen = len(classifier.seen_)
-    fits = classifier.calibrator_.offsets_.shape == (n_seen,) and n_codes == classifier.n_codes_
+    n_seen, rule = len(classifier.seen_), classifier.rule_
+    n_calibrated = n_seen if rule is None else n_codes
+    calibrator = classifier.calibrator_
+    fits = calibrator.offsets_.shape == (n_calibrated,) and calibrator.shape_.shape == (3,) and n_codes == classifier.n_codes_
+    if rule is not None:
+        fits = fits and isinstance(rule, StatementRule) and rule.weights_.shape == (n_codes, len(KINDS))
+        fits = fits and all(each.shape == (n_codes,) for each in (rule.seen_, rule.gain_, rule.bias_))
     linear = [classifier.stacker_] if classifier.stacker_ is not None else []
     if isinstance(classifier.base_model_, PerCodeLogistic):
         linear.append(classifier.base_model_)

@@ -23,7 +23,7 @@ __all__ = ["CARD", "fingerprint", "is_card", "long_numbers", "new_card", "read_b
 
 CARD = "model.json"
 FORMAT = "icdbase-model"
-FORMAT_VERSION = 5
+FORMAT_VERSION = 6
 
 MAX_CARD_BYTES = 16 << 20
 

@@ -8,13 +8,13 @@ before the search, once for all tables.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import product
 
 import numpy as np
 
-__all__ = ["PhraseMatcher", "expand_phrases", "mark_edges"]
+__all__ = ["PhraseMatcher", "expand_phrases", "iter_phrases", "mark_edges"]
 
 _CHOICE = re.compile(r"\{([^{}]*)\}")
 _BLOCK = 1 << 16
@@ -41,26 +41,35 @@ def expand_phrases(form: str) -> list[str]:
     >>> expand_phrases("心{衰/力衰竭{/病}}")
     ['心衰', '心力衰竭', '心力衰竭病']
     """
+    return list(iter_phrases(form))
+
+
+def iter_phrases(form: str) -> Iterator[str]:
+    """Yield what :func:`expand_phrases` returns, one by one: a few braces may stand for millions of phrases."""
     choice = _CHOICE.search(form)
     if not choice:
-        return [form]
+        yield form
+        return
     if not _has_nested(form):
         pieces = _CHOICE.split(form)
-        return ["".join(chosen) for chosen in product(*(
-            piece.split("/") if position % 2 else [piece] for position, piece in enumerate(pieces)
-        ))]
+        options = (piece.split("/") if position % 2 else [piece] for position, piece in enumerate(pieces))
+        yield from map("".join, product(*options))
+        return
     # An option that holds a choice becomes several options of the choice around it.
     start, stop = choice.span()
     outer = form.rfind("{", 0, start)
     if outer < 0 or form.find("}", outer, start) >= 0:
-        return [text for option in choice[1].split("/") for text in expand_phrases(form[:start] + option + form[stop:])]
+        for option in choice[1].split("/"):
+            yield from iter_phrases(form[:start] + option + form[stop:])
+        return
     left = max(outer, form.rfind("/", outer, start)) + 1
     ends = [at for at in (form.find("/", stop), form.find("}", stop)) if at >= 0]
     if not ends:
-        return [form]
+        yield form
+        return
     right = min(ends)
     options = "/".join(form[left:start] + option + form[stop:right] for option in choice[1].split("/"))
-    return expand_phrases(form[:left] + options + form[right:])
+    yield from iter_phrases(form[:left] + options + form[right:])
 
 
 def _has_nested(form: str) -> bool:

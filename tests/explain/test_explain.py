@@ -100,15 +100,18 @@ def test_margins_give_the_probabilities(coder, held_out):
     expected = softmax([margins[code] for code in coder.codes_[MAIN]])
     np.testing.assert_allclose(p[MAIN].iloc[0], expected, atol=1e-9)
     groups = [coder.task.exclusive_groups.get(code) for code in coder.codes_[OTHERS]]
-    kept = 1 - coder.models_[OTHERS].classifier_.calibrator_.lapse_
+    calibrator = coder.models_[OTHERS].classifier_.calibrator_
     for code in told.codes:
         if code.target == OTHERS and groups.count(coder.task.exclusive_groups.get(code.code)) == groups.count(None):
-            assert code.probability == pytest.approx(kept * expit(code.margin), abs=1e-9)
+            expected = calibrator.reshape((1 - calibrator.lapse_) * expit(code.margin))
+            assert code.probability == pytest.approx(expected, abs=1e-9)
         assert code.probability == p[code.target].iloc[0][code.code]
 
 
 def test_a_group_is_a_softmax_over_its_margins(coder, held_out):
-    told = explain(coder, held_out.iloc[2], every_code(coder))
+    p = coder.predict_proba(held_out.iloc[[2]])[OTHERS].iloc[0]
+    stated = [code for code in coder.unseen_codes_[OTHERS] if p[code]]
+    told = explain(coder, held_out.iloc[2], [*every_code(coder), *stated])
     groups = {}
     for code in told.codes:
         group = coder.task.exclusive_groups.get(code.code)
@@ -116,9 +119,9 @@ def test_a_group_is_a_softmax_over_its_margins(coder, held_out):
             groups.setdefault(group, []).append(code)
     assert groups
     for codes in groups.values():
-        expected = softmax([0.0, *(code.margin for code in codes)])[1:]
-        kept = 1 - coder.models_[OTHERS].classifier_.calibrator_.lapse_
-        np.testing.assert_allclose([code.probability for code in codes], kept * expected, atol=1e-9)
+        calibrator = coder.models_[OTHERS].classifier_.calibrator_
+        expected = calibrator.reshape((1 - calibrator.lapse_) * softmax([0.0, *(code.margin for code in codes)])[1:])
+        np.testing.assert_allclose([code.probability for code in codes], expected / max(expected.sum(), 1), atol=1e-9)
 
 
 @pytest.mark.parametrize("changed", [
@@ -314,12 +317,13 @@ def test_errors_say_what_to_do(record, codes, message, coder, held_out):
         explain(coder, given, codes)
 
 
-def test_a_code_never_seen_cannot_be_explained(coder, held_out):
-    unseen = [code for codes in coder.unseen_codes_.values() for code in codes if code not in every_code(coder)]
-    if not unseen:
-        pytest.skip("the small corpus carries every code")
-    with pytest.raises(UsageError, match="never predicted: no training record carries it"):
-        explain(coder, held_out.iloc[0], unseen[:1])
+def test_a_code_never_seen_is_explained_only_where_the_record_states_it(coder, held_out):
+    assert "Z98.800x612" in coder.unseen_codes_[OTHERS]
+    with pytest.raises(UsageError, match="cannot be explained: no training record carries it"):
+        explain(coder, held_out.iloc[0].replace({"既往史": ""}), ["Z98.800x612"])
+    (code,) = explain(coder, dict(held_out.iloc[0]) | {"既往史": "10年前行右乳腺癌根治术"}, ["Z98.800x612"]).codes
+    assert total(code) == pytest.approx(code.margin, abs=1e-6)
+    assert code.evidence[0].contribution > 0
 
 
 def test_unfitted(held_out):

@@ -7,11 +7,13 @@ import pytest
 from sklearn.base import clone
 from test_learners import some_features
 
+from icdbase.features.stated_codes import KINDS
 from icdbase.learning.calibration import CodeCalibrator, TemperatureScaler
 from icdbase.learning.classifiers import CodeSetClassifier, SingleCodeClassifier
 from icdbase.learning.column_selection import ColumnSelector
 from icdbase.learning.logistic import PerCodeLogistic, StackingLogistic
 from icdbase.learning.multiclass_linear import MulticlassLogistic, MulticlassRidge
+from icdbase.learning.statement_rule import StatementRule
 from icdbase.learning.trees import BoostedTrees, MulticlassTrees, PerCodeTrees
 
 FEATURES = some_features(40, 12)
@@ -22,6 +24,8 @@ Y = (LABELS[:, None] == np.arange(3)).astype(float)
 MARGINS = 2 * Y - 1 + DENSE[:, :3] / 4
 FOLDS = np.arange(40) // 3 % 2
 CONTEXT = DENSE[:, :2]
+STATED = np.zeros((40, 3, len(KINDS)), dtype=bool)
+STATED[:, :, 0] = Y * (DENSE[:, :3] > -1)
 
 # What each is fitted on, and the name and input of what it returns.
 CASES = [
@@ -30,6 +34,7 @@ CASES = [
     (ColumnSelector(n_columns=4), (FEATURES, Y, CONTEXT), "transform", (FEATURES, CONTEXT)),
     (PerCodeLogistic(), (FEATURES, Y, CONTEXT), "margins", (FEATURES, CONTEXT)),
     (StackingLogistic(), (MARGINS, Y, CONTEXT), "margins", (MARGINS, CONTEXT)),
+    (StatementRule(), (MARGINS, Y, STATED, FOLDS), "margins", (MARGINS, STATED)),
     (MulticlassLogistic(), (FEATURES, LABELS, CLASSES), "margins", (FEATURES,)),
     (MulticlassRidge(), (FEATURES, LABELS, CLASSES), "margins", (FEATURES,)),
     (BoostedTrees(n_classes=3, n_estimators=3), (DENSE, LABELS), "margins", (DENSE,)),
@@ -37,6 +42,7 @@ CASES = [
     (PerCodeTrees(n_estimators=3), (FEATURES, Y, CONTEXT), "margins", (FEATURES, CONTEXT)),
     (SingleCodeClassifier(learner="both", n_estimators=3), (FEATURES, CLASSES[LABELS], FOLDS), "predict_proba", (FEATURES,)),
     (CodeSetClassifier(), (FEATURES, Y > 0, FOLDS, CONTEXT), "predict_proba", (FEATURES, CONTEXT)),
+    (CodeSetClassifier(), (FEATURES, Y > 0, FOLDS, CONTEXT, STATED), "predict_proba", (FEATURES, CONTEXT, STATED)),
     (CodeSetClassifier(boosted_features=False), (FEATURES, Y > 0, FOLDS), "predict_proba", (FEATURES,)),
 ]
 

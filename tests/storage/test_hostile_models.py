@@ -371,12 +371,13 @@ def too_long(a):
 SHAPES = {
     f"{change.__name__}_{owner}.{name}": (lambda m, owner=owner, name=name, change=change: m.array(owner, name, change))
     for owner, name in [
-        ("StackingLogistic", "coef_"), ("StackingLogistic", "intercept_"), ("CodeCalibrator", "offsets_"), ("ColumnSelector", "union_"),
+        ("StackingLogistic", "coef_"), ("StackingLogistic", "intercept_"), ("CodeCalibrator", "offsets_"),
+        ("CodeCalibrator", "shape_"), ("StatementRule", "gain_"), ("StatementRule", "weights_"), ("ColumnSelector", "union_"),
         ("WordBlock", "terms_"), ("ConceptBlock", "names_"), ("MeasurementBlock", "names_"), ("DiagnosisListBlock", "codes_"),
         ("TfidfTransformer", "idf_"), ("SingleCodeClassifier", "classes_"), ("CodeSetClassifier", "seen_"),
     ]
     for change in (one_row, too_long, np.transpose if name == "coef_" else np.atleast_2d)
-    if (change, name) != (np.atleast_2d, "union_")  # read by a mask, which makes it flat again
+    if (change, name) not in [(np.atleast_2d, "union_"), (np.atleast_2d, "weights_")]  # read by a mask, which makes it flat again
 }
 
 

@@ -10,6 +10,7 @@ from icdbase.text.numerals import parse_number
 __all__ = [
     "DURATION_REACH",
     "extract_age",
+    "extract_depth",
     "extract_minutes",
     "extract_size",
     "extract_size_before",
@@ -51,6 +52,9 @@ _SIZE_BEFORE = re.compile(
 _LASTS = re.compile(
     r"[^,。;]{0,8}?(?P<count>\d{1,3}|半|[一二两三四五]?十[几余]?|[一二两三四五数几]|大半)(?:\s?[-~至、]\s?(?P<upto>\d{1,3}|[二三四五六]?十?))?"
     r"\s?(?:余|多|来|个|几)?\s?(?P<unit>分钟?|min|小时|h|钟头|刻钟)(?P<half>半)?"
+)
+_DEPTH = re.compile(
+    r"[^。;未无]{0,14}?(?:积液|积水|液体|液?暗区|液性密度|无回声区?|分离)[^。;径动a-z]{0,20}?(?P<depth>(?<![\d.])\d{1,2}(?:\.\d)?)\s?(?P<unit>mm|cm)"
 )
 _AGE = re.compile(r"(\d{1,3})\s?周?$")
 _KIN = re.compile("父|母|兄|弟|姐|妹|子|[其1-9一两二长次儿]女|祖|配偶|妻|夫")
@@ -124,6 +128,17 @@ def extract_size_before(text: str, start: int) -> Iterator[tuple[float, int]]:
     if match:
         value = max(float(match["first"] or 0), float(match["second"])) * (10 if match["unit"] == "cm" else 1)
         yield value, match.start("first" if match["first"] else "second")
+
+
+def extract_depth(text: str, end: int) -> Iterator[tuple[float, int]]:
+    """Yield (depth in mm, end) of fluid behind the word for a cavity, in the same sentence.
+
+    >>> list(extract_depth("心包腔内液性暗区:左室后壁后10mm,右室前4mm", 2)), list(extract_depth("心包无积液,左房38mm", 2))
+    ([(10.0, 18)], [])
+    """
+    match = _DEPTH.match(text, end)
+    if match:
+        yield float(match["depth"]) * (10 if match["unit"] == "cm" else 1), match.end()
 
 
 def extract_minutes(text: str, end: int) -> Iterator[tuple[float, int]]:

@@ -19,6 +19,7 @@ from icdbase.clinical.measurements.coronary import extract_stenoses, extract_ste
 from icdbase.clinical.measurements.durations import (
     DURATION_REACH,
     extract_age,
+    extract_depth,
     extract_minutes,
     extract_size,
     extract_size_before,
@@ -118,7 +119,7 @@ def _matcher() -> PhraseMatcher:
         "years": _extract_disease, "beats": _extract_beats, "class": _extract_class, "flow": _extract_timi,
         "stents": _extract_stents, "attack": _extract_attack, "valve": _extract_valve, "smoking": _extract_smoking,
         "lesion": _extract_lesion_size, "age": _extract_age, "sex": _extract_sex, "rales": _extract_rales,
-        "dyspnoea": _extract_dyspnoea, "vessel": _VESSEL, "organ": _ORGAN,
+        "dyspnoea": _extract_dyspnoea, "effusion": _extract_effusion, "vessel": _VESSEL, "organ": _ORGAN,
     }
     words: dict[str, tuple[Extractor | str, object]] = {}
     for row in read_table("measured_words.csv"):
@@ -175,6 +176,9 @@ def find_in_field(text: str, field: str = "", marked: str = "") -> list[tuple[st
             vessels.append((start, end, what))
         elif extractor is _ORGAN:
             organ, organ_end = what, end
+        elif extractor is _extract_effusion:
+            organ = ""
+            found += _extract_effusion(what, text, start, end)
         elif extractor is _extract_lesion_size:
             for value, begin, stop in _extract_lesion_size(what, text, start, end):
                 if organ.endswith(what) and start - organ_end <= 40:
@@ -243,6 +247,10 @@ def _extract_smoking(what, text: str, start: int, end: int):
 def _extract_lesion_size(what, text: str, start: int, end: int):
     before = [(value, begin, end) for value, begin in extract_size_before(text, start)]
     return before or [(value, start, stop) for value, stop in extract_size(text, end)]
+
+
+def _extract_effusion(name: str, text: str, start: int, end: int):
+    return [(name, value, start, stop) for value, stop in extract_depth(text, end)]
 
 
 def _extract_age(what, text: str, start: int, end: int):
