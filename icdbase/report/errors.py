@@ -99,7 +99,7 @@ def _evidence(coder, record: pd.DataFrame, targets) -> list[dict]:
         for target in targets
         for kind in ("wrong", "missed")
         for code in target[kind]
-        if code in set(coder.codes_[target["name"]]) - set(coder.unseen_codes_[target["name"]])
+        if target["p"][code] > 0  # it was learned, or the record states it
     ][:MAX_CODES_EXPLAINED]
     if not errors:
         return []
