@@ -1,9 +1,9 @@
 """Experiments: nothing leaks, nothing is computed twice, nothing depends on the number of processes."""
 
 import json
+import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -300,38 +300,39 @@ def test_impossible_sizes(sizes):
 
 # --- run folder -----------------------------------------------------------------------
 
-INTERRUPTED = """
-import sys
+KILLED = """
+import os, signal, sys
 sys.path.insert(0, {tests!r})
 from test_cross_validation import lean, small_records
 from icdbase.experiments import trials
 from icdbase.experiments.ablation import ablate
+put, calls = trials._TrialStore.put, []
+def killed(*given):
+    put(*given)
+    calls.append(1)
+    if len(calls) == 3:
+        os.kill(os.getpid(), signal.SIGKILL)
+trials._TrialStore.put = killed
 trials.code_version = lambda: "0.0.0+test"
-ablate(lean(), small_records(60, 5), "fields,fields-only", n_folds=2, n_jobs=1, folder={folder!r})
+ablate(lean(), small_records(30, 5), "fields", n_folds=2, n_jobs=1, folder={folder!r})
 """
 
 
 def test_killed_and_started_again_it_computes_nothing_twice(tmp_path, monkeypatch):
     folder = tmp_path / "run"
-    script = INTERRUPTED.format(tests=str(Path(__file__).parent), folder=str(folder))
-    process = subprocess.Popen([sys.executable, "-W", "ignore", "-c", script])
-    deadline = time.monotonic() + 60
-    while len(list(folder.glob("cells/*.json"))) < 3 and process.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.002)
-    process.kill()
-    process.wait()
+    script = KILLED.format(tests=str(Path(__file__).parent), folder=str(folder))
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", script], check=False, stderr=subprocess.PIPE)
+    assert done.returncode == -signal.SIGKILL, done.stderr
     kept = {path: path.stat().st_mtime_ns for path in folder.glob("cells/*.json")}
     computed = []
     monkeypatch.setattr(trials, "code_version", lambda: "0.0.0+test")  # somebody may be editing the package
     plain = trials._run_job
     monkeypatch.setattr(trials, "_run_job", lambda *job: (computed.extend(job[2]), plain(*job))[1])
-    arguments = {"factors": "fields,fields-only", "n_folds": 2, "n_jobs": 1}
-    resumed = ablate(lean(), small_records(60, 5), **arguments, folder=folder)
-    n_cells = 2 * len(resumed.table)
-    assert 3 <= len(kept) < n_cells
-    assert len(computed) == n_cells - len(kept)
+    arguments = {"factors": "fields", "n_folds": 2, "n_jobs": 1}
+    resumed = ablate(lean(), small_records(30, 5), **arguments, folder=folder)
+    assert len(kept) == 3 and len(computed) == 2 * len(resumed.table) - 3
     assert {path: path.stat().st_mtime_ns for path in kept} == kept
-    undisturbed = ablate(lean(), small_records(60, 5), **arguments)
+    undisturbed = ablate(lean(), small_records(30, 5), **arguments)
     assert resumed.to_dict() == undisturbed.to_dict()
 
 

@@ -36,12 +36,12 @@ def long_files(monkeypatch):
 
 
 @pytest.fixture(scope="module")
-def job(tmp_path_factory, coder, held_out):
+def job(tmp_path_factory, plain_coder, held_out):
     """A model folder, a file of records, and what the one-shot path predicts for it."""
     folder = tmp_path_factory.mktemp("bulk")
-    icdbase.save(coder, folder / "model")
+    icdbase.save(plain_coder, folder / "model")
     icdbase.write_records(held_out, folder / "in.json")
-    icdbase.write_submission(coder.predict(held_out), folder / "expected.json")
+    icdbase.write_submission(plain_coder.predict(held_out), folder / "expected.json")
     return folder
 
 
@@ -63,11 +63,11 @@ def test_nor_on_processes(job, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("ending", ["jsonl", "csv"])
-def test_other_formats_of_input_and_output(job, tmp_path, long_files, held_out, coder, ending):
+def test_other_formats_of_input_and_output(job, tmp_path, long_files, held_out, plain_coder, ending):
     icdbase.write_records(held_out, job / f"in.{ending}")
     assert is_stream(job / f"in.{ending}") == (ending == "jsonl")
     run(job, tmp_path / f"pred.{ending}", 7, name=f"in.{ending}")
-    icdbase.write_submission(coder.predict(held_out), tmp_path / f"expected.{ending}")
+    icdbase.write_submission(plain_coder.predict(held_out), tmp_path / f"expected.{ending}")
     assert (tmp_path / f"pred.{ending}").read_bytes() == (tmp_path / f"expected.{ending}").read_bytes()
 
 
