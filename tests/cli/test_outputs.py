@@ -24,12 +24,12 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory, coder, train, held_out):
+def folder(tmp_path_factory, plain_coder, train, held_out):
     """Records, a model, a submission, a file named ``file``."""
     folder = tmp_path_factory.mktemp("outputs")
     write_records(train.iloc[:60], folder / "train.json")
     write_records(held_out.iloc[:5], folder / "test.json")
-    save(coder, folder / "model")
+    save(plain_coder, folder / "model")
     run("predict", "--model", folder / "model", "--input", folder / "test.json", "--out", folder / "pred.json")
     (folder / "file").write_text("somebody's")
     return folder

@@ -1,10 +1,6 @@
 """Experiments: nothing leaks, nothing is computed twice, nothing depends on the number of processes."""
 
 import json
-import signal
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -300,40 +296,29 @@ def test_impossible_sizes(sizes):
 
 # --- run folder -----------------------------------------------------------------------
 
-KILLED = """
-import os, signal, sys
-sys.path.insert(0, {tests!r})
-from test_cross_validation import lean, small_records
-from icdbase.experiments import trials
-from icdbase.experiments.ablation import ablate
-put, calls = trials._TrialStore.put, []
-def killed(*given):
-    put(*given)
-    calls.append(1)
-    if len(calls) == 3:
-        os.kill(os.getpid(), signal.SIGKILL)
-trials._TrialStore.put = killed
-trials.code_version = lambda: "0.0.0+test"
-ablate(lean(), small_records(30, 5), "fields", n_folds=2, n_jobs=1, folder={folder!r})
-"""
+class Stopped(Exception):
+    """What interrupts a run in the tests."""
 
 
-def test_killed_and_started_again_it_computes_nothing_twice(tmp_path, monkeypatch):
-    folder = tmp_path / "run"
-    script = KILLED.format(tests=str(Path(__file__).parent), folder=str(folder))
-    done = subprocess.run([sys.executable, "-W", "ignore", "-c", script], check=False, stderr=subprocess.PIPE)
-    assert done.returncode == -signal.SIGKILL, done.stderr
-    kept = {path: path.stat().st_mtime_ns for path in folder.glob("cells/*.json")}
-    computed = []
+def test_stopped_and_started_again_it_computes_nothing_twice(tmp_path, monkeypatch):
     monkeypatch.setattr(trials, "code_version", lambda: "0.0.0+test")  # somebody may be editing the package
-    plain = trials._run_job
+    arguments = lean(), small_records(30, 5), "fields"
+    put, plain, computed = trials._TrialStore.put, trials._run_job, []
+
+    def stopping(*given):
+        put(*given)
+        if len(list(tmp_path.glob("cells/*.json"))) == 3:
+            raise Stopped
+
+    with monkeypatch.context() as patch, pytest.raises(Stopped):
+        patch.setattr(trials._TrialStore, "put", stopping)
+        ablate(*arguments, n_folds=2, n_jobs=1, folder=tmp_path)
+    kept = {path: path.stat().st_mtime_ns for path in tmp_path.glob("cells/*.json")}
     monkeypatch.setattr(trials, "_run_job", lambda *job: (computed.extend(job[2]), plain(*job))[1])
-    arguments = {"factors": "fields", "n_folds": 2, "n_jobs": 1}
-    resumed = ablate(lean(), small_records(30, 5), **arguments, folder=folder)
+    resumed = ablate(*arguments, n_folds=2, n_jobs=1, folder=tmp_path)
     assert len(kept) == 3 and len(computed) == 2 * len(resumed.table) - 3
     assert {path: path.stat().st_mtime_ns for path in kept} == kept
-    undisturbed = ablate(lean(), small_records(30, 5), **arguments)
-    assert resumed.to_dict() == undisturbed.to_dict()
+    assert resumed.to_dict() == ablate(*arguments, n_folds=2, n_jobs=1).to_dict()
 
 
 def test_a_finished_run_fits_and_counts_nothing(tmp_path, monkeypatch):

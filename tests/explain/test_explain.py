@@ -231,7 +231,7 @@ def test_steps_grow_with_the_text_however_often_a_phrase_stands_there(kind, few_
     concepts = sorted(form for concept in load_concepts() if concept.kind != "composite" for form in concept.forms)
     phrases = [chance.choice(sorted(known)) for known in (load_rules(), _matcher().phrases, concepts) for _ in range(2)]
     cases = [*zip(PHRASES, ("现病史", "入院诊断") * 2, strict=True), *((phrase, "入院诊断") for phrase in phrases[::2])]
-    for phrase, field in cases if kind == "jieba" else cases[:2]:  # the tokenizers find words alone, in any field alike
+    for phrase, field in cases if kind == "jieba" else cases[1:2]:  # the tokenizers find words alone, in any field alike
         growth = growth_of_steps(chosen, phrase, field)
         assert growth < 1.1, (kind, phrase, field, growth)
 
@@ -330,9 +330,9 @@ def test_unfitted(held_out):
 
 
 @pytest.fixture(scope="module")
-def on_disk(coder, held_out, tmp_path_factory):
+def on_disk(plain_coder, held_out, tmp_path_factory):
     folder = tmp_path_factory.mktemp("explain")
-    icdbase.save(coder, folder / "model")
+    icdbase.save(plain_coder, folder / "model")
     icdbase.write_records(held_out, folder / "records.json")
     return ["--model", str(folder / "model"), "--input", str(folder / "records.json")]
 

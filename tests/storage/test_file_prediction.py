@@ -175,14 +175,20 @@ def test_killed_before_the_part_file_went(job, tmp_path, monkeypatch):
     assert (tmp_path / "pred.json").read_bytes() == (job / "expected.json").read_bytes()
 
 
+@pytest.fixture(scope="module")
+def left_over(job):
+    """The first line of a part file that was not removed."""
+    with pytest.MonkeyPatch.context() as unfinished:
+        unfinished.setattr(file_prediction._PartFile, "remove", lambda part: None)
+        run(job, job / "whole.json", 20)
+    return (job / "whole.json.part").read_text("utf-8").splitlines()[0]
+
+
 @pytest.mark.parametrize("what", ["input", "model", "icdbase-part", "libraries", None])
-def test_of_another_job_nothing_is_taken_over(job, tmp_path, monkeypatch, what):
+def test_of_another_job_nothing_is_taken_over(job, left_over, tmp_path, what):
     """Another input, model, code or version of a library; None: the same job, from which a row is taken."""
     part, out = tmp_path / "pred.json.part", tmp_path / "pred.json"
-    with monkeypatch.context() as unfinished:
-        unfinished.setattr(file_prediction._PartFile, "remove", lambda part: None)
-        run(job, out, 20)
-    header = json.loads(part.read_text("utf-8").splitlines()[0])
+    header = json.loads(left_over)
     if what == "libraries":
         header["libraries"]["lightgbm"] = "0.0.1"
     elif what:
