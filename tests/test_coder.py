@@ -1,5 +1,6 @@
 """IcdCoder: scikit-learn's contract as far as text allows, every option, and the same bytes every time."""
 
+import copy
 import pickle
 from dataclasses import replace
 
@@ -16,10 +17,9 @@ from icdbase.core.errors import DataError, DataWarning, ModelError, UsageError
 from icdbase.features.blocks import BLOCKS
 from icdbase.features.counts import _joined
 from icdbase.learning.training_labels import FEW_RECORDS
-from icdbase.text import tokenization
 
 MAIN, OTHERS = CCL25.main.name, CCL25.others.name
-LEAN = {"blocks": ("words", "concepts"), "boosted_features": False, "main_learner": "linear", "n_folds": 2, "n_jobs": 1}
+LEAN = {"blocks": ("words", "concepts"), "boosted_features": False, "main_learner": "trees:2", "n_folds": 2, "n_jobs": 1}
 
 
 def test_predictions_have_the_shape_of_labels(coder, held_out):
@@ -78,32 +78,32 @@ def test_a_code_never_seen_is_named_and_has_a_probability_only_where_it_is_state
 
 
 def test_codes_outside_the_candidate_list_are_counted_at_fit(train):
-    records = train.copy()
+    records = train[:30].copy()
     records.iloc[:6, records.columns.get_loc(MAIN)] = "I25.103"
     records.iat[9, records.columns.get_loc(OTHERS)] = ("J81.x00x002", "M54.500")
     with pytest.warns(DataWarning) as caught:
         coder = IcdCoder(**LEAN).fit(records)
     main, others = (str(warning.message) for warning in caught)
-    assert main.startswith("6 of 110 training records have codes outside the candidate list of 主诊断编码, "
+    assert main.startswith("6 of 30 training records have codes outside the candidate list of 主诊断编码, "
                            "which are not learned: I25.103 (6); to learn them, type icdbase init-task FILE")
-    assert others.startswith("1 of 110 training records") and "J81.x00x002 (1), M54.500 (1)" in others
+    assert others.startswith("1 of 30 training records") and "J81.x00x002 (1), M54.500 (1)" in others
     assert coder.outside_codes_ == {MAIN: {"I25.103": 6}, OTHERS: {"J81.x00x002": 1, "M54.500": 1}}
     assert "I25.103" not in coder.codes_[MAIN]
 
 
 def test_a_code_seen_once_has_a_probability(few_codes):
     alone = "Z54.000x033"
-    records = few_codes.copy()
+    records = few_codes[:30].copy()
     assert not any(alone in listed for listed in records[OTHERS])
     records.iat[0, records.columns.get_loc(OTHERS)] = (alone, "I25.103")
-    coder = IcdCoder(main_learner="trees:5").fit(records)
+    coder = IcdCoder(main_learner="trees:5", n_folds=2).fit(records)
     assert alone not in coder.unseen_codes_[OTHERS]
     assert (coder.predict_proba(records)[OTHERS][alone] > 0).all()
 
 
 def test_same_seed_same_predictions_whatever_n_jobs(few_codes, held_out):
     first, second = (
-        IcdCoder(n_jobs=n_jobs, main_learner="both:5", n_folds=2).fit(few_codes).predict_proba(held_out) for n_jobs in (1, 2)
+        IcdCoder(n_jobs=n_jobs, main_learner="both:5", n_folds=2).fit(few_codes[:30]).predict_proba(held_out[:20]) for n_jobs in (1, 2)
     )
     for target in first:
         pd.testing.assert_frame_equal(first[target], second[target], check_exact=True)
@@ -115,14 +115,6 @@ def test_predictions_do_not_depend_on_order_or_company(coder, held_out):
     one_by_one = pd.concat([coder.predict(held_out.iloc[[row]]) for row in range(5)])
     pd.testing.assert_frame_equal(together, reversed_order)
     pd.testing.assert_frame_equal(together.iloc[:5], one_by_one, check_index_type=False)
-
-
-def test_both_engines_give_the_same_predictions(train, held_out, monkeypatch):
-    first = IcdCoder(**LEAN).fit(train[:30]).predict_proba(held_out[:20])
-    monkeypatch.setattr(tokenization, "_cutter", tokenization._jieba_cutter)
-    second = IcdCoder(**LEAN).fit(train[:30]).predict_proba(held_out[:20])
-    for target in first:
-        pd.testing.assert_frame_equal(first[target], second[target])
 
 
 def test_counts_may_stand_for_records(coder, held_out):
@@ -188,7 +180,7 @@ def test_clone_params_and_pickle(coder, held_out):
 
 def test_fit_leaves_parameters_and_records_alone(train):
     before, records = train.copy(deep=True), train
-    coder = IcdCoder(fields=["入院诊断"], blocks=("words",), boosted_features=False)
+    coder = IcdCoder(fields=["入院诊断"], blocks=("words",), boosted_features=False, main_learner="trees:5", n_folds=2)
     parameters = dict(coder.get_params())
     coder.fit(records)
     assert coder.get_params() == parameters
@@ -198,10 +190,10 @@ def test_fit_leaves_parameters_and_records_alone(train):
 def test_grid_search_with_the_official_scorer(few_codes):
     search = GridSearchCV(
         IcdCoder(**LEAN | {"thinned_share": 0.0}),
-        [{"calibrate": [False], "decoding": ["expected_f1", "threshold"]}, {"calibrate": [True], "decoding": ["expected_f1"]}],
+        {"calibrate": [False, True], "decoding": ["threshold"]},
         scoring=official_scorer,
         cv=2,
-    ).fit(few_codes)
+    ).fit(few_codes[:40])
     assert 0 < search.best_score_ <= 1
     assert set(search.best_params_) == {"calibrate", "decoding"}
 
@@ -211,23 +203,23 @@ def test_grid_search_with_the_official_scorer(few_codes):
     [
         *SETTINGS.values(),
         *({"blocks": (block,)} for block in BLOCKS),
-        {"fields": ["入院诊断"]},
-        {"decoding": "threshold:0.3"},
-        {"decoding": "top_k:3"},
-        {"calibrate": False},
-        {"exclusive_groups": False},
-        {"main_informs_others": False},
-        {"boosted_features": False},
-        {"main_learner": "linear"},
-        {"main_learner": "both:5"},
-        {"min_df": 1},
-        {"n_folds": 3, "random_state": 3},
+        {"fields": ["入院诊断"], "main_learner": "linear"},
+        {"main_learner": "both:5", "min_df": 1, "n_folds": 3, "random_state": 3},
     ],
     ids=str,
 )
 def test_every_option_fits_and_predicts(few_codes, held_out, parameters):
-    codes = IcdCoder(**{"main_learner": "trees:5", "n_folds": 2} | parameters).fit(few_codes[:30]).predict(held_out[:10])
+    """The switches, each alone: test_every_variant_of_every_preset_can_be_fitted in experiments/test_ablation.py."""
+    codes = IcdCoder(**{"main_learner": "trees:5", "n_folds": 2} | parameters).fit(few_codes[:24]).predict(held_out[:10])
     assert len(codes) == 10 and codes[OTHERS].map(len).min() >= 1
+
+
+@pytest.mark.parametrize("rule", ["threshold:0.3", "top_k:3"])
+def test_a_fitted_coder_decodes_by_another_rule(coder, held_out, rule):
+    p = coder.predict_proba(held_out)
+    codes = copy.copy(coder).set_params(decoding=rule).decode(p)[OTHERS]
+    assert not codes.equals(coder.decode(p)[OTHERS])
+    assert codes.map(len).min() >= 1 and (rule != "top_k:3" or set(codes.map(len)) == {3})
 
 
 @pytest.mark.parametrize(
@@ -255,12 +247,13 @@ def test_bad_parameters_are_named(train, parameters, message):
 
 def test_groups_keep_the_slope_of_calibration_honest(few_codes):
     """Each patient twice: folds that part the twins learn from the other's answers and trust themselves too much."""
-    twice = pd.concat([few_codes, few_codes.set_axis([f"{record}b" for record in few_codes.index])])
+    few = few_codes[:40]
+    twice = pd.concat([few, few.set_axis([f"{record}b" for record in few.index])])
     lean = LEAN | {"n_folds": 4}
-    alone, parted = IcdCoder(**lean).fit(twice), IcdCoder(**lean).fit(twice, groups=[*range(60)] * 2)
+    alone, parted = IcdCoder(**lean).fit(twice), IcdCoder(**lean).fit(twice, groups=[*range(40)] * 2)
     slopes = [coder.models_[OTHERS].classifier_.calibrator_.slope_ for coder in (alone, parted)]
-    assert slopes[1] < 0.9 * slopes[0]
-    with pytest.raises(UsageError, match="1 groups for 120 records"):
+    assert slopes[1] < 0.95 * slopes[0]
+    with pytest.raises(UsageError, match="1 groups for 80 records"):
         IcdCoder(**lean).fit(twice, groups=["a"])
 
 
@@ -282,7 +275,7 @@ def test_training_needs_labels(train):
 @pytest.mark.parametrize("n", [2, 3, 7])
 def test_a_handful_of_records_is_enough(train, held_out, n):
     with pytest.warns(DataWarning) as said:
-        codes = IcdCoder().fit(train[:n]).predict(held_out[:3])
+        codes = IcdCoder(main_learner="trees:5").fit(train[:n]).predict(held_out[:3])
     assert "add records" in str(said[0].message)
     assert codes[OTHERS].map(len).min() >= 1
 
@@ -295,22 +288,17 @@ def test_empty_texts_are_coded_and_no_records_are_refused(coder, held_out):
         coder.predict(held_out[:0])
 
 
-@pytest.fixture(scope="module")
-def other_records():
-    return make_records(160, random_state=1)
-
-
-@pytest.mark.parametrize("n_records", [12, 18, 60])
-def test_the_text_is_read_from_few_records_on(other_records, n_records, recwarn):
-    records = other_records
-    codes = IcdCoder().fit(records.iloc[:n_records]).predict(records.iloc[60:])
-    assert codes[MAIN].nunique() > 2 and codes[OTHERS].nunique() > 50
+@pytest.mark.parametrize("n_records", [12, 18])
+def test_the_text_is_read_from_few_records_on(n_records, recwarn):
+    records = make_records(60, random_state=1)
+    codes = IcdCoder().fit(records.iloc[:n_records]).predict(records.iloc[20:])
+    assert codes[MAIN].nunique() > 2 and codes[OTHERS].nunique() > 20
     assert [str(w.message)[:40] for w in recwarn if w.category is DataWarning] == (
         ["12 training records: from fewer than 18 "] if n_records == 12 else []
     )
     if n_records >= FEW_RECORDS:
-        majority = majority_predictions(records.iloc[:n_records], records.iloc[60:])
-        assert score(records.iloc[60:], codes).acc > score(records.iloc[60:], majority).acc + 0.05
+        majority = majority_predictions(records.iloc[:n_records], records.iloc[20:])
+        assert score(records.iloc[20:], codes).acc > score(records.iloc[20:], majority).acc + 0.05
 
 
 def test_one_answer_for_all_is_said(few_codes):

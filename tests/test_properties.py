@@ -21,7 +21,6 @@ from icdbase.records.records import check_frame
 from icdbase.tasks.codes import canonical_code
 from icdbase.tasks.editions import CCL25
 from icdbase.text.normalization import normalize
-from icdbase.text.tokenization import _jieba_cutter, _rjieba_cutter, user_words
 
 MARKER = "密语"
 """Stands in notes; no message may show it."""
@@ -31,7 +30,7 @@ FOLDED = "ⅢⅠivIVx×*＊一三级型 \t\r\n½①⁹µＡ，。~-、aA1ſK\u30
 texts = st.text() | st.text(alphabet=FOLDED, max_size=12)
 
 
-# --- normalisation and tokens ---------------------------------------------------------
+# --- normalisation --------------------------------------------------------------------
 
 
 @given(texts)
@@ -44,15 +43,6 @@ def test_what_is_normalised_stays_as_it_is(text):
 def test_normalisation_is_local(text, other):
     """A full stop parts: what stands behind does not change what stands before."""
     assert normalize(f"{text}。{other}") == f"{normalize(text)}。{normalize(other)}"
-
-
-JIEBA, RJIEBA = _jieba_cutter(user_words(CCL25)), _rjieba_cutter(user_words(CCL25))
-
-
-@given(st.text(max_size=100))
-def test_both_engines_cut_any_text_alike(text):
-    text = normalize(text)
-    assert RJIEBA(text) == JIEBA(text)
 
 
 # --- labels, predictions, records -----------------------------------------------------

@@ -150,7 +150,8 @@ def test_experiments_read_concept_tables(own_table, tiny_setting, tmp_path):
 
 def copies(records, folder):
     """One file in every form that is seen in the wild."""
-    text = (folder / "test.json").read_text(encoding="utf-8")
+    write_records(records, folder / "copy.json")
+    text = (folder / "copy.json").read_text(encoding="utf-8")
     forms = {"bom.json": "utf-8-sig", "gb.json": "gb18030"}
     for name, encoding in forms.items():
         (folder / name).write_text(text, encoding=encoding)
@@ -160,9 +161,11 @@ def copies(records, folder):
 
 
 def test_every_form_of_a_file_gives_the_same_predictions(folder, held_out):
-    for path in copies(held_out, folder):
+    predicted = set()
+    for path in copies(held_out[:5], folder):
         run("predict", "--model", folder / "model", "--input", path, "--out", folder / "again.json")
-        assert (folder / "again.json").read_bytes() == (folder / "pred.json").read_bytes(), path.name
+        predicted.add((folder / "again.json").read_bytes())
+    assert len(predicted) == 1
 
 
 def test_the_papers_sample_record_is_read_predicted_and_scored(folder, tmp_path):
@@ -201,9 +204,8 @@ def test_several_files_are_joined_in_their_order(folder, parts, tmp_path):
 
 def test_experiments_join_files_and_groups_and_can_be_repeated(folder, parts, tiny_setting, tmp_path):
     words = ["--folds", 2, "--setting", tiny_setting, "--n-jobs", 1]
-    whole = run("cv", "--train", folder / "few.json", *words, "--json").stdout
-    assert run("cv", *parts["few"], *words, "--json").stdout == whole
-    assert run("cv", *parts["few"], *words, "--group", "病案标识", "--json").exit_code == 0
+    grouped = [*words, "--group", "病案标识", "--json"]
+    assert run("cv", *parts["few"], *grouped).stdout == run("cv", "--train", folder / "few.json", *grouped).stdout
     run("curve", *parts["few"], *words, "--sizes", "20", "--out", tmp_path / "curve")
     (tmp_path / "f.json").write_text('{"words": {"blocks": ["words"]}}', encoding="utf-8")
     run("ablate", *parts["few"], *words, "--factors", tmp_path / "f.json", "--out", tmp_path / "a")
@@ -254,21 +256,26 @@ def test_help_has_examples(verb):
     assert max(cell_len(line) for line in text.splitlines()) <= 80
 
 
-def test_run_baseline_does_the_same_job(folder, parts, held_out, tmp_path):
+def run_baseline(monkeypatch, capsys, *words):
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setattr(sys, "argv", ["run_baseline.py", *map(str, words)])
+    runpy.run_path("run_baseline.py", run_name="__main__")
+    return capsys.readouterr()
+
+
+def test_run_baseline_does_the_same_job(folder, parts, held_out, tmp_path, monkeypatch, capsys):
     names = ("test-a.json", "test-b.xlsx", "test-ab.json")
     for name, some in zip(names, (held_out[:8], held_out[8:12], held_out[:12]), strict=True):
         write_records(some, folder / name)
     run("predict", "--model", folder / "model", "--input", folder / names[2], "--out", folder / "pred-ab.json")
     given = [word for name in names[:2] for word in ("--test", folder / name)]
-    command = [sys.executable, "run_baseline.py", *parts["--train"], *given]
-    done = subprocess.run([*command, "--out", tmp_path], cwd=ROOT, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
+    done = run_baseline(monkeypatch, capsys, *parts["--train"], *given, "--out", tmp_path)
     assert (tmp_path / "predictions.json").read_bytes() == (folder / "pred-ab.json").read_bytes()
     assert (tmp_path / "model" / "model.json").is_file()
     assert set(KEYS) <= set(json.loads((tmp_path / "scores.json").read_text(encoding="utf-8")))
-    assert "majority baseline" in done.stdout and "icdbase check --input" in done.stdout
-    assert done.stderr.startswith("fitting and predicting, ")  # off a terminal there is no bar
-    assert f"report       {tmp_path / 'report.html'}" in done.stdout
+    assert "majority baseline" in done.out and "icdbase check --input" in done.out
+    assert done.err.startswith("fitting and predicting, ")  # off a terminal there is no bar
+    assert f"report       {tmp_path / 'report.html'}" in done.out
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert "majority baseline" in page
     assert f"--train {folder / 'train-1.json'} --train {folder / 'train-2.csv'} --test" in page
@@ -276,9 +283,8 @@ def test_run_baseline_does_the_same_job(folder, parts, held_out, tmp_path):
 
 def test_run_baseline_explains_a_bad_file(folder, tmp_path, monkeypatch, capsys):
     words = ["--train", "nowhere.json", "--test", folder / "test.json", "--out", tmp_path / "out"]
-    monkeypatch.setattr(sys, "argv", ["run_baseline.py", *map(str, words)])
     with pytest.raises(SystemExit) as ended:
-        runpy.run_path(str(ROOT / "run_baseline.py"), run_name="__main__")
+        run_baseline(monkeypatch, capsys, *words)
     printed = capsys.readouterr().err
     assert ended.value.code == 1 and "nowhere.json" in printed and "Traceback" not in printed
     assert not (tmp_path / "out").exists()

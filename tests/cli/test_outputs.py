@@ -4,6 +4,7 @@ import ctypes
 import io
 import json
 import os
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -23,12 +24,12 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory, coder, train, held_out):
+def folder(tmp_path_factory, plain_coder, train, held_out):
     """Records, a model, a submission, a file named ``file``."""
     folder = tmp_path_factory.mktemp("outputs")
     write_records(train.iloc[:60], folder / "train.json")
     write_records(held_out.iloc[:5], folder / "test.json")
-    save(coder, folder / "model")
+    save(plain_coder, folder / "model")
     run("predict", "--model", folder / "model", "--input", folder / "test.json", "--out", folder / "pred.json")
     (folder / "file").write_text("somebody's")
     return folder
@@ -78,11 +79,15 @@ def test_the_output_is_tried_before_the_work(folder, monkeypatch, words):
 
 
 @pytest.mark.parametrize("out", ["file/runs", "file"])
-def test_run_baseline_tries_its_outputs_first(folder, out):
-    command = [sys.executable, "run_baseline.py", "--train", folder / "train.json", "--test", folder / "test.json"]
-    done = subprocess.run([*command, "--out", folder / out], cwd=ROOT, capture_output=True, text=True, encoding="utf-8")
-    assert done.returncode == 1 and "name another folder" in done.stderr and "Traceback" not in done.stderr
-    assert not done.stdout
+def test_run_baseline_tries_its_outputs_first(folder, out, monkeypatch, capsys):
+    words = ["--train", folder / "train.json", "--test", folder / "test.json", "--out", folder / out]
+    monkeypatch.setattr(sys, "argv", ["run_baseline.py", *map(str, words)])
+    monkeypatch.setattr(IcdCoder, "fit", None)
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_path(str(ROOT / "run_baseline.py"), run_name="__main__")
+    printed = capsys.readouterr()
+    assert ended.value.code == 1 and "name another folder" in printed.err and "Traceback" not in printed.err
+    assert not printed.out
 
 
 def test_a_device_is_not_replaced_by_a_file():
@@ -156,13 +161,22 @@ def test_another_drive_of_windows_has_no_relative_path(tmp_path, monkeypatch):
     assert lines[0].startswith(f"{Path(sys.executable).parent / 'icdbase'} check")
 
 
-@pytest.mark.parametrize("encoding", ["cp1252", "latin-1", "ascii"])
-def test_redirected_output_in_a_western_code_page(folder, encoding):
+def test_redirected_output_in_a_western_code_page(folder):
     words = ["score", "--gold", folder / "test.json", "--pred", folder / "pred.json", "--json"]
     done = subprocess.run([sys.executable, "-c", "from icdbase.cli.main import main; main()", *words], capture_output=True,
-                          env={**os.environ, "PYTHONIOENCODING": encoding})
+                          env={**os.environ, "PYTHONIOENCODING": "cp1252"})
     assert done.returncode == 0, done.stderr
     assert "主诊断编码" in json.loads(done.stdout.decode("utf-8"))["per_target"]
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "latin-1", "ascii"])
+def test_a_western_code_page_becomes_utf_8(monkeypatch, encoding):
+    stream = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
+    monkeypatch.setattr(sys, "stdout", stream)
+    with exit_on_error():
+        print("主诊断")
+    stream.flush()
+    assert stream.buffer.getvalue().decode("utf-8").startswith("主诊断")
 
 
 def test_a_chinese_code_page_stays(monkeypatch):

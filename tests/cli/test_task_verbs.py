@@ -118,8 +118,7 @@ def train_line(folder, model, tmp_path):
 
 
 @pytest.mark.parametrize("options", [
-    (), ("--seed", 3, "--setting", "plain"), ("--min-df", 1, "--main-learner", "linear", "--fields", "complaint"),
-    ("--group", "age"),
+    ("--setting", "plain"), ("--seed", 3, "--min-df", 1, "--main-learner", "linear", "--fields", "complaint", "--group", "age"),
 ])
 def test_the_report_says_every_option_that_trains_the_model_again(folder, tmp_path, options):
     model, again = tmp_path / "model one", tmp_path / "again"

@@ -263,8 +263,8 @@ def test_another_task_brings_its_own_fields(train):
 # --- the verb --------------------------------------------------------------------------
 
 
-def test_the_verb_serves_and_leaves_no_trace(coder, tmp_path):
-    icdbase.save(coder, tmp_path / "model")
+def test_the_verb_serves_and_leaves_no_trace(plain_coder, tmp_path):
+    icdbase.save(plain_coder, tmp_path / "model")
     before = sorted(tmp_path.rglob("*"))
     command = [sys.executable, "-c", "from icdbase.cli.main import main; main()", "demo", "--model", "model", "--port", "0", "--no-open"]
     with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:

@@ -1,10 +1,6 @@
 """Experiments: nothing leaks, nothing is computed twice, nothing depends on the number of processes."""
 
 import json
-import subprocess
-import sys
-import time
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -300,39 +296,29 @@ def test_impossible_sizes(sizes):
 
 # --- run folder -----------------------------------------------------------------------
 
-INTERRUPTED = """
-import sys
-sys.path.insert(0, {tests!r})
-from test_cross_validation import lean, small_records
-from icdbase.experiments import trials
-from icdbase.experiments.ablation import ablate
-trials.code_version = lambda: "0.0.0+test"
-ablate(lean(), small_records(60, 5), "fields,fields-only", n_folds=2, n_jobs=1, folder={folder!r})
-"""
+class Stopped(Exception):
+    """What interrupts a run in the tests."""
 
 
-def test_killed_and_started_again_it_computes_nothing_twice(tmp_path, monkeypatch):
-    folder = tmp_path / "run"
-    script = INTERRUPTED.format(tests=str(Path(__file__).parent), folder=str(folder))
-    process = subprocess.Popen([sys.executable, "-W", "ignore", "-c", script])
-    deadline = time.monotonic() + 60
-    while len(list(folder.glob("cells/*.json"))) < 3 and process.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.002)
-    process.kill()
-    process.wait()
-    kept = {path: path.stat().st_mtime_ns for path in folder.glob("cells/*.json")}
-    computed = []
+def test_stopped_and_started_again_it_computes_nothing_twice(tmp_path, monkeypatch):
     monkeypatch.setattr(trials, "code_version", lambda: "0.0.0+test")  # somebody may be editing the package
-    plain = trials._run_job
+    arguments = lean(), small_records(30, 5), "fields"
+    put, plain, computed = trials._TrialStore.put, trials._run_job, []
+
+    def stopping(*given):
+        put(*given)
+        if len(list(tmp_path.glob("cells/*.json"))) == 3:
+            raise Stopped
+
+    with monkeypatch.context() as patch, pytest.raises(Stopped):
+        patch.setattr(trials._TrialStore, "put", stopping)
+        ablate(*arguments, n_folds=2, n_jobs=1, folder=tmp_path)
+    kept = {path: path.stat().st_mtime_ns for path in tmp_path.glob("cells/*.json")}
     monkeypatch.setattr(trials, "_run_job", lambda *job: (computed.extend(job[2]), plain(*job))[1])
-    arguments = {"factors": "fields,fields-only", "n_folds": 2, "n_jobs": 1}
-    resumed = ablate(lean(), small_records(60, 5), **arguments, folder=folder)
-    n_cells = 2 * len(resumed.table)
-    assert 3 <= len(kept) < n_cells
-    assert len(computed) == n_cells - len(kept)
+    resumed = ablate(*arguments, n_folds=2, n_jobs=1, folder=tmp_path)
+    assert len(kept) == 3 and len(computed) == 2 * len(resumed.table) - 3
     assert {path: path.stat().st_mtime_ns for path in kept} == kept
-    undisturbed = ablate(lean(), small_records(60, 5), **arguments)
-    assert resumed.to_dict() == undisturbed.to_dict()
+    assert resumed.to_dict() == ablate(*arguments, n_folds=2, n_jobs=1).to_dict()
 
 
 def test_a_finished_run_fits_and_counts_nothing(tmp_path, monkeypatch):

@@ -18,7 +18,7 @@ from icdbase.experiments.settings_file import read_setting, write_setting
 from icdbase.experiments.tuning import SPACE, candidate_settings, tune
 from icdbase.experiments.tuning_text import tune_text, write_tune
 
-LEAN = {"blocks": ("words",), "main_learner": "trees:5", "boosted_features": False, "thinned_share": 0.0, "n_folds": 2}
+LEAN = {"blocks": ("words",), "main_learner": "trees:3", "boosted_features": False, "thinned_share": 0.0, "n_folds": 2}
 DECODING = {"decoding": ("top_k:1", "expected_f1")}
 TASK = """
 text_fields = ["甲栏", "乙栏", "丙栏"]
@@ -40,7 +40,7 @@ def lean(**changed):
 
 @pytest.fixture(scope="module")
 def records():
-    return small_records(60, 0)
+    return small_records(40, 0)
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +100,7 @@ def test_the_search_of_a_fold_never_sees_its_test_records(records, monkeypatch):
         for fold, places in zip(held_out, searches[1:], strict=True):
             assert all(not fold & {*trials[place].train, *trials[place].test} for place in places)
     sizes = [len(trials[0].train) for stage, trials in seen if stage != "nested test"]
-    assert sizes == sorted(sizes) and sizes[0] < sizes[1] < sizes[2] == 30
+    assert sizes == sorted(sizes) and sizes[0] < sizes[1] < sizes[2] == 20
 
 
 # --- settings files -------------------------------------------------------------------

@@ -24,19 +24,19 @@ def benchmark():
 
 @pytest.fixture(scope="module")
 def corpus():
-    records = make_records(420, random_state=0)
+    records = make_records(400, random_state=0)
     return IcdCoder().count(records.iloc[:300]), records.iloc[300:]
 
 
 def test_nothing_appears_where_something_is_missing(benchmark, corpus):
     train, test = corpus
-    assert benchmark.run(IcdCoder(main_learner="trees:10").fit(train), test, ("potassium", "lvef", "诊疗经过")) == []
+    assert benchmark.run(IcdCoder(main_learner="trees:10", n_folds=2).fit(train), test, ("potassium", "lvef", "诊疗经过")) == []
 
 
 def test_the_benchmark_sees_what_appears(benchmark, corpus, capsys):
     """A learner without thinned copies reads a gap as a low value, or as a finding."""
     train, test = corpus
-    without = IcdCoder(main_learner="trees:10", thinned_share=0, decoding="expected_f1:0").fit(train)
+    without = IcdCoder(main_learner="trees:10", n_folds=2, thinned_share=0, decoding="expected_f1:0").fit(train)
     beyond = benchmark.run(without, test, ("诊疗经过",))
     assert beyond and "BEYOND" in capsys.readouterr().out
 

@@ -332,30 +332,31 @@ def test_nothing_wrong_nothing_listed(coder, held_out):
 
 
 def test_written_whole_or_not_at_all(coder, held_out, predicted, tmp_path, monkeypatch):
-    path = tmp_path / "report.html"
+    path, gold = tmp_path / "report.html", held_out.iloc[:12]
     path.write_text("old", encoding="utf-8")
-    with pytest.raises(DataError, match="no prediction for 40 of 50 gold records"):
-        write_report(path, coder, held_out, predicted.iloc[:10])
+    with pytest.raises(DataError, match="no prediction for 2 of 12 gold records"):
+        write_report(path, coder, gold, predicted.iloc[:10])
     assert path.read_text(encoding="utf-8") == "old"
     with pytest.raises(UsageError, match="language must be 'en' or 'zh', got 'de'"):
-        write_report(path, coder, held_out, predicted, language="de")
-    assert write_report(path, coder, held_out, predicted, n_bootstrap=50, n_explained=1, language="zh") == path
+        write_report(path, coder, gold, predicted.iloc[:12], language="de")
+    assert write_report(path, coder, gold, predicted.iloc[:12], n_bootstrap=50, n_explained=1, language="zh") == path
     assert '<html lang="zh-CN" data-lang="zh">' in path.read_text(encoding="utf-8")
     assert [each.name for each in tmp_path.iterdir()] == ["report.html"]
 
 
-def test_command(coder, held_out, predicted, tmp_path):
-    icdbase.save(coder, tmp_path / "model", records=held_out)
-    icdbase.write_records(held_out, tmp_path / "gold.json")
-    icdbase.write_submission(predicted, tmp_path / "pred.json")
+def test_command(plain_coder, held_out, predicted, tmp_path):
+    gold = held_out.iloc[:12]
+    icdbase.save(plain_coder, tmp_path / "model", records=gold)
+    icdbase.write_records(gold, tmp_path / "gold.json")
+    icdbase.write_submission(predicted.iloc[:12], tmp_path / "pred.json")
     out = tmp_path / "report.html"
     arguments = ["report", f"--model={tmp_path / 'model'}", f"--gold={tmp_path / 'gold.json'}",
                  f"--pred={tmp_path / 'pred.json'}", f"--out={out}", f"--train={tmp_path / 'gold.json'}"]
     result = CliRunner().invoke(main, arguments)
     assert result.exit_code == 0, result.output
-    assert result.stdout == f"50 records: {out}; synthetic records\n"
+    assert result.stdout == f"12 records: {out}; synthetic records\n"
     text = out.read_text(encoding="utf-8")
-    assert icdbase.storage.model_card.fingerprint(held_out) in text
+    assert icdbase.storage.model_card.fingerprint(gold) in text
     assert "majority baseline" in text
     assert f"icdbase score --gold {tmp_path / 'gold.json'}" in text
     assert out.stat().st_size < 500_000

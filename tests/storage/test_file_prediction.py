@@ -36,12 +36,12 @@ def long_files(monkeypatch):
 
 
 @pytest.fixture(scope="module")
-def job(tmp_path_factory, coder, held_out):
+def job(tmp_path_factory, plain_coder, held_out):
     """A model folder, a file of records, and what the one-shot path predicts for it."""
     folder = tmp_path_factory.mktemp("bulk")
-    icdbase.save(coder, folder / "model")
+    icdbase.save(plain_coder, folder / "model")
     icdbase.write_records(held_out, folder / "in.json")
-    icdbase.write_submission(coder.predict(held_out), folder / "expected.json")
+    icdbase.write_submission(plain_coder.predict(held_out), folder / "expected.json")
     return folder
 
 
@@ -63,11 +63,11 @@ def test_nor_on_processes(job, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("ending", ["jsonl", "csv"])
-def test_other_formats_of_input_and_output(job, tmp_path, long_files, held_out, coder, ending):
+def test_other_formats_of_input_and_output(job, tmp_path, long_files, held_out, plain_coder, ending):
     icdbase.write_records(held_out, job / f"in.{ending}")
     assert is_stream(job / f"in.{ending}") == (ending == "jsonl")
     run(job, tmp_path / f"pred.{ending}", 7, name=f"in.{ending}")
-    icdbase.write_submission(coder.predict(held_out), tmp_path / f"expected.{ending}")
+    icdbase.write_submission(plain_coder.predict(held_out), tmp_path / f"expected.{ending}")
     assert (tmp_path / f"pred.{ending}").read_bytes() == (tmp_path / f"expected.{ending}").read_bytes()
 
 
@@ -175,14 +175,20 @@ def test_killed_before_the_part_file_went(job, tmp_path, monkeypatch):
     assert (tmp_path / "pred.json").read_bytes() == (job / "expected.json").read_bytes()
 
 
+@pytest.fixture(scope="module")
+def left_over(job):
+    """The first line of a part file that was not removed."""
+    with pytest.MonkeyPatch.context() as unfinished:
+        unfinished.setattr(file_prediction._PartFile, "remove", lambda part: None)
+        run(job, job / "whole.json", 20)
+    return (job / "whole.json.part").read_text("utf-8").splitlines()[0]
+
+
 @pytest.mark.parametrize("what", ["input", "model", "icdbase-part", "libraries", None])
-def test_of_another_job_nothing_is_taken_over(job, tmp_path, monkeypatch, what):
+def test_of_another_job_nothing_is_taken_over(job, left_over, tmp_path, what):
     """Another input, model, code or version of a library; None: the same job, from which a row is taken."""
     part, out = tmp_path / "pred.json.part", tmp_path / "pred.json"
-    with monkeypatch.context() as unfinished:
-        unfinished.setattr(file_prediction._PartFile, "remove", lambda part: None)
-        run(job, out, 20)
-    header = json.loads(part.read_text("utf-8").splitlines()[0])
+    header = json.loads(left_over)
     if what == "libraries":
         header["libraries"]["lightgbm"] = "0.0.1"
     elif what:

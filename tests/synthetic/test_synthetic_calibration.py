@@ -31,7 +31,7 @@ def labelled():
 
 @pytest.fixture(scope="module")
 def corpus():
-    return list(iter_simulated(1285, 0))
+    return list(iter_simulated(1000, 0))
 
 
 def quick_svm(simulated) -> float:
@@ -103,11 +103,11 @@ def test_giving_the_codes_away_leaves_the_band(monkeypatch):
 
 
 def test_describe_puts_both_figures_side_by_side(monkeypatch):
-    found = describe(80, 1)
-    assert found["figures"]["records"] == (80, 1485)
+    found = describe(20, 1)
+    assert found["figures"]["records"] == (20, 1485)
     assert found["figures"]["other codes per record"][1] == 4.54
     assert len(found["codes"]) == 58
     assert found["codes"]["其他诊断编码", "E11.900"][1] == 250
-    monkeypatch.setattr("icdbase.synthetic.measure.describe", lambda *asked: found if asked == (80, 1) else None)
-    text = describe_text(80, 1)
+    monkeypatch.setattr("icdbase.synthetic.measure.describe", lambda *asked: found if asked == (20, 1) else None)
+    text = describe_text(20, 1)
     assert "published" in text and "2型糖尿病" in text
