@@ -27,7 +27,7 @@ from icdbase.cli.options import FILE, echo, examples, model_option, train_option
               help="Show the published figures of CCL25-Eval Task 8, unranked: for the evaluation's own files only.")
 @click.option("--with-text/--without-text", default=None,
               help="Quote the hardest records; the page then contains patient data.  Default: only synthetic ones.")
-@click.option("--language", type=click.Choice(["en", "zh"]), default="en", show_default=True, help="Language shown first.")
+@click.option("--lang", "language", type=click.Choice(["en", "zh"]), default="en", show_default=True, help="Language shown first.")
 def report(model_folder, gold_file, pred_file, out_file, train_files, others, published, with_text, language):
     """Write a scored run as one self-contained HTML page."""
     from icdbase import load, read_records, read_submission

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from icdbase.features.texts import Span
+
 __all__ = ["CodeExplanation", "Evidence", "Explanation", "Unplaced"]
 
 
@@ -28,8 +30,12 @@ class Evidence:
         Of the concept that is mentioned here: present, negated, ...; else empty.
     features : tuple of (kind, name, contribution)
         The features that have this span.
+    findings : frozenset
+        The findings that make up most of ``strength``; see :attr:`icdbase.features.base.FeatureId.finding`.
     drop : float or None
-        What the probability of the code loses when these words alone are deleted; None if that was not tried.
+        What the probability of the code loses when the words are deleted; None if that was not tried.
+    n_deleted : int
+        Spans deleted for ``drop``: this one, or all places of its findings if no span matters by itself.
     """
 
     field: str
@@ -40,7 +46,13 @@ class Evidence:
     strength: float
     status: str
     features: tuple[tuple[str, str, float], ...] = field(repr=False)
+    findings: frozenset = field(default=frozenset(), repr=False)
     drop: float | None = None
+    n_deleted: int = 1
+
+    @property
+    def span(self) -> Span:
+        return Span(self.field, self.start, self.end)
 
     @property
     def negated(self) -> bool:
@@ -52,7 +64,7 @@ class Evidence:
         return {
             "field": self.field, "start": self.start, "end": self.end, "text": self.text,
             "contribution": self.contribution, "strength": self.strength, "status": self.status, "negated": self.negated,
-            "features": features, "drop": self.drop,
+            "features": features, "drop": self.drop, "n_deleted": self.n_deleted,
         }
 
 
@@ -91,7 +103,7 @@ class CodeExplanation:
         are relative to the mean over its classes, which the softmax ignores.
     evidence : tuple of Evidence
         The strongest first, the strongest objection last; but of a predicted code the
-        first is the strongest span that matters by itself, see ``n_tried`` of :func:`explain`.
+        first is the strongest span that matters, see ``n_tried`` of :func:`explain`.
     unplaced : tuple of Unplaced
         Largest first.
     """

@@ -358,19 +358,36 @@ def test_command_names_near_records(on_disk, held_out):
     assert "did you mean" in str(result.exception)
 
 
-def test_the_first_evidence_of_a_predicted_code_matters_by_itself(coder, held_out):
-    n_codes = n_staying = 0
+def test_the_first_evidence_of_a_predicted_code_matters(coder, held_out):
+    n_codes = n_staying = n_together = 0
     for row in range(10):
         record = held_out.iloc[[row]]
         for code in explain(coder, record).codes:
-            strongest = code.evidence[0]
-            text = record.iloc[0][strongest.field]
-            without = record.assign(**{strongest.field: text[: strongest.start] + text[strongest.end :]})
-            left = coder.predict_proba(without)[code.target].iloc[0][code.code]
-            assert strongest.drop == pytest.approx(code.probability - left, abs=1e-9)
-            n_codes, n_staying = n_codes + 1, n_staying + (left >= code.probability)
+            first = code.evidence[0]
+            places = [first] if first.n_deleted == 1 else [item for item in code.evidence if item.findings & first.findings]
+            left = [coder.predict_proba(_without(record, spans))[code.target].iloc[0][code.code] for spans in (places, [first])]
+            assert len({item.span for item in places}) == first.n_deleted
+            assert first.drop == pytest.approx(code.probability - left[0], abs=1e-9) if first.strength > 0 else first.drop is None
+            n_codes, n_staying = n_codes + 1, n_staying + (left[1] > code.probability - 0.0005)
+            n_together += first.n_deleted > 1
     assert n_codes >= 40
+    assert n_together, "no finding of these records needs all its places deleted"
     assert n_staying <= 3, f"{n_staying} of {n_codes}"
+
+
+def _without(record, spans):
+    """Return a record with the words of some spans deleted."""
+    texts = {item.field: list(record.iloc[0][item.field]) for item in spans}
+    for item in spans:
+        texts[item.field][item.start : item.end] = [""] * (item.end - item.start)
+    return record.assign(**{field: "".join(letters) for field, letters in texts.items()})
+
+
+def test_a_stenosis_ends_where_it_is_stated(coder):
+    words = "冠脉造影：前降支中段斑块，管腔狭窄80%，余血管未见狭窄，予阿司匹林治疗"
+    located = locate_features({"诊疗经过": words}, coder.task)
+    (span,) = located.spans[FeatureId("measurement", "stenosis_lad")]
+    assert words[span.start : span.end] == "前降支中段斑块，管腔狭窄80%"
 
 
 def test_without_trying_the_strongest_finding_comes_first(coder, held_out):
