@@ -36,6 +36,8 @@ class Evidence:
         What the probability of the code loses when the words are deleted; None if that was not tried.
     n_deleted : int
         Spans deleted for ``drop``: this one, or all places of its findings if no span matters by itself.
+    listed : bool
+        Whether the span is a diagnosis in a doctor's list, which is read as its code.
     """
 
     field: str
@@ -49,6 +51,7 @@ class Evidence:
     findings: frozenset = field(default=frozenset(), repr=False)
     drop: float | None = None
     n_deleted: int = 1
+    listed: bool = False
 
     @property
     def span(self) -> Span:
@@ -64,7 +67,7 @@ class Evidence:
         return {
             "field": self.field, "start": self.start, "end": self.end, "text": self.text,
             "contribution": self.contribution, "strength": self.strength, "status": self.status, "negated": self.negated,
-            "features": features, "drop": self.drop, "n_deleted": self.n_deleted,
+            "listed": self.listed, "features": features, "drop": self.drop, "n_deleted": self.n_deleted,
         }
 
 
@@ -138,6 +141,8 @@ class Explanation:
     codes : tuple of CodeExplanation
     texts : mapping of field to str
         The original text that the spans point into; not in ``repr`` or :meth:`to_dict`.
+    probabilities : mapping of target name to mapping of code to float
+        Of all codes that the coder knows; not in ``repr`` or :meth:`to_dict`.
     unlike : str
         Why the record is unlike the training records, empty if it is not; see :meth:`icdbase.IcdCoder.unlike`.
     """
@@ -145,6 +150,7 @@ class Explanation:
     record: str
     codes: tuple[CodeExplanation, ...]
     texts: Mapping[str, str] = field(repr=False, hash=False)
+    probabilities: Mapping[str, Mapping[str, float]] = field(repr=False, hash=False)
     unlike: str = ""
 
     def to_dict(self) -> dict:

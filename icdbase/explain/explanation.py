@@ -102,8 +102,10 @@ def explain(coder: IcdCoder, record, codes: Iterable[str] | None = None, *, n_ne
                 probability, margin, _evidence(parts, located, texts), _unplaced(parts, located),
             ))
     tested = iter(with_tested_evidence(coder, frame, [code for code in explained if code.predicted], n_tried))
-    return Explanation(str(frame.index[0]), tuple(next(tested) if code.predicted else code for code in explained), texts,
-                       coder.unlike(details.counts).iloc[0])
+    return Explanation(
+        str(frame.index[0]), tuple(next(tested) if code.predicted else code for code in explained), texts,
+        {target: p.iloc[0].to_dict() for target, p in details.probabilities.items()}, coder.unlike(details.counts).iloc[0],
+    )
 
 
 def _by_name(code: str, probability: float, located: LocatedRecord) -> tuple[float, dict[FeatureId, float]]:
@@ -181,9 +183,10 @@ def _evidence(parts: Mapping[FeatureId, float], located: LocatedRecord, texts: M
             strength = sum(strengths.values())
             findings = frozenset(finding for finding, value in strengths.items() if value > LEAST_SHARE * strength)
             features = tuple(sorted(features, key=lambda item: -abs(item[2])))
+            listed = any(key.kind == "listed diagnosis" for key in keys)
             evidence += [
                 Evidence(*span, texts[span.field][span.start : span.end], contribution, strength, located.status(span), features,
-                         findings)
+                         findings, listed=listed)
                 for span in spans
             ]
     return tuple(sorted(evidence, key=lambda item: (-item.strength, item.field, item.start, item.end)))

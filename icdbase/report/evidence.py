@@ -33,6 +33,7 @@ _WORDS = {
         "sorted": "Sorted by what the finding adds in all its places, in log-odds;\nthe first line is the strongest one that matters.",
         "alone_means": "without: what the probability loses when these words are deleted;\n×2: deleted in both places, for one alone changes nothing.",
         "present": "present", "negated": "negated", "uncertain": "uncertain", "historical": "historical", "family": "family", "resolved": "resolved", "": "",
+        "listed": "diagnosis", "listed_means": "diagnosis: in the doctor's own list, matched to a code by its name.",
     },
     "zh": {
         "adds": "贡献", "field": "字段", "evidence": "证据", "status": "状态", "alone": "删去后", "bias": "先验，未读文本之前",
@@ -43,6 +44,7 @@ _WORDS = {
         "sorted": "按该发现的贡献（对数几率）排列；首行为删去后有影响的最强证据。",
         "alone_means": "删去后：删去这些文字后概率的变化；×2：两处一并删去，单删一处并无影响。",
         "present": "肯定", "negated": "否定", "uncertain": "疑似", "historical": "既往", "family": "家族", "resolved": "已愈", "": "",
+        "listed": "诊断", "listed_means": "诊断：医生写在诊断列表中，按名称对应到编码。",
     },
 }
 
@@ -89,7 +91,7 @@ def explanation_text(
 def explanation_key(language: str) -> str:
     """Return the lines that say how the tables are sorted and what their columns mean."""
     words = _WORDS[language]
-    return f"{words['sorted']}\n{words['alone_means']}"
+    return f"{words['sorted']}\n{words['alone_means']}\n{words['listed_means']}"
 
 
 def _heading(code: CodeExplanation, gold: Collection[str] | None, words) -> str:
@@ -110,7 +112,7 @@ def _ranked(code: CodeExplanation) -> list[list[Evidence]]:
 def _row(items: Sequence[Evidence], words) -> list[str]:
     tried = next((item for item in items if item.drop is not None), None)
     without = "" if tried is None else f"{-tried.drop:+.3f}{f' ×{tried.n_deleted}' if tried.n_deleted > 1 else ''}"
-    return [f"{_added(items):+.2f}", without, items[0].field, "", words.get(items[0].status, items[0].status)]
+    return [f"{_added(items):+.2f}", without, items[0].field, "", words["listed" if items[0].listed else items[0].status]]
 
 
 def _without_place(code: CodeExplanation, words, single: bool) -> list[list[str]]:

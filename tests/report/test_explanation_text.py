@@ -73,3 +73,10 @@ def test_command(coder, held_out, tmp_path):
     assert all(code in result.stdout.split("\n")[1] for code in held_out.iloc[0]["其他诊断编码"])
     assert "排列" in result.stdout
     assert "\x1b" not in result.stdout
+
+
+def test_the_doctors_own_diagnosis_is_named(coder):
+    told = explain(coder, {"主诉": "头晕", "既往史": "2型糖尿病", "入院诊断": "1.2型糖尿病"}, ["E11.900"])
+    lines = explanation_text(told.codes[0], told.texts).split("\n")
+    assert [line.split()[-1] for line in lines if "入院诊断" in line and "【" in line] == ["diagnosis"]
+    assert [line.split()[-1] for line in lines if "既往史" in line and "【" in line] == ["historical"]
