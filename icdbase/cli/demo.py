@@ -11,7 +11,7 @@ from pathlib import Path
 
 import click
 
-from icdbase.cli.options import FOLDER, echo, examples
+from icdbase.cli.options import FOLDER, echo, examples, load_model
 
 N_TRAIN = 400
 CACHE = Path("runs") / "demo-models"
@@ -103,13 +103,12 @@ def _has_screen() -> bool:
 
 def _loaded(folders) -> tuple[dict, dict, set]:
     """Load models by name, the number of training records of each, and the names of those that saw synthetic ones only."""
-    from icdbase import load
     from icdbase.storage.model_card import read_card
 
     coders, about, synthetic = {}, {}, set()
     for folder in folders:
         name = folder.name if folder.name and folder.name not in coders else str(folder)
-        coders[name] = load(folder)
+        coders[name] = load_model(folder)
         data = read_card(folder).get("training_data")
         about[name] = f"{data['records']:,}" if data else ""
         synthetic |= {name} if data and data.get("synthetic") == "all" else set()
@@ -118,13 +117,13 @@ def _loaded(folders) -> tuple[dict, dict, set]:
 
 def _synthetic_models() -> tuple[dict, dict, set]:
     """Load the two small models, or train and save them."""
-    from icdbase import SETTINGS, IcdCoder, __version__, load, make_records, save
+    from icdbase import SETTINGS, IcdCoder, __version__, make_records, save
     from icdbase.core import progress
     from icdbase.core.errors import ModelError
 
     folders = {setting: CACHE / f"{setting}-{N_TRAIN}-{__version__}" for setting in SETTINGS}
     try:
-        coders = {setting: load(folder) for setting, folder in folders.items()}
+        coders = {setting: load_model(folder) for setting, folder in folders.items()}
         echo(f"models: {CACHE} ({N_TRAIN} synthetic records; delete the folder to train again)", err=True)
     except ModelError:
         echo(f"training {len(SETTINGS)} small models on {N_TRAIN} synthetic records, once", err=True)
