@@ -3,8 +3,10 @@
 import re
 
 import pytest
+import sklearn.utils
 from click.testing import CliRunner
 from rich.cells import cell_len
+from sklearn.utils.discovery import all_estimators
 
 import icdbase
 from icdbase.cli.explain import explain as explain_command
@@ -73,6 +75,7 @@ def test_command(coder, held_out, tmp_path):
     assert all(code in result.stdout.split("\n")[1] for code in held_out.iloc[0]["其他诊断编码"])
     assert "排列" in result.stdout
     assert "\x1b" not in result.stdout
+    assert sklearn.utils.all_estimators is all_estimators  # set aside only while skops is imported
 
 
 def test_the_doctors_own_diagnosis_is_named(coder):

@@ -41,12 +41,12 @@ export function drawWhy(state, actions, result, code) {
   const against = groups.filter(group => group.sum < -LEAST * most).slice(0, N_AGAINST);
   return el("div", { class: "why" },
     forIt.length || against.length ? null : el("p", {}, words.nothing),
-    list(words.speaksFor, forIt), list(words.speaksAgainst, against), doctors(words, groups), drawWaterfall(words, code, shared));
+    list(words.speaksFor, forIt), list(words.speaksAgainst, against), doctors(words, groups, LEAST * most), drawWaterfall(words, code, shared));
 }
 
-function doctors(words, groups) {
+function doctors(words, groups, least) {
   const listed = groups.filter(group => group.listed), sum = listed.reduce((total, group) => total + group.sum, 0);
-  return listed.length ? el("p", { class: "doctors" }, words.doctors(signed(sum))) : null;
+  return Math.abs(sum) > least ? el("p", { class: "doctors" }, words.doctors(signed(sum))) : null;
 }
 
 function grouped(record, code) {

@@ -28,7 +28,7 @@ export const WORDS = {
     added: "added", removed: "removed",
     against_all: "against all fields", against_A: "against A", same: "no change", differs: (plus, minus) => `${plus} added, ${minus} removed`,
     speaksFor: "evidence for it", speaksAgainst: "evidence against it", nothing: "No words of this record are evidence for or against it.",
-    sum: "How it adds up, in log-odds", bias: "prior, before any text", context: "contribution of the main code", absent: "what the record does not mention", limit: "limit of extreme values", total: "margin", probability: "probability, calibrated",
+    sum: "How it adds up, in log-odds", bias: "prior, before any text", context: "contribution of the main code", absent: "what the record does not mention", limit: "limit of extreme values", total: "margin", probability: "probability",
     empty: "empty", unread: "not used by this model", useField: "Use this field", times: n => ` ×${n}`,
     plain: "words and keywords only", default: "all techniques", milliseconds: n => `${n} ms`, noCodes: "none",
     unlike: why => `This record is unlike the training records (${why}): the codes are a guess.`,
