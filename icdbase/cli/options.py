@@ -165,9 +165,9 @@ def new_coder(setting: str, seed: int, concepts=(), **parameters):
 
 
 def load_model(folder):
-    """Load a model folder, as :func:`icdbase.load`, in two thirds of the time.
+    """Load a model folder, as :func:`icdbase.load` does, without the import of all of scikit-learn.
 
-    skops imports every estimator of scikit-learn to list their names as trusted. A model folder
+    skops imports every estimator of scikit-learn, only to list their names as trusted. A model folder
     trusts its own types alone, and on the command line nobody else uses skops.
     """
     import sklearn.utils

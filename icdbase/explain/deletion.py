@@ -44,8 +44,7 @@ def with_tested_evidence(
         In the order given.  What was tried has its ``drop``; if no span matters by itself, the order stays.
     """
     codes = list(codes)
-    waiting = {place: [(item, (item.span,)) for item in _strong(code)[:n_tried]] + _whole(code) * (n_tried > 0)
-               for place, code in enumerate(codes)}
+    waiting = {place: _trials(code, n_tried) for place, code in enumerate(codes) if n_tried}
     while waiting := {place: trials for place, trials in waiting.items() if trials}:
         now = {place: trials.pop(0) for place, trials in waiting.items()}
         deleted = list(dict.fromkeys(spans for _, spans in now.values()))
@@ -61,17 +60,14 @@ def with_tested_evidence(
     return codes
 
 
-def _strong(code: CodeExplanation) -> list[Evidence]:
-    """Return the spans for a code that are not much weaker than the strongest."""
-    least = LEAST_STRENGTH * code.evidence[0].strength if code.evidence else 0.0
-    return [item for item in code.evidence if item.strength >= least > 0]
-
-
-def _whole(code: CodeExplanation) -> list[tuple[Evidence, tuple[Span, ...]]]:
-    """Return the strongest span with all places of its findings, if it has several."""
-    strong = _strong(code)[:1]
-    places = [tuple(sorted({other.span for other in code.evidence if other.findings & item.findings})) for item in strong]
-    return [(item, spans) for item, spans in zip(strong, places, strict=True) if len(spans) > 1]
+def _trials(code: CodeExplanation, n_tried: int) -> list[tuple[Evidence, tuple[Span, ...]]]:
+    """Return what to delete, in turn: each strong span by itself, then the strongest finding in all its places."""
+    if not code.evidence or code.evidence[0].strength <= 0:
+        return []
+    strongest = code.evidence[0]
+    strong = [item for item in code.evidence if item.strength >= LEAST_STRENGTH * strongest.strength]
+    places = tuple(sorted({item.span for item in code.evidence if item.findings & strongest.findings}))
+    return [(item, (item.span,)) for item in strong[:n_tried]] + [(strongest, places)] * (len(places) > 1)
 
 
 def _recorded(code: CodeExplanation, tried: Evidence, *, first: bool) -> CodeExplanation:

@@ -390,6 +390,13 @@ def test_a_stenosis_ends_where_it_is_stated(coder):
     assert words[span.start : span.end] == "前降支中段斑块，管腔狭窄80%"
 
 
+def test_spans_end_where_the_finding_ends(held_out):
+    for _, row in held_out.iloc[:10].iterrows():
+        texts = {name: row[name] for name in CCL25.text_fields}
+        words = [texts[span.field][span.start : span.end] for spans in locate_features(texts, CCL25).spans.values() for span in spans]
+        assert not [one for one in words if len(one) > 24 or "。" in one.strip("。")]
+
+
 def test_without_trying_the_strongest_finding_comes_first(coder, held_out):
     for code in explain(coder, held_out.iloc[[0]], n_tried=0).codes:
         assert [item.strength for item in code.evidence] == sorted((item.strength for item in code.evidence), reverse=True)
