@@ -13,7 +13,7 @@ import click
 
 from icdbase.cli.options import FOLDER, echo, examples, load_model
 
-N_TRAIN = 400
+N_TRAIN, N_FOLDS = 400, 2
 CACHE = Path("runs") / "demo-models"
 
 
@@ -26,8 +26,8 @@ CACHE = Path("runs") / "demo-models"
 def demo(folders, host, port, opens):
     """Show a record, its codes and their evidence on a local web page.
 
-    Without --model, both named settings are trained on 400 synthetic records
-    and stored in runs/demo-models.  Pasted records are neither stored nor
+    Without --model, both named settings are trained on 400 synthetic records,
+    with two inner folds, and stored in runs/demo-models.  Pasted records are neither stored nor
     logged.
     """
     from icdbase.core.errors import UsageError
@@ -127,7 +127,7 @@ def _synthetic_models() -> tuple[dict, dict, set]:
         echo(f"models: {CACHE} ({N_TRAIN} synthetic records; delete the folder to train again)", err=True)
     except ModelError:
         echo(f"training {len(SETTINGS)} small models on {N_TRAIN} synthetic records, once", err=True)
-        coders = {setting: IcdCoder(**chosen) for setting, chosen in SETTINGS.items()}
+        coders = {setting: IcdCoder(**{**chosen, "n_folds": N_FOLDS}) for setting, chosen in SETTINGS.items()}
         records = make_records(N_TRAIN, random_state=0)
         with progress.bars():
             counts = next(iter(coders.values())).count(records)
