@@ -3,10 +3,13 @@
     python docs/make_gallery.py --out docs/images/gallery
 
 Needs the `test` and `demo` extras, and chromium, chromium-driver and
-fonts-noto-cjk.  Everything shown is synthetic: 1,485 records, seed 0.
+fonts-noto-cjk.  Everything shown is synthetic: 1,485 records, seed 0.  Beside
+the pictures it writes the checksum of what draws them; a test compares it.  Of
+changed predictions it says nothing.
 """
 
 import argparse
+import hashlib
 import html
 import os
 import shutil
@@ -18,6 +21,10 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 GALLERY = ROOT / "docs" / "images" / "gallery"
+DRAWN_BY = ("docs/make_gallery.py", "icdbase/demo/static/*", "icdbase/report/*.j2")
+"""Files that decide what the pages look like."""
+
+CHECKSUM = GALLERY / "drawn-by.sha256"
 TROPONIN = 1704
 """Number of a record with unstable angina and a troponin of 0.013."""
 
@@ -26,6 +33,14 @@ sys.path.insert(0, str(ROOT / "tests"))
 TERMINAL = """<!DOCTYPE html><meta charset="utf-8"><title>terminal</title><style>
 body { margin:0; background:#14171a; } pre { display:inline-block; margin:0; padding:18px 22px; color:#e8eaed;
 font:15px/1.45 "Noto Sans Mono CJK SC",monospace; } b { color:#7db7ff; }</style><pre><b>$ %s</b>\n%s</pre>"""
+
+
+def checksum() -> str:
+    """Return the SHA-256 of the files in `DRAWN_BY`."""
+    digest = hashlib.sha256()
+    for path in sorted(path for pattern in DRAWN_BY for path in ROOT.glob(pattern)):
+        digest.update(path.read_bytes().replace(b"\r\n", b"\n"))
+    return digest.hexdigest()
 
 
 def main():
@@ -54,14 +69,10 @@ def main():
              "--out", "text.html")
         _report(browser, work, out)
         with _demo(work) as address:
-            _page(browser, address, 900)
-            browser.implicitly_wait(10)
-            browser.find_element("css selector", "body[data-ready='1']:not([data-busy])")
-            browser.save_screenshot(str(out / "demo.png"))
-            if out == GALLERY:
-                browser.save_screenshot(str(out.parent / "demo.png"))
-            _edited(browser, address)
-            browser.save_screenshot(str(out / "demo-edited.png"))
+            _demo_pages(browser, address, out)
+    if out == GALLERY:
+        shutil.copy(out / "demo.png", out.parent)
+        CHECKSUM.write_text(f"{checksum()}\n", encoding="ascii")
 
 
 @contextmanager
@@ -109,18 +120,35 @@ def _report(browser, work: Path, out: Path):
     browser.save_screenshot(str(out / "report-phone.png"))
 
 
-def _edited(browser, address: str):
-    """Raise the troponin of a record in place, as a person does."""
-    browser.get("about:blank")
-    _page(browser, f"{address}#{TROPONIN}", 1000)
-    browser.find_element("css selector", "body[data-ready='1']:not([data-busy])")
-    browser.execute_script("""
+def _demo_pages(browser, address: str, out: Path):
+    browser.implicitly_wait(30)
+
+    def pictured(name: str, number: str = "", height: int = 1000, width: int = 1180, do: tuple = (), to: str = ".stage"):
+        browser.get("about:blank")
+        _page(browser, f"{address}{number}", height, width)
+        browser.find_element("css selector", "body[data-ready='1']:not([data-busy])")
+        for step in do:
+            browser.execute_script(step)
+            browser.find_element("css selector", "body:not([data-busy]):not([data-typing])")
+        if do:
+            browser.execute_script("document.querySelector(arguments[0]).scrollIntoView()", to)
+        browser.save_screenshot(str(out / name))
+
+    pictured("demo.png", height=900)
+    pictured("demo-edited.png", f"#{TROPONIN}", do=("""
         const node = document.querySelector('.field[data-field="诊疗经过"] .text');
         node.textContent = node.textContent.replace("0.013", "1.13");
-        node.dispatchEvent(new InputEvent("input", {bubbles: true}));""")
-    browser.find_element("css selector", ".target.single .row.added")
-    browser.find_element("css selector", "body:not([data-busy]):not([data-typing])")
-    browser.execute_script("document.querySelector('.stage').scrollIntoView()")
+        node.dispatchEvent(new InputEvent("input", {bubbles: true}));""",))
+    pictured("demo-compare.png", do=(
+        "document.querySelector('#compare').click()",
+        """document.querySelector('.field[data-field="诊疗经过"] .switch.B').click()"""))
+    pictured("demo-quiz.png", do=("""
+        document.querySelector("#quiz").click();
+        for (let n = 0; n < 7; n++) document.querySelectorAll(".vote button:last-child")[n % 3].click();
+        document.querySelector("#reveal").click();""",))
+    pictured("demo-unlike.png", "#100000", height=700)
+    pictured("demo-phone.png", height=844, width=390, do=(
+        "document.querySelector('#language').click()", "document.querySelector('#theme').click()"), to="#codes")
 
 
 @contextmanager

@@ -39,7 +39,7 @@ from icdbase.cli.systems import name_systems, named_errors, read_systems
 @json_option
 @click.option("--out", "out_folder", type=FOLDER, help="Folder for the page (compare.html), JSON and CSV.")
 @click.option("--with-text", is_flag=True, help="Quote the listed records on the page, which then contains patient data.")
-@click.option("--language", type=click.Choice(["en", "zh"]), default="en", show_default=True, help="Language shown first on the page.")
+@click.option("--lang", "language", type=click.Choice(["en", "zh"]), default="en", show_default=True, help="Language shown first on the page.")
 def compare(task_name, gold_files, pred_files, names, missing_zero, invalid_zero, n_records, as_json, out_folder, with_text, language):
     """Compare submissions of several systems on the same records."""
     from icdbase import get_task, read_records

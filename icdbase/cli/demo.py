@@ -11,9 +11,9 @@ from pathlib import Path
 
 import click
 
-from icdbase.cli.options import FOLDER, echo, examples
+from icdbase.cli.options import FOLDER, echo, examples, load_model
 
-N_TRAIN = 400
+N_TRAIN, N_FOLDS = 400, 2
 CACHE = Path("runs") / "demo-models"
 
 
@@ -26,8 +26,8 @@ CACHE = Path("runs") / "demo-models"
 def demo(folders, host, port, opens):
     """Show a record, its codes and their evidence on a local web page.
 
-    Without --model, both named settings are trained on 400 synthetic records
-    and stored in runs/demo-models.  Pasted records are neither stored nor
+    Without --model, both named settings are trained on 400 synthetic records,
+    with two inner folds, and stored in runs/demo-models.  Pasted records are neither stored nor
     logged.
     """
     from icdbase.core.errors import UsageError
@@ -103,13 +103,12 @@ def _has_screen() -> bool:
 
 def _loaded(folders) -> tuple[dict, dict, set]:
     """Load models by name, the number of training records of each, and the names of those that saw synthetic ones only."""
-    from icdbase import load
     from icdbase.storage.model_card import read_card
 
     coders, about, synthetic = {}, {}, set()
     for folder in folders:
         name = folder.name if folder.name and folder.name not in coders else str(folder)
-        coders[name] = load(folder)
+        coders[name] = load_model(folder)
         data = read_card(folder).get("training_data")
         about[name] = f"{data['records']:,}" if data else ""
         synthetic |= {name} if data and data.get("synthetic") == "all" else set()
@@ -118,17 +117,17 @@ def _loaded(folders) -> tuple[dict, dict, set]:
 
 def _synthetic_models() -> tuple[dict, dict, set]:
     """Load the two small models, or train and save them."""
-    from icdbase import SETTINGS, IcdCoder, __version__, load, make_records, save
+    from icdbase import SETTINGS, IcdCoder, __version__, make_records, save
     from icdbase.core import progress
     from icdbase.core.errors import ModelError
 
     folders = {setting: CACHE / f"{setting}-{N_TRAIN}-{__version__}" for setting in SETTINGS}
     try:
-        coders = {setting: load(folder) for setting, folder in folders.items()}
+        coders = {setting: load_model(folder) for setting, folder in folders.items()}
         echo(f"models: {CACHE} ({N_TRAIN} synthetic records; delete the folder to train again)", err=True)
     except ModelError:
         echo(f"training {len(SETTINGS)} small models on {N_TRAIN} synthetic records, once", err=True)
-        coders = {setting: IcdCoder(**chosen) for setting, chosen in SETTINGS.items()}
+        coders = {setting: IcdCoder(**{**chosen, "n_folds": N_FOLDS}) for setting, chosen in SETTINGS.items()}
         records = make_records(N_TRAIN, random_state=0)
         with progress.bars():
             counts = next(iter(coders.values())).count(records)

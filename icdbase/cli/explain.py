@@ -8,7 +8,7 @@ import sys
 
 import click
 
-from icdbase.cli.options import echo, examples, input_option, json_option, model_option
+from icdbase.cli.options import echo, examples, input_option, json_option, load_model, model_option
 
 # Modules heavier than click are imported inside the verbs: --help must not wait for scikit-learn.
 
@@ -27,7 +27,7 @@ from icdbase.cli.options import echo, examples, input_option, json_option, model
 @json_option
 def explain(model_folder, input_file, record_id, codes, language, as_json):
     """Show the evidence in a record for each code.  Prints words of the record."""
-    from icdbase import load, read_records
+    from icdbase import read_records
     from icdbase.core.errors import UsageError, did_you_mean
     from icdbase.core.terminal import printable
     from icdbase.evaluation.per_code import as_code_set
@@ -35,7 +35,7 @@ def explain(model_folder, input_file, record_id, codes, language, as_json):
     from icdbase.records.labels import LabelParser
     from icdbase.report.evidence import explanation_key, explanation_text
 
-    coder = load(model_folder)
+    coder = load_model(model_folder)
     records = read_records(input_file, coder.task)
     if record_id not in records.index:
         near = did_you_mean(record_id, records.index) if len(records) else ""

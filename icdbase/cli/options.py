@@ -11,7 +11,7 @@ from icdbase.core.terminal import printable
 
 __all__ = [
     "FILE", "FOLDER", "backend_options", "concepts_option", "echo", "examples", "group_option", "input_option", "json_option",
-    "model_option", "new_coder", "read_groups", "refuse_repeated_paths", "shown_paths", "task_option", "train_option",
+    "load_model", "model_option", "new_coder", "read_groups", "refuse_repeated_paths", "shown_paths", "task_option", "train_option",
 ]
 
 FILE = click.Path(path_type=Path, allow_dash=True)
@@ -162,3 +162,22 @@ def new_coder(setting: str, seed: int, concepts=(), **parameters):
     load_concepts(tables)  # so that errors come before the work
     given = {name: value for name, value in parameters.items() if value is not None}
     return IcdCoder(**{**chosen, **given}, random_state=seed, concept_tables=tables)
+
+
+def load_model(folder):
+    """Load a model folder, as :func:`icdbase.load` does, without the import of all of scikit-learn.
+
+    skops imports every estimator of scikit-learn, only to list their names as trusted. A model folder
+    trusts its own types alone, and on the command line nobody else uses skops.
+    """
+    import sklearn.utils
+
+    from icdbase import load
+
+    all_estimators = sklearn.utils.all_estimators
+    sklearn.utils.all_estimators = lambda *_, **__: []
+    try:
+        import skops.io  # noqa: F401
+    finally:
+        sklearn.utils.all_estimators = all_estimators
+    return load(folder)

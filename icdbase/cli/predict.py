@@ -6,7 +6,7 @@ import warnings
 
 import click
 
-from icdbase.cli.options import FILE, backend_options, echo, examples, input_option, model_option
+from icdbase.cli.options import FILE, backend_options, echo, examples, input_option, load_model, model_option
 from icdbase.core.workload import BATCH_SIZE
 
 # Modules heavier than click are imported inside the verbs: --help must not wait for scikit-learn.
@@ -32,7 +32,7 @@ def predict(model_folder, input_file, out_file, top_k, n_jobs, batch_size, backe
 
     An interrupted run leaves OUT.part; the same command continues it.
     """
-    from icdbase import load, predict_file, read_records
+    from icdbase import predict_file, read_records
     from icdbase.core import progress
     from icdbase.core.atomic_files import check_output
     from icdbase.core.backends import use_backend
@@ -43,7 +43,7 @@ def predict(model_folder, input_file, out_file, top_k, n_jobs, batch_size, backe
     if top_k is not None:
         if str(out_file) != "-":
             check_output(out_file)
-        coder = load(model_folder).set_params(n_jobs=n_jobs)
+        coder = load_model(model_folder).set_params(n_jobs=n_jobs)
         records = read_records(input_file, coder.task)
         with progress.bars(), use_backend(backend, scheduler):
             counts = coder.count(records)

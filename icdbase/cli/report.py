@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from icdbase.cli.options import FILE, echo, examples, model_option, train_option
+from icdbase.cli.options import FILE, echo, examples, load_model, model_option, train_option
 
 # Modules heavier than click are imported inside the verbs: --help must not wait for scikit-learn.
 
@@ -27,10 +27,10 @@ from icdbase.cli.options import FILE, echo, examples, model_option, train_option
               help="Show the published figures of CCL25-Eval Task 8, unranked: for the evaluation's own files only.")
 @click.option("--with-text/--without-text", default=None,
               help="Quote the hardest records; the page then contains patient data.  Default: only synthetic ones.")
-@click.option("--language", type=click.Choice(["en", "zh"]), default="en", show_default=True, help="Language shown first.")
+@click.option("--lang", "language", type=click.Choice(["en", "zh"]), default="en", show_default=True, help="Language shown first.")
 def report(model_folder, gold_file, pred_file, out_file, train_files, others, published, with_text, language):
     """Write a scored run as one self-contained HTML page."""
-    from icdbase import load, read_records, read_submission
+    from icdbase import read_records, read_submission
     from icdbase.core.atomic_files import check_output
     from icdbase.records.origin import synthetic_share
     from icdbase.report.html import check_published, write_report
@@ -38,7 +38,7 @@ def report(model_folder, gold_file, pred_file, out_file, train_files, others, pu
     from icdbase.storage.model_card import read_card
 
     check_output(out_file)
-    coder = load(model_folder)
+    coder = load_model(model_folder)
     gold = read_records(gold_file, coder.task, require_labels=True)
     if published:
         check_published(gold, coder.task)

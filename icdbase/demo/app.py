@@ -31,13 +31,12 @@ __all__ = ["demo_app"]
 FIRST = 14
 """Number of the synthetic record that is shown first."""
 
-CURATED = {"clear": 72, "number": 1704, "denied": 26, "family": 5, "swap": 47, "slip": 34}
+CURATED = {"clear": 72, "number": 1704, "denied": 26, "family": 5, "swap": 47, "slip": 34, "foreign": record_input.N_RECORDS}
 """Synthetic records that each show one thing with the models that the demo trains."""
 
 N_LISTED = 24
 N_NEAR = 5
 N_SPANS = 150
-N_TRIED = 5
 LONG = 8000
 """Characters of a record from which on no span is deleted on trial: each trial reads the record again."""
 
@@ -131,7 +130,7 @@ class _Api:
         body = _body()
         if "number" in body:
             return jsonify(record_input.synthetic_record(body["number"], self.task))
-        given = record_input.parsed_record(body["json"]) if "json" in body else body.get("record")
+        given = record_input.parsed_record(body["text"], self.task) if "text" in body else body.get("record")
         return jsonify(record_input.checked_record(given, self.task))
 
     def predict(self):
@@ -146,13 +145,14 @@ class _Api:
         texts = {field: record.get(field) if field in fields else "" for field in self.task.text_fields}
         record_input.check_size(texts)
         length = sum(len(text) for text in texts.values() if isinstance(text, str))
-        n_tried = 0 if body.get("quick") or length > LONG else N_TRIED
+        untested = {"n_tried": 0} if body.get("quick") or length > LONG else {}
         with self.lock:
             start = perf_counter()
-            explanation = explain(self.coders[name], texts, n_near=N_NEAR, n_tried=n_tried)
+            explanation = explain(self.coders[name], texts, n_near=N_NEAR, **untested)
             seconds = perf_counter() - start
-        return jsonify(codes=[_shortened(code) for code in explanation.codes], unlike=explanation.unlike,
-                       milliseconds=round(1000 * seconds, 1))
+        probabilities = {target: {code: round(value, 4) for code, value in p.items()} for target, p in explanation.probabilities.items()}
+        return jsonify(codes=[_shortened(code) for code in explanation.codes], probabilities=probabilities,
+                       unlike=explanation.unlike, milliseconds=round(1000 * seconds, 1))
 
 
 def _common_task(coders: Mapping[str, IcdCoder]) -> Task:
@@ -177,11 +177,12 @@ def _body() -> dict:
 
 
 def _error_answer(error: Exception):
-    """Return the answer for an error, without any text of the record."""
-    if isinstance(error, IcdbaseError):
-        return jsonify(error=str(error)), 400
+    """Return the answer for an error in the language of the page, without any text of the record."""
     if isinstance(error, RecursionError):  # in the body, in JSON pasted as text, or in a value
-        return jsonify(error="nested too deep for a record; paste one record {...}"), 400
+        error = record_input.RecordError("nested too deep for a record; paste one record {...}", "嵌套过深；请粘贴一份病历 {...}")
+    if isinstance(error, IcdbaseError):
+        in_chinese = request.accept_languages.best_match(["en", "zh"], "en") == "zh"
+        return jsonify(error=record_input.in_chinese(error) if in_chinese else str(error)), 400
     if isinstance(error, HTTPException):
         return jsonify(error=f"{error.name}: {error.description}"), error.code
     place = traceback.extract_tb(error.__traceback__)[-1]
@@ -191,18 +192,18 @@ def _error_answer(error: Exception):
 
 
 def _tested(code: CodeExplanation) -> list | None:
-    """Return the place of the first evidence and what the probability loses without it, if it loses anything."""
+    """Return the place of the first evidence, what the probability loses without it, if anything, and in how many places it was deleted."""
     if not code.evidence or not (code.evidence[0].drop or 0) > 0:
         return None
     item = code.evidence[0]
-    return [item.field, item.start, item.end, round(item.drop, 4)]
+    return [item.field, item.start, item.end, round(item.drop, 4), item.n_deleted]
 
 
 def _shortened(code: CodeExplanation) -> dict:
     """Return what the page draws of an explanation; spans that are left out are summed."""
     strongest = sorted(code.evidence, key=lambda item: -abs(item.contribution))
     spans = [
-        [item.field, item.start, item.end, round(item.contribution, 4), item.status]
+        [item.field, item.start, item.end, round(item.contribution, 4), item.status, item.listed]
         for item in strongest[:N_SPANS]
     ]
     unplaced: dict[str, float] = {}

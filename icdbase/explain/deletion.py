@@ -13,10 +13,15 @@ import pandas as pd
 
 from icdbase.coder import IcdCoder
 from icdbase.explain.evidence import CodeExplanation, Evidence
+from icdbase.features.texts import Span
 
 __all__ = ["with_tested_evidence"]
 
-LEAST_DROP = 1e-6
+LEAST_DROP = 0.0005
+"""A smaller loss of probability does not show in three decimals."""
+
+LEAST_STRENGTH = 0.1
+"""Spans weaker than this share of the strongest are not put first, whatever the code loses without them."""
 
 
 def with_tested_evidence(
@@ -31,40 +36,54 @@ def with_tested_evidence(
     codes : sequence of CodeExplanation
     n_tried : int
         Spans tried for each code, the strongest first, until one lowers the probability.
+        If none does, the strongest finding is deleted in all its places.
 
     Returns
     -------
     list of CodeExplanation
-        In the order given.  What was tried has its ``drop``; if nothing helps, the order stays.
+        In the order given.  What was tried has its ``drop``; if no span matters by itself, the order stays.
     """
-    codes, open_codes = list(codes), list(range(len(codes)))
-    for turn in range(n_tried):
-        open_codes = [place for place in open_codes if turn < len(codes[place].evidence)]
-        if not open_codes:
-            break
-        tried = {place: codes[place].evidence[turn] for place in open_codes}
-        spans = list(dict.fromkeys((item.field, item.start, item.end) for item in tried.values()))
-        p = coder.predict_proba(_deleted(frame, spans))
-        for place, item in tried.items():
-            row = spans.index((item.field, item.start, item.end))
-            drop = codes[place].probability - float(p[codes[place].target].iloc[row][codes[place].code])
-            codes[place] = _recorded(codes[place], item, drop, first=drop > LEAST_DROP)
-        open_codes = [place for place in open_codes if (codes[place].evidence[0].drop or 0.0) <= LEAST_DROP]
+    codes = list(codes)
+    waiting = {place: _trials(code, n_tried) for place, code in enumerate(codes) if n_tried}
+    while waiting := {place: trials for place, trials in waiting.items() if trials}:
+        now = {place: trials.pop(0) for place, trials in waiting.items()}
+        deleted = list(dict.fromkeys(spans for _, spans in now.values()))
+        p = coder.predict_proba(_without(frame, deleted))
+        for place, (item, spans) in now.items():
+            code = codes[place]
+            drop = code.probability - float(p[code.target].iloc[deleted.index(spans)][code.code])
+            helps = drop > LEAST_DROP
+            if helps or len(spans) == 1:
+                codes[place] = _recorded(code, replace(item, drop=drop, n_deleted=len(spans)), first=helps)
+            if helps:
+                waiting[place].clear()
     return codes
 
 
-def _recorded(code: CodeExplanation, item: Evidence, drop: float, *, first: bool) -> CodeExplanation:
-    tried = replace(item, drop=drop)
-    rest = [other for other in code.evidence if other is not item]
-    place = 0 if first else code.evidence.index(item)
-    return replace(code, evidence=(*rest[:place], tried, *rest[place:]))
+def _trials(code: CodeExplanation, n_tried: int) -> list[tuple[Evidence, tuple[Span, ...]]]:
+    """Return what to delete, in turn: each strong span by itself, then the strongest finding in all its places."""
+    if not code.evidence or code.evidence[0].strength <= 0:
+        return []
+    strongest = code.evidence[0]
+    strong = [item for item in code.evidence if item.strength >= LEAST_STRENGTH * strongest.strength]
+    places = tuple(sorted({item.span for item in code.evidence if item.findings & strongest.findings}))
+    return [(item, (item.span,)) for item in strong[:n_tried]] + [(strongest, places)] * (len(places) > 1)
 
 
-def _deleted(frame: pd.DataFrame, spans: Sequence[tuple[str, int, int]]) -> pd.DataFrame:
-    """Return a copy of a record for each span, without its words."""
-    copies = pd.concat([frame] * len(spans))
-    copies.index = pd.Index([str(number) for number in range(len(spans))], name=frame.index.name, dtype=object)
-    for row, (field, start, end) in enumerate(spans):
-        text = frame.iloc[0][field]
-        copies.iloc[row, copies.columns.get_loc(field)] = text[:start] + text[end:]
+def _recorded(code: CodeExplanation, tried: Evidence, *, first: bool) -> CodeExplanation:
+    at = next(place for place, item in enumerate(code.evidence) if item.span == tried.span)
+    rest = [*code.evidence[:at], *code.evidence[at + 1 :]]
+    rest.insert(0 if first else at, tried)
+    return replace(code, evidence=tuple(rest))
+
+
+def _without(frame: pd.DataFrame, deleted: Sequence[tuple[Span, ...]]) -> pd.DataFrame:
+    """Return a copy of a record for each group of spans, without their words."""
+    copies = pd.concat([frame] * len(deleted))
+    copies.index = pd.Index([str(number) for number in range(len(deleted))], name=frame.index.name, dtype=object)
+    for row, spans in enumerate(deleted):
+        for field in {span.field for span in spans}:
+            gone = {at for span in spans if span.field == field for at in range(span.start, span.end)}
+            text = "".join(letter for at, letter in enumerate(frame.iloc[0][field]) if at not in gone)
+            copies.iloc[row, copies.columns.get_loc(field)] = text
     return copies

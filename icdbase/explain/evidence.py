@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from icdbase.features.texts import Span
+
 __all__ = ["CodeExplanation", "Evidence", "Explanation", "Unplaced"]
 
 
@@ -28,8 +30,14 @@ class Evidence:
         Of the concept that is mentioned here: present, negated, ...; else empty.
     features : tuple of (kind, name, contribution)
         The features that have this span.
+    findings : frozenset
+        The findings that make up most of ``strength``; see :attr:`icdbase.features.base.FeatureId.finding`.
     drop : float or None
-        What the probability of the code loses when these words alone are deleted; None if that was not tried.
+        What the probability of the code loses when the words are deleted; None if that was not tried.
+    n_deleted : int
+        Spans deleted for ``drop``: this one, or all places of its findings if no span matters by itself.
+    listed : bool
+        Whether the span is a diagnosis in a doctor's list, which is read as its code.
     """
 
     field: str
@@ -40,7 +48,14 @@ class Evidence:
     strength: float
     status: str
     features: tuple[tuple[str, str, float], ...] = field(repr=False)
+    findings: frozenset = field(default=frozenset(), repr=False)
     drop: float | None = None
+    n_deleted: int = 1
+    listed: bool = False
+
+    @property
+    def span(self) -> Span:
+        return Span(self.field, self.start, self.end)
 
     @property
     def negated(self) -> bool:
@@ -52,7 +67,7 @@ class Evidence:
         return {
             "field": self.field, "start": self.start, "end": self.end, "text": self.text,
             "contribution": self.contribution, "strength": self.strength, "status": self.status, "negated": self.negated,
-            "features": features, "drop": self.drop,
+            "listed": self.listed, "features": features, "drop": self.drop, "n_deleted": self.n_deleted,
         }
 
 
@@ -91,7 +106,7 @@ class CodeExplanation:
         are relative to the mean over its classes, which the softmax ignores.
     evidence : tuple of Evidence
         The strongest first, the strongest objection last; but of a predicted code the
-        first is the strongest span that matters by itself, see ``n_tried`` of :func:`explain`.
+        first is the strongest span that matters, see ``n_tried`` of :func:`explain`.
     unplaced : tuple of Unplaced
         Largest first.
     """
@@ -126,6 +141,8 @@ class Explanation:
     codes : tuple of CodeExplanation
     texts : mapping of field to str
         The original text that the spans point into; not in ``repr`` or :meth:`to_dict`.
+    probabilities : mapping of target name to mapping of code to float
+        Of all codes that the coder knows; not in ``repr`` or :meth:`to_dict`.
     unlike : str
         Why the record is unlike the training records, empty if it is not; see :meth:`icdbase.IcdCoder.unlike`.
     """
@@ -133,6 +150,7 @@ class Explanation:
     record: str
     codes: tuple[CodeExplanation, ...]
     texts: Mapping[str, str] = field(repr=False, hash=False)
+    probabilities: Mapping[str, Mapping[str, float]] = field(repr=False, hash=False)
     unlike: str = ""
 
     def to_dict(self) -> dict:

@@ -32,8 +32,11 @@ from icdbase.tasks.codes import NO_CODE
 
 __all__ = ["CodeExplanation", "Evidence", "Explanation", "Unplaced", "explain"]
 
+LEAST_SHARE = 0.1
+"""Share of the strength of a span from which on a finding counts as what the span is about."""
 
-def explain(coder: IcdCoder, record, codes: Iterable[str] | None = None, *, n_near: int = 0, n_tried: int = 5) -> Explanation:
+
+def explain(coder: IcdCoder, record, codes: Iterable[str] | None = None, *, n_near: int = 0, n_tried: int = 10) -> Explanation:
     """Return the evidence for and against codes of one record.
 
     Parameters
@@ -49,7 +52,8 @@ def explain(coder: IcdCoder, record, codes: Iterable[str] | None = None, *, n_ne
         that could have been predicted and were not.
     n_tried : int
         Of each predicted code, delete up to so many of the strongest spans, one at a time,
-        until the code becomes less probable; that span is listed first.
+        until the code becomes less probable; that span is listed first.  If none helps,
+        the strongest finding is deleted in all its places.
 
     Returns
     -------
@@ -98,8 +102,10 @@ def explain(coder: IcdCoder, record, codes: Iterable[str] | None = None, *, n_ne
                 probability, margin, _evidence(parts, located, texts), _unplaced(parts, located),
             ))
     tested = iter(with_tested_evidence(coder, frame, [code for code in explained if code.predicted], n_tried))
-    return Explanation(str(frame.index[0]), tuple(next(tested) if code.predicted else code for code in explained), texts,
-                       coder.unlike(details.counts).iloc[0])
+    return Explanation(
+        str(frame.index[0]), tuple(next(tested) if code.predicted else code for code in explained), texts,
+        {target: p.iloc[0].to_dict() for target, p in details.probabilities.items()}, coder.unlike(details.counts).iloc[0],
+    )
 
 
 def _by_name(code: str, probability: float, located: LocatedRecord) -> tuple[float, dict[FeatureId, float]]:
@@ -178,10 +184,14 @@ def _evidence(parts: Mapping[FeatureId, float], located: LocatedRecord, texts: M
         if here:
             features = [(key.kind, str(key), parts[key] / len(located.spans[key])) for key in here]
             contribution = sum(value for _, _, value in features)
-            strength = sum(of_finding[finding] for finding in sorted({key.finding for key in here}))
+            strengths = {finding: of_finding[finding] for finding in sorted({key.finding for key in here})}
+            strength = sum(strengths.values())
+            findings = frozenset(finding for finding, value in strengths.items() if value > LEAST_SHARE * strength)
             features = tuple(sorted(features, key=lambda item: -abs(item[2])))
+            listed = any(key.kind == "listed diagnosis" for key in keys)
             evidence += [
-                Evidence(*span, texts[span.field][span.start : span.end], contribution, strength, located.status(span), features)
+                Evidence(*span, texts[span.field][span.start : span.end], contribution, strength, located.status(span), features,
+                         findings, listed=listed)
                 for span in spans
             ]
     return tuple(sorted(evidence, key=lambda item: (-item.strength, item.field, item.start, item.end)))

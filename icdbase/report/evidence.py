@@ -25,24 +25,26 @@ _GREEN, _RED, _BOLD, _PLAIN = "\x1b[32m", "\x1b[31m", "\x1b[1m", "\x1b[0m"
 
 _WORDS = {
     "en": {
-        "adds": "adds", "field": "field", "evidence": "evidence", "status": "status", "alone": "alone", "bias": "prior, before any text",
+        "adds": "adds", "field": "field", "evidence": "evidence", "status": "status", "alone": "without", "bias": "prior, before any text",
         "context": "predictions of other targets", "absent": "what the record does not mention", "limit": "limit of the trees' margin",
         "more": "elsewhere: {}", "sum": "margin: the sum", "softmax": "probability: softmax over codes", "logistic": "logistic function of the margin",
         "lowered": "probability: less for lapses and groups", "probability": "probability", "not_predicted": "not predicted",
         "right": "gold: yes", "wrong": "gold: no", "none": "(no code)",
-        "sorted": "Sorted by what the finding adds in all its places, in log-odds;\nthe first line is the strongest one that matters by itself.",
-        "alone_means": "alone: what the probability loses when these words are deleted.",
+        "sorted": "Sorted by what the finding adds in all its places, in log-odds;\nthe first line is the strongest one that matters.",
+        "alone_means": "without: what the probability loses when these words are deleted;\n×2: deleted in both places, for one alone changes nothing.",
         "present": "present", "negated": "negated", "uncertain": "uncertain", "historical": "historical", "family": "family", "resolved": "resolved", "": "",
+        "listed": "diagnosis", "listed_means": "diagnosis: in the doctor's own list, matched to a code by its name.",
     },
     "zh": {
-        "adds": "贡献", "field": "字段", "evidence": "证据", "status": "状态", "alone": "单删", "bias": "先验，未读文本之前",
+        "adds": "贡献", "field": "字段", "evidence": "证据", "status": "状态", "alone": "删去后", "bias": "先验，未读文本之前",
         "context": "其他目标的预测", "absent": "病历未提及的内容", "limit": "树模型决策值的上限",
         "more": "其余 {} 处", "sum": "决策值：合计", "softmax": "概率：对该目标各编码作 softmax", "logistic": "决策值的 logistic 函数",
         "lowered": "概率：扣除疏漏与同组编码", "probability": "概率", "not_predicted": "未预测",
         "right": "真实：有", "wrong": "真实：无", "none": "（无编码）",
-        "sorted": "按该发现的贡献（对数几率）排列；首行为单独删除即有影响的最强证据。",
-        "alone_means": "单删：删去这些文字后概率下降多少。",
+        "sorted": "按该发现的贡献（对数几率）排列；首行为删去后有影响的最强证据。",
+        "alone_means": "删去后：删去这些文字后概率的变化；×2：两处一并删去，单删一处并无影响。",
         "present": "肯定", "negated": "否定", "uncertain": "疑似", "historical": "既往", "family": "家族", "resolved": "已愈", "": "",
+        "listed": "诊断", "listed_means": "诊断：医生写在诊断列表中，按名称对应到编码。",
     },
 }
 
@@ -89,7 +91,7 @@ def explanation_text(
 def explanation_key(language: str) -> str:
     """Return the lines that say how the tables are sorted and what their columns mean."""
     words = _WORDS[language]
-    return f"{words['sorted']}\n{words['alone_means']}"
+    return f"{words['sorted']}\n{words['alone_means']}\n{words['listed_means']}"
 
 
 def _heading(code: CodeExplanation, gold: Collection[str] | None, words) -> str:
@@ -108,8 +110,9 @@ def _ranked(code: CodeExplanation) -> list[list[Evidence]]:
 
 
 def _row(items: Sequence[Evidence], words) -> list[str]:
-    alone = next((item.drop for item in items if item.drop is not None), None)
-    return [f"{_added(items):+.2f}", "" if alone is None else f"{-alone:+.3f}", items[0].field, "", words.get(items[0].status, items[0].status)]
+    tried = next((item for item in items if item.drop is not None), None)
+    without = "" if tried is None else f"{-tried.drop:+.3f}{f' ×{tried.n_deleted}' if tried.n_deleted > 1 else ''}"
+    return [f"{_added(items):+.2f}", without, items[0].field, "", words["listed" if items[0].listed else items[0].status]]
 
 
 def _without_place(code: CodeExplanation, words, single: bool) -> list[list[str]]:

@@ -19,6 +19,8 @@ __all__ = ["PhraseMatcher", "expand_phrases", "iter_phrases", "mark_edges"]
 _CHOICE = re.compile(r"\{([^{}]*)\}")
 _BLOCK = 1 << 16
 _SMALL = 10_000  # phrases whose DFA the processor's cache still holds
+_FEW = 100_000
+"""Characters after which the automaton of a large table is worth building: that takes as long as looking them up."""
 
 _LETTERS, _DIGITS = "abcdefghijklmnopqrstuvwxyz", "0123456789"
 _MARKS = 0x0700
@@ -101,8 +103,29 @@ class PhraseMatcher:
     def __init__(self, phrases: Mapping[str, object]):
         self.phrases = dict(phrases)
 
+    _n_looked_up = 0
+
     def __getstate__(self):
         return {"phrases": self.phrases}
+
+    def _look_up(self, marked: str) -> list[tuple[int, int, int]]:
+        """Return what the automaton finds, without building it: the longest phrase at each place, from left to right."""
+        numbers, lengths, beginnings = self._tables
+        found, at = [], 0
+        while at < len(marked):
+            piece = ""
+            if marked[at : at + 2] in beginnings or marked[at] in numbers:
+                piece = next((piece for length in lengths if (piece := marked[at : at + length]) in numbers), "")
+            if piece:
+                found.append((numbers[piece], at, at + len(piece)))
+            at += len(piece) or 1
+        return found
+
+    @cached_property
+    def _tables(self) -> tuple[dict[str, int], list[int], set[str]]:
+        """The number of each phrase, the lengths from the longest, and the two characters that phrases begin with."""
+        numbers = {phrase: number for number, phrase in enumerate(mark_edges(list(self.phrases)))}
+        return numbers, sorted({*map(len, numbers)}, reverse=True), {phrase[:2] for phrase in numbers}
 
     @cached_property
     def _automaton(self):
@@ -146,7 +169,11 @@ class PhraseMatcher:
         """Return what :meth:`find` does as (number of the phrase, start, end); see :attr:`values`."""
         if not self.phrases or not text:
             return []
-        marked, search = marked or mark_edges([text])[0], self._automaton.find_matches_as_indexes
+        marked = marked or mark_edges([text])[0]
+        if len(self.phrases) > _SMALL and self._n_looked_up + len(marked) <= _FEW:
+            self._n_looked_up += len(marked)
+            return self._look_up(marked)
+        search = self._automaton.find_matches_as_indexes
         if len(marked) <= _BLOCK:
             return search(marked)
         found, begin = [], 0

@@ -13,7 +13,7 @@ from icdbase.clinical.concepts import Concept, ConceptSpotter, load_concepts
 from icdbase.core.errors import DataError
 from icdbase.tasks.editions import CCL25
 from icdbase.text.normalization import normalize
-from icdbase.text.phrase_matching import PhraseMatcher, expand_phrases
+from icdbase.text.phrase_matching import PhraseMatcher, expand_phrases, mark_edges
 
 SAMPLE = Path(__file__).parents[1] / "data" / "sample_record.json"
 
@@ -175,7 +175,19 @@ ALPHABET = "ab1心房颤动😀"
 )
 def test_matcher_is_leftmost_longest(phrases, text):
     table = {phrase: position for position, phrase in enumerate(phrases)}
-    assert PhraseMatcher(table).find(text) == slow_find(table, text)
+    matcher = PhraseMatcher(table)
+    assert matcher.find(text) == slow_find(table, text)
+    assert matcher._look_up(mark_edges([text])[0]) == matcher.search(text)
+
+
+def test_large_tables_are_looked_up_until_the_automaton_pays(monkeypatch):
+    monkeypatch.setattr("icdbase.text.phrase_matching._SMALL", 1)
+    monkeypatch.setattr("icdbase.text.phrase_matching._FEW", 12)
+    matcher, text = PhraseMatcher({"高血压": 1, "压": 2, "af": 3}), "高血压af,压"
+    found = [matcher.find(text) for _ in range(2)]
+    assert found[0] == found[1] == [(0, 3, 1), (3, 5, 3), (6, 7, 2)]
+    assert matcher._n_looked_up == len(text)
+    assert "_automaton" in vars(matcher)
 
 
 def test_matcher_over_blocks(monkeypatch):

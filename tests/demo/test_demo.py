@@ -43,7 +43,8 @@ def texts_of(record):
 
 def test_the_page_and_its_files_may_do_nothing_else(app):
     client = app.test_client()
-    for path in ("/", "/style.css", "/main.js", "/view.js", "/edit.js", "/dom.js", "/waterfall.js", "/words.js"):
+    files = [path.name for path in (Path(icdbase.__file__).parent / "demo" / "static").iterdir()]
+    for path in ("/", *(f"/{name}" for name in files)):
         with client.get(path) as answer:
             assert answer.status_code == 200
             assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
@@ -111,7 +112,7 @@ def test_a_synthetic_record_has_its_codes(ask):
     '\ufeff [{"病案标识": "ZY1", "主诉": "胸痛", "主诊断编码": "I20.000", "其他诊断编码": "E11.900;I10.x00x032"}, {}]',
 ])
 def test_a_pasted_record_is_read_like_a_file(pasted, ask):
-    told = ask("record", {"json": pasted}).get_json()
+    told = ask("record", {"text": pasted}).get_json()
     assert told["id"] == "ZY1"
     assert told["texts"]["主诉"] == "胸痛"
     assert told["texts"]["现病史"] == ""
@@ -120,11 +121,14 @@ def test_a_pasted_record_is_read_like_a_file(pasted, ask):
 
 
 @pytest.mark.parametrize(("body", "message"), [
-    ({"json": '{"主诉": "' + SECRET}, r"line 1, column 8: no valid JSON"),
-    ({"json": f'{{"主述": "{SECRET}"}}'}, "column 1 may be meant: name it 主诉"),
-    ({"json": " "}, "nothing was pasted"),
-    ({"json": "[" * 100_000}, "nested too deep"),
-    ({"json": f'"{SECRET}"'}, "this is no record"),
+    ({"text": '{"主诉": "' + SECRET}, r"line 1, column 8: no valid JSON"),
+    ({"text": f'{{"主述": "{SECRET}"}}'}, "column 1 may be meant: name it 主诉"),
+    ({"text": " "}, "nothing was pasted"),
+    ({"text": "[" * 100_000}, "nested too deep"),
+    ({"text": f'"{SECRET}"'}, "this is no record"),
+    ({"text": SECRET}, "does not begin with the heading of a field; write 主诉：… 现病史：…"),
+    ({"text": f"{SECRET} 主诉：胸痛"}, "does not begin with the heading"),
+    ({"text": f"主诉：胸痛\n主诉：{SECRET}"}, "the heading 主诉 stands twice"),
     ({"record": {"主诉": [SECRET]}}, "list instead of text"),
     ({"record": {"主诉": " "}}, "no field holds text"),
     ({"record": {"主诉": "胸痛", "主诊断编码": SECRET}}, "is no ICD code"),
@@ -147,6 +151,46 @@ def test_errors_say_what_to_do_and_no_word_of_the_record(body, message, ask, cap
     assert SECRET not in answer.get_data(as_text=True) + caplog.text + "".join(capfd.readouterr())
 
 
+@pytest.mark.parametrize("pasted", [
+    "主诉：胸痛3天。\n现病史：活动后胸痛，无发热。主诊断编码：I20.000",
+    "病案标识:ZY1 主诉:胸痛3天。 现病史: 活动后胸痛，无发热。\n主要诊断编码: I20.000",
+    "【主诉】胸痛3天。\n【现病史】：活动后胸痛，无发热。\n【主诊断编码】I20.000",
+])
+def test_free_text_is_cut_at_the_headings_of_fields(pasted, ask):
+    told = ask("record", {"text": pasted}).get_json()
+    assert {field: text for field, text in told["texts"].items() if text} == {"主诉": "胸痛3天。", "现病史": "活动后胸痛，无发热。"}
+    assert told["truth"] == {MAIN: ["I20.000"]}
+
+
+@pytest.mark.parametrize(("body", "message"), [
+    ({"text": SECRET}, "文字没有以字段名开头"),
+    ({"text": "{"}, "第 1 行第 2 列：JSON 格式有误"),
+    ({"text": "[" * 100_000}, "嵌套过深"),
+    ({"record": {"主诉": " "}}, "所有字段都是空的"),
+    ({"record": {"主诉": "胸痛", "主诊断编码": SECRET}}, "无法读取这份病历："),
+])
+def test_errors_are_in_the_language_of_the_page(body, message, ask):
+    told = ask("record", body, headers={"Accept-Language": "zh"}).get_json()["error"]
+    assert told.startswith(message)
+    assert SECRET not in told
+    assert message not in ask("record", body).get_json()["error"]
+
+
+def test_the_doctors_own_diagnosis_is_marked(ask, coder):
+    record = {"主诉": "头晕", "既往史": "2型糖尿病", "入院诊断": "1.2型糖尿病 2.高血压病2级"}
+    told = ask("predict", {"model": "default", "record": record}).get_json()
+    listed = {(span[0], record[span[0]][span[1] : span[2]]) for code in told["codes"] for span in code["spans"] if span[5]}
+    assert ("入院诊断", "2型糖尿病") in listed
+    assert {field for field, _ in listed} == {"入院诊断"}
+
+
+def test_the_probability_of_every_code_is_told(ask, coder, held_out):
+    record = held_out.iloc[[4]]
+    told = ask("predict", {"model": "default", "record": texts_of(record.iloc[0])}).get_json()["probabilities"]
+    for target, p in coder.predict_proba(record).items():
+        assert told[target] == {code: round(value, 4) for code, value in p.iloc[0].items()}
+
+
 DEEP = ["[" * depth + "]" * depth for depth in (300, 900, 5_000, 100_000)]
 
 
@@ -155,8 +199,8 @@ DEEP = ["[" * depth + "]" * depth for depth in (300, 900, 5_000, 100_000)]
     b"", b"{", b"\xff\xfe\xfa", b"\xff", b"null", b'"text"', b"1" * 100_000, b'{"number": ' + b"1" * 100_000 + b"}",
     b"[" * 100_000, *(deep.encode() for deep in DEEP), *(f'{{"number": {deep}, "model": {deep}}}'.encode() for deep in DEEP),
     *(f'{{"record": {{"主诉": {deep}}}, "model": "default"}}'.encode() for deep in DEEP),
-    *(f'{{"record": {deep}, "model": "default"}}'.encode() for deep in DEEP), *(json.dumps({"json": deep}).encode() for deep in DEEP),
-    json.dumps({"json": "1" * 100_000}).encode(),
+    *(f'{{"record": {deep}, "model": "default"}}'.encode() for deep in DEEP), *(json.dumps({"text": deep}).encode() for deep in DEEP),
+    json.dumps({"text": "1" * 100_000}).encode(),
 ], ids=lambda body: f"{body[:16]!r}, {len(body)} bytes" if isinstance(body, bytes) else body)
 def test_any_body_that_cannot_be_read_is_answered(what, body, app, caplog):
     answer = app.test_client().post(f"/api/{what}", data=body, headers=JSON)
@@ -172,7 +216,7 @@ def test_any_body_that_cannot_be_read_is_answered(what, body, app, caplog):
 def test_the_time_of_a_request_is_bounded_by_the_size_of_its_record(record, message, ask, monkeypatch):
     monkeypatch.setattr("icdbase.demo.app.explain", None)
     asked = [ask("predict", {"model": "default", "record": record}), ask("record", {"record": record}),
-             ask("record", {"json": json.dumps(record)})]
+             ask("record", {"text": json.dumps(record)})]
     for answer in asked:
         assert answer.status_code == 400
         assert message in answer.get_json()["error"]
@@ -181,7 +225,7 @@ def test_the_time_of_a_request_is_bounded_by_the_size_of_its_record(record, mess
 
 def test_names_that_are_no_fields_cost_little(ask):
     many = {"主诉": "胸痛", **{f"字段{number}": "" for number in range(20_000)}}
-    for body in ({"record": many}, {"record": {"主诉": "胸痛", "现" * 10_000: ""}}, {"record": {"主诉": "胸痛"}, "json": json.dumps(many)}):
+    for body in ({"record": many}, {"record": {"主诉": "胸痛", "现" * 10_000: ""}}, {"record": {"主诉": "胸痛"}, "text": json.dumps(many)}):
         assert "the record must have at most 200 fields" in ask("record", body).get_json()["error"]
     for fields in (["主诉"] * 1_000, ["现" * 10_000]):
         answer = ask("predict", {"model": "default", "record": {"主诉": "胸痛"}, "fields": fields})
@@ -237,7 +281,7 @@ def test_the_rules_hold_for_every_address(app, ask):
     assert ask("about", headers={"Origin": "http://evil.example"}).status_code == 403
     assert app.test_client().post("/api/about", data="{}").status_code == 415
     assert app.test_client().get("/api/about").status_code == 404
-    assert ask("record", {"json": " " * 1_000_001}).status_code == 413
+    assert ask("record", {"text": " " * 1_000_001}).status_code == 413
     assert app.test_client().post("/api/record", data="{", headers=JSON).status_code == 400
 
 
@@ -353,6 +397,12 @@ def test_the_curated_records_show_what_they_are_there_for():
     assert not any(code.startswith("I10") for codes in family["truth"].values() for code in codes)
     patient = next(iter_simulated(1, SEED, start=CURATED["slip"])).patient
     assert set(oracle_codes(patient)[1]) - set(slip["truth"]["其他诊断编码"]) == {"E78.500"}
+
+
+def test_one_record_is_of_another_ward(ask):
+    foreign = ask("record", {"number": CURATED["foreign"]}).get_json()
+    assert foreign["truth"] == {}
+    assert ask("predict", {"model": "default", "record": foreign["texts"]}).get_json()["unlike"]
 
 
 def test_the_list_begins_with_the_curated_records(ask):

@@ -1,6 +1,6 @@
 """The demo's page in a real browser: what is seen is what the model says."""
 
-import json
+from contextlib import contextmanager
 from threading import Thread
 
 import pandas as pd
@@ -13,7 +13,7 @@ from selenium.webdriver.support.ui import Select, WebDriverWait
 from werkzeug.serving import make_server
 
 import icdbase
-from icdbase.demo.app import FIRST, demo_app
+from icdbase.demo.app import CURATED, FIRST, demo_app
 from icdbase.demo.record_input import SEED
 from icdbase.explain.explanation import explain
 from icdbase.records.records import check_frame
@@ -24,15 +24,21 @@ MAIN, OTHERS = CCL25.main.name, CCL25.others.name
 COURSE = "诊疗经过"
 
 
-@pytest.fixture(scope="module")
-def address(coder, plain_coder):
-    server = make_server("127.0.0.1", 0, demo_app({"default": coder, "plain": plain_coder}), threaded=True)
+@contextmanager
+def serving(coders):
+    server = make_server("127.0.0.1", 0, demo_app(coders), threaded=True)
     thread = Thread(target=server.serve_forever, daemon=True)
     thread.start()
     yield f"http://127.0.0.1:{server.server_port}/"
     server.shutdown()
     thread.join()
     server.server_close()
+
+
+@pytest.fixture(scope="module")
+def address(coder, plain_coder):
+    with serving({"default": coder, "plain": plain_coder}) as address:
+        yield address
 
 
 @pytest.fixture(scope="module")
@@ -64,18 +70,35 @@ class Page:
         script = "return [...document.querySelectorAll(arguments[0])].map(node => node.textContent)"
         return self.browser.execute_script(script, selector)
 
-    def codes(self, panel=1):
-        return set(self.texts(f".panel:nth-child({panel}) .row.chosen .code"))
+    def codes(self, setting=""):
+        return set(self.texts(f".row.chosen[data-in*='{setting}'] .code" if setting else ".row.chosen .code"))
 
 
-@pytest.fixture
-def page(browser, address):
+def opened(browser, address):
     browser.get("about:blank")
     browser.get(address)
     page = Page(browser)
     page.settle()
-    yield page
+    return page
+
+
+@pytest.fixture
+def page(browser, address):
+    yield opened(browser, address)
     assert complaints(browser) == []
+
+
+@pytest.fixture
+def narrow_coder(train):
+    light = {"n_folds": 2, "main_learner": "trees:2", "blocks": ("concepts",), "fields": ("主诉", "入院诊断")}
+    return icdbase.IcdCoder(**icdbase.SETTINGS["plain"] | light).fit(train.iloc[:40])
+
+
+@pytest.fixture
+def page_of_two(browser, plain_coder, narrow_coder):
+    with serving({"plain": plain_coder, "narrow": narrow_coder}) as address:
+        yield opened(browser, address)
+        assert complaints(browser) == []
 
 
 def predicted(coder, record):
@@ -242,28 +265,110 @@ def test_typing_goes_on_where_it_was_while_the_page_is_drawn_anew(page):
     assert page.texts(".field[data-field='主诉'] .text")[0].endswith(text[2:])
 
 
-def test_two_settings_side_by_side(page, coder, first, address):
+def test_two_settings_in_one_list(page, coder, plain_coder, first):
     page.press("#compare")
-    assert len(page.all(".panel")) == 2
+    assert page.codes("A") == predicted(coder, first)
+    assert page.codes("B") == predicted(plain_coder, first)
     Select(page.one("select[aria-label='Model B']")).select_by_visible_text("default")
     page.settle()
-    assert page.codes(1) == page.codes(2) == predicted(coder, first)
+    assert page.codes("A") == page.codes("B") == predicted(coder, first)
     page.press(f".field[data-field='{COURSE}'] .switch.B")
-    assert page.codes(1) == predicted(coder, first)
-    assert page.codes(2) == predicted(coder, first.assign(**{COURSE: ""}))
+    without = first.assign(**{COURSE: ""})
+    assert page.codes("A") == predicted(coder, first)
+    assert page.codes("B") == predicted(coder, without)
+    assert set(page.texts(".row.differs .code")) == page.codes("A") ^ page.codes("B")
+    code = coder.predict(first).iloc[0][MAIN]
+    dots = page.all(f".target.single .row[data-code='{code}'] .dot")
+    places = [float(dot.value_of_css_property("--p") or dot.get_attribute("style").split("--p:")[1].strip(" ;")) for dot in dots]
+    assert places == pytest.approx([coder.predict_proba(one)[MAIN].iloc[0][code] for one in (first, without)], abs=1e-4)
     assert serious_findings(page.browser) == []
+
+
+def test_evidence_of_either_setting(page):
+    page.press("#compare")
+    before = page.texts(".why .snippet b")
+    page.press("[data-key='whose 1']")
+    assert page.one("[data-key='whose 1']").get_attribute("aria-pressed") == "true"
+    assert page.texts(".why .snippet b") != before
+
+
+def test_a_field_that_is_off_is_said_to_be_blanked(page):
+    page.press(f".field[data-field='{COURSE}'] .switch")
+    assert "blanked, not retrained" in page.one(f".field[data-field='{COURSE}'] header").text
+    command = page.one("#blanked code").text
+    left = [field for field in CCL25.text_fields if field != COURSE]
+    assert command == f"icdbase train --train FILE --fields {','.join(left)} --model models/fewer"
+    page.press("#all-on")
+    assert not page.one("#blanked").is_displayed()
+
+
+def test_a_model_trained_without_the_field_is_offered(page_of_two, narrow_coder):
+    page = page_of_two
+    for field in CCL25.text_fields:
+        if field not in narrow_coder.fields:
+            page.press(f".field[data-field='{field}'] .switch")
+    page.press("#blanked button")
+    assert page.one("select[aria-label='Model B']").get_attribute("value") == "narrow"
+    record = icdbase.make_records(FIRST + 1, SEED).iloc[[FIRST]]
+    assert page.codes("B") == predicted(narrow_coder, record)
+    assert "not used by this model" in page.one(f".field[data-field='{COURSE}'] .unread").text
+
+
+def test_bars_of_all_codes_have_one_scale(page):
+    widths = {}
+    for code in page.texts(".row.chosen .code"):
+        if page.one(f".row[data-code='{code}'] button.line").get_attribute("aria-pressed") != "true":
+            page.press(f".row[data-code='{code}'] button.line")
+        shown = page.browser.execute_script(
+            "return [...document.querySelectorAll('.snippet')].map(node => [node.querySelector('b').textContent, node.style.getPropertyValue('--w')])")
+        widths |= {abs(float(value.replace("−", "-"))): float(width) for value, width in shown}
+    (largest, width), *rest = sorted(widths.items(), reverse=True)
+    assert len(rest) > 5
+    assert all(share == pytest.approx(width * value / largest, abs=0.01) for value, share in rest)
+
+
+def test_percentages_of_an_unlike_record_are_grey(page, address):
+    weight = page.one(".target.single .row.chosen .p").value_of_css_property("font-weight")
+    page.browser.get("about:blank")
+    page.browser.get(f"{address}#{CURATED['foreign']}")
+    page.settle()
+    assert page.one(".unlike").is_displayed()
+    figures = [page.one(f".target.single .row.{kind} .p" if kind else ".about") for kind in ("chosen", "")]
+    assert len({node.value_of_css_property("color") for node in figures}) == 1
+    assert figures[0].value_of_css_property("font-weight") < weight
+    assert serious_findings(page.browser) == []
+
+
+def test_quiz_votes_before_anything_is_shown(page, coder, first):
+    page.press("#quiz")
+    assert not page.all(".row") and not page.all("mark[title]") and not page.texts(".share:not(:empty)")
+    listed = page.texts(".vote .code")
+    assert listed == sorted(coder.codes_[MAIN])
+    for code in (*listed[:1] * 3, listed[1]):
+        page.press(f"button[aria-label='one vote more for {code}']")
+    page.press(f"button[aria-label='one vote less for {listed[1]}']")
+    assert page.texts(".vote output") == ["3", "0", "0", "0", "0"]
+    assert serious_findings(page.browser) == []
+    page.press("#reveal")
+    assert page.texts(".votes tbody td:nth-child(2)") == ["100 %", "0 %", "0 %", "0 %", "0 %"]
+    assert page.texts(".votes tbody td:last-child").index("✓") == listed.index(first.iloc[0][MAIN])
+    assert page.codes() == predicted(coder, first)
+    page.press("#random")
+    assert page.texts(".vote output") == ["0"] * 5
 
 
 def test_a_record_of_ones_own(page, coder):
     record = {"主诉": "𠮷氏，反复头晕5年", "现病史": "血压最高190/110mmHg，否认糖尿病史。", "主诊断编码": "I20.000", "其他诊断编码": "E11.900"}
     page.press("#open-paste")
-    page.one("#json").send_keys('{"主诉')
+    page.one("#text").send_keys('{"主诉')
     page.one("#read").send_keys(Keys.ENTER)
     WebDriverWait(page.browser, 5, 0.02).until(lambda _: "no valid JSON" in page.one("#paste-problem").text)
     (answer,) = complaints(page.browser)
     assert "400" in answer
-    page.one("#json").clear()
-    page.browser.execute_script("document.getElementById('json').value = arguments[0]", json.dumps(record))
+    page.one("#text").clear()
+    pasted = "\n".join(f"{name}：{text}" for name, text in record.items())
+    page.browser.execute_script("const box = document.getElementById('text'); box.value = arguments[0]; "
+                                "box.dispatchEvent(new InputEvent('input', {bubbles: true}))", pasted)
     page.one("#read").send_keys(Keys.ENTER)
     WebDriverWait(page.browser, 5, 0.02).until(lambda _: "𠮷" in page.texts(".field .text")[0])
     page.settle()
@@ -273,13 +378,19 @@ def test_a_record_of_ones_own(page, coder):
     marked = page.texts(".text mark")
     assert marked
     assert all(any(text in one for one in words) for text in marked)
-    assert page.browser.execute_script("return document.getElementById('json').value") == ""
+    page.browser.refresh()
+    page.settle()
+    assert page.one("#text").get_attribute("value") == pasted  # kept in the tab
     page.press("#open-paste")
-    page.one("#tab-json").send_keys(Keys.ARROW_RIGHT)
+    page.one("#tab-text").send_keys(Keys.ARROW_RIGHT)
     page.one("#write-既往史").send_keys("高血压病史10年")
     page.one("#read").send_keys(Keys.ENTER)
     WebDriverWait(page.browser, 5, 0.02).until(lambda _: page.texts(".field .text")[2] == "高血压病史10年")
     page.settle()
+    page.press("#open-paste")
+    page.press("#forget")
+    assert page.one("#write-既往史").get_attribute("value") == ""
+    assert page.browser.execute_script("return sessionStorage.length") == 0
 
 
 def _frame(record):
@@ -306,6 +417,11 @@ def test_it_fits_a_telephone(page):
     try:
         page.press("#compare")
         assert page.browser.execute_script("return document.documentElement.scrollWidth") <= 360
+        page.press(".why .snippet")
+        WebDriverWait(page.browser, 5, 0.02).until(lambda _: page.one("#summary").is_displayed())
+        page.press("#summary")  # the way back
+        assert page.browser.switch_to.active_element == page.one("#codes")
+        assert abs(page.browser.execute_script("return document.getElementById('codes').getBoundingClientRect().top")) < 100
     finally:
         page.browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
         page.browser.set_window_size(1280, 900)

@@ -3,8 +3,10 @@
 import re
 
 import pytest
+import sklearn.utils
 from click.testing import CliRunner
 from rich.cells import cell_len
+from sklearn.utils.discovery import all_estimators
 
 import icdbase
 from icdbase.cli.explain import explain as explain_command
@@ -50,7 +52,7 @@ def test_of_long_words_the_number_stays():
 
 def test_chinese_has_no_english_words(told):
     for _, lines in lines_of(told, language="zh"):
-        assert {"贡献", "字段", "证据"} <= set(lines[2].split()) <= {"贡献", "单删", "字段", "证据", "状态"}
+        assert {"贡献", "字段", "证据"} <= set(lines[2].split()) <= {"贡献", "删去后", "字段", "证据", "状态"}
         assert not re.search(r"\b(margin|probability|gold|prior|places|present|negated)\b", "\n".join(lines))
 
 
@@ -73,3 +75,11 @@ def test_command(coder, held_out, tmp_path):
     assert all(code in result.stdout.split("\n")[1] for code in held_out.iloc[0]["其他诊断编码"])
     assert "排列" in result.stdout
     assert "\x1b" not in result.stdout
+    assert sklearn.utils.all_estimators is all_estimators  # set aside only while skops is imported
+
+
+def test_the_doctors_own_diagnosis_is_named(coder):
+    told = explain(coder, {"主诉": "头晕", "既往史": "2型糖尿病", "入院诊断": "1.2型糖尿病"}, ["E11.900"])
+    lines = explanation_text(told.codes[0], told.texts).split("\n")
+    assert [line.split()[-1] for line in lines if "入院诊断" in line and "【" in line] == ["diagnosis"]
+    assert [line.split()[-1] for line in lines if "既往史" in line and "【" in line] == ["historical"]

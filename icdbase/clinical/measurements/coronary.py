@@ -63,7 +63,7 @@ def extract_stenoses(text: str, vessels: list[tuple[int, int, str]]) -> Iterator
         window = text[end : stop.start() if stop else limit]
         percent = _percent(window)
         if percent is not None:
-            yield vessel, percent, start, end + len(window)
+            yield vessel, percent, start, end + _stated_end(window, percent)
 
 
 def _percent(window: str) -> float | None:
@@ -75,6 +75,17 @@ def _percent(window: str) -> float | None:
         if values:
             return max(values)
     return next((percent for pattern, percent in _WORDS if pattern.search(window)), None)
+
+
+def _stated_end(window: str, percent: float) -> int:
+    """Return where the words end that state a narrowing.
+
+    >>> _stated_end("近段斑块,管腔狭窄80%,余血管未见狭窄,予阿司匹林", 80.0)
+    12
+    """
+    figures = [match.end() for match in _PERCENT.finditer(window) if percent in [float(value or -1) for value in match.groups()]]
+    words = [match.end() for pattern, value in _WORDS if value == percent and (match := pattern.search(window))]
+    return min(figures + words, default=len(window))
 
 
 def extract_timi(text: str, start: int, end: int) -> tuple[int, int] | None:

@@ -13,3 +13,5 @@ export function el(tag, attributes = {}, ...children) {
 
 export const signed = value => (value < 0 ? "−" : "+") + Math.abs(value).toFixed(2);
 export const percent = p => (p > 0.994 && p < 1 ? ">99 %" : p < 0.005 && p > 0 ? "<1 %" : `${Math.round(100 * p)} %`);
+export const zh = (tag, text, more = {}) => el(tag, { lang: "zh-CN", ...more }, text);
+export const reader = text => el("span", { class: "sr" }, text);

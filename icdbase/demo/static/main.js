@@ -1,9 +1,10 @@
 // Actions of the page: choose a record, request codes, switch fields, compare.
 
-import { el } from "./dom.js";
 import { edited, History, keepCaret } from "./edit.js";
+import { preparePaste, written } from "./paste.js";
+import { newQuiz } from "./quiz.js";
 import { WORDS } from "./words.js";
-import { announce, drawChooser, drawFields, drawPanels, drawSummary, drawWords, paint, scrollToSpan } from "./view.js";
+import { announce, drawChooser, drawFields, drawPanels, drawSummary, drawWords, hidden, paint, scrollToSpan } from "./view.js";
 
 const $ = id => document.getElementById(id);
 const state = {
@@ -14,6 +15,7 @@ const state = {
   pinned: null, hovered: null, // {panel, target, code}
   original: null, read: null, // the record before any edit, and the one that the results are of
   history: new History(),
+  quiz: null, // votes for the main code, until they are revealed and after
 };
 const asking = [null, null, null]; // running requests, per panel and for the base
 
@@ -25,7 +27,7 @@ async function ask(what, body = {}, slot = null) {
   let answer;
   try {
     answer = await fetch(`api/${what}`, {
-      method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body),
+      method: "POST", headers: { "Content-Type": "application/json", "Accept-Language": state.language }, body: JSON.stringify(body),
       signal: slot === null ? undefined : asking[slot].signal,
     });
   } catch (error) {
@@ -91,12 +93,16 @@ function find(key) {
   return key && state.results[key.panel]?.codes.find(code => code.code === key.code && code.target === key.target);
 }
 
+function paintPinned() {
+  paint(state, hidden(state) ? null : find(state.hovered) || find(state.pinned));
+}
+
 function draw() {
   drawPanels(state, actions);
   if (!state.composing) {
     keepCaret(() => {
       drawFields(state, actions);
-      paint(state, find(state.hovered) || find(state.pinned));
+      paintPinned();
     });
   }
   $("undo").hidden = !state.history.length;
@@ -130,7 +136,7 @@ function undo() {
 
 const actions = {
   pin(key) {
-    const same = state.pinned && state.pinned.code === key.code && state.pinned.target === key.target && state.pinned.panel === key.panel;
+    const same = state.pinned && state.pinned.code === key.code && state.pinned.target === key.target;
     state.pinned = same ? null : key;
     state.unpinned = same;
     state.chosen = !same; // until then the main code's evidence is shown, whichever it is
@@ -151,13 +157,32 @@ const actions = {
   hover(key) {
     state.hovered = key;
     if (state.read !== state.record || state.composing) return;
-    paint(state, find(key) || find(state.pinned));
+    paintPinned();
+  },
+  turn(key) {
+    Object.assign(state, { pinned: key, chosen: true, hovered: null });
+    draw();
+  },
+  vote(code, more) {
+    state.quiz.votes.set(code, Math.max(0, (state.quiz.votes.get(code) ?? 0) + more));
+    draw();
+  },
+  reveal() {
+    state.quiz.revealed = true;
+    draw();
+    announce(state);
+    $("codes").focus();
+  },
+  retrained(model) {
+    state.settings[1] = { model, off: new Set() };
+    if (state.comparing) guard(predict)(shown());
+    else compare();
   },
   toggle: guard(async (panel, field) => {
     const off = state.settings[panel].off;
     if (!off.delete(field)) off.add(field);
     drawFields(state, actions);
-    if (state.read === state.record) paint(state, find(state.pinned));
+    if (state.read === state.record) paintPinned();
     await predict([panel]);
   }),
   model: guard(async (panel, model) => {
@@ -174,6 +199,7 @@ async function show(record) {
   clearTimeout(rest);
   state.base = state.pinned = state.hovered = null;
   state.unpinned = state.chosen = false;
+  if (state.quiz) state.quiz = newQuiz();
   history.replaceState(null, "", record.number === undefined ? location.pathname : `#${record.number}`);
   drawChooser(state);
   await predict(shown());
@@ -197,6 +223,12 @@ function compare() {
   $("compare").setAttribute("aria-pressed", state.comparing);
   if (state.pinned?.panel === 1) state.pinned = null;
   guard(predict)(shown());
+}
+
+function quiz() {
+  state.quiz = state.quiz ? null : newQuiz();
+  $("quiz").setAttribute("aria-pressed", Boolean(state.quiz));
+  if (state.results[0]) draw();
 }
 
 // --- words, light and dark --------------------------------------------------------------
@@ -228,32 +260,12 @@ function remembered(name) {
   try { return localStorage.getItem(`icdbase-${name}`); } catch { return null; }
 }
 
-// --- a record of one's own --------------------------------------------------------------
-
-function chooseTab(chosen) {
-  for (const name of ["json", "fields"]) {
-    $(`tab-${name}`).setAttribute("aria-selected", name === chosen);
-    $(`tab-${name}`).tabIndex = name === chosen ? 0 : -1;
-    $(`pane-${name}`).hidden = name !== chosen;
-  }
-}
+// --- the start --------------------------------------------------------------------------
 
 async function readPasted() {
-  const written = Object.fromEntries(state.about.fields.map(field => [field, $(`write-${field}`).value]));
-  const body = $("tab-json").getAttribute("aria-selected") === "true" ? { json: $("json").value } : { record: written };
-  try {
-    const record = await ask("record", body);
-    $("dialog").close();
-    await guard(show)(record);
-  } catch (error) {
-    $("paste-problem").textContent = error.message;
-    $("paste-problem").hidden = false;
-  }
-}
-
-function forget() {
-  $("paste-form").reset();
-  $("paste-problem").hidden = true;
+  const record = await ask("record", written(state.about.fields));
+  $("dialog").close();
+  await guard(show)(record);
 }
 
 function listen() {
@@ -264,17 +276,11 @@ function listen() {
   $("all-on").onclick = allOn;
   $("undo").onclick = undo;
   $("examples").onchange = event => number(Number(event.target.value));
-  $("open-paste").onclick = () => $("dialog").showModal();
-  $("read").onclick = readPasted;
-  $("dialog").onclose = forget;
-  for (const name of ["json", "fields"]) {
-    $(`tab-${name}`).onclick = () => chooseTab(name);
-    $(`tab-${name}`).onkeydown = event => {
-      if (!["ArrowLeft", "ArrowRight"].includes(event.key)) return;
-      chooseTab(name === "json" ? "fields" : "json");
-      $(name === "json" ? "tab-fields" : "tab-json").focus();
-    };
-  }
+  $("quiz").onclick = quiz;
+  $("summary").onclick = () => {
+    $("codes").scrollIntoView();
+    $("codes").focus({ preventScroll: true });
+  };
   new IntersectionObserver(([seen]) => $("summary").classList.toggle("needed", !seen.isIntersecting)).observe($("codes"));
   addEventListener("keydown", event => {
     if (event.key === "Escape" && state.pinned && !$("dialog").open) actions.pin(state.pinned);
@@ -289,10 +295,8 @@ async function start() {
   listen();
   state.about = await ask("about");
   const models = state.about.models.map(model => model.name);
+  preparePaste(state.about.fields, readPasted);
   state.settings = [models[0], models[1] ?? models[0]].map(model => ({ model, off: new Set() }));
-  $("pane-fields").replaceChildren(...state.about.fields.map(field => el("label", { class: "write" },
-    el("span", { lang: "zh-CN" }, field),
-    el("textarea", { id: `write-${field}`, rows: 2, spellcheck: "false", autocomplete: "off", lang: "zh-CN" }))));
   const asked = /^#\d+$/.test(location.hash) ? Number(location.hash.slice(1)) : state.about.first;
   addEventListener("hashchange", () => { if (/^#\d+$/.test(location.hash)) number(Number(location.hash.slice(1))); });
   if (state.about.examples.length) await show(await ask("record", { number: asked }));

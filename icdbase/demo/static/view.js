@@ -1,16 +1,13 @@
 // The view: codes with their probabilities, fields with their evidence.
 
-import { el, percent, signed } from "./dom.js";
-import { drawWaterfall } from "./waterfall.js";
+import { drawComparison } from "./compare.js";
+import { el, percent, reader, signed, zh } from "./dom.js";
+import { drawQuiz, drawVotes } from "./quiz.js";
+import { characters, drawWhy, LEAST } from "./why.js";
 import { ENGLISH, WORDS } from "./words.js";
 
 const $ = id => document.getElementById(id);
-const LEAST = 0.1; // spans weaker than this share of the strongest are not painted
-const N_FOR = 5, N_AGAINST = 3;
-const LETTERS = ["A", "B"];
-
-const zh = (tag, text, more = {}) => el(tag, { lang: "zh-CN", ...more }, text);
-const reader = text => el("span", { class: "sr" }, text);
+export const LETTERS = ["A", "B"];
 
 export function drawWords(state) {
   const words = WORDS[state.language];
@@ -49,18 +46,20 @@ function keepFocus(draw) {
   if (key) document.querySelector(`[data-key="${CSS.escape(key)}"]`)?.focus({ preventScroll: true });
 }
 
+export const hidden = state => Boolean(state.quiz && !state.quiz.revealed); // nothing may give the code away
+
 export function drawPanels(state, actions) {
   const before = new Map();
   document.querySelectorAll(".bar").forEach(bar => before.set(bar.dataset.bar, bar.style.getPropertyValue("--p")));
-  const panels = state.comparing ? [0, 1] : [0];
-  keepFocus(() => $("panels").replaceChildren(...panels.map(panel => drawPanel(state, actions, panel))));
+  const drawn = hidden(state) ? drawQuiz(state, actions) : state.comparing ? drawComparison(state, actions) : drawPanel(state, actions);
+  keepFocus(() => $("panels").replaceChildren(drawn));
   const bars = [...document.querySelectorAll(".bar")].map(bar => [bar, bar.style.getPropertyValue("--p")]);
   for (const [bar] of bars) if (before.has(bar.dataset.bar)) bar.style.setProperty("--p", before.get(bar.dataset.bar));
   $("panels").getBoundingClientRect(); // lay the old lengths out, so that the new ones are reached in motion
   for (const [bar, p] of bars) bar.style.setProperty("--p", p);
 }
 
-function differences(state, panel) {
+export function differences(state, panel) {
   const base = panel === 0 ? state.base : state.results[0];
   const key = code => `${code.target} ${code.code}`;
   const now = new Set(state.results[panel].codes.filter(code => code.predicted).map(key));
@@ -70,35 +69,44 @@ function differences(state, panel) {
   return { added, removed, isAdded: code => added.has(key(code)), isRemoved: code => then.has(key(code)) && !now.has(key(code)) };
 }
 
-function drawPanel(state, actions, panel) {
+function drawPanel(state, actions) {
   const { about, settings, results } = state, words = WORDS[state.language];
-  const setting = settings[panel], result = results[panel], change = differences(state, panel);
-  const nOn = about.fields.length - setting.off.size;
-  const head = el("header", {},
-    state.comparing ? el("span", { class: `letter ${LETTERS[panel]}` }, LETTERS[panel]) : null,
-    modelChoice(state, actions, panel),
-    el("span", { class: "spent" }, words.milliseconds(Math.round(result.milliseconds))),
-  );
-  const against = panel === 1 ? words.against_A : state.record.edited ? words.against_original : words.against_all;
-  const [plus, minus] = [change.added.size, change.removed.length];
-  const changes = panel === 0 && !setting.off.size && !state.record.edited ? null : el("p", { class: `changes ${plus || minus ? "some" : ""}` },
-    el("b", {}, plus || minus ? `+${plus}  −${minus}` : "=", reader(plus || minus ? words.differs(plus, minus) : words.same)),
-    ` ${plus || minus ? "" : words.same + " · "}${against}`);
-  return el("article", { class: "panel", "aria-label": state.comparing ? `${words.setting} ${LETTERS[panel]}` : words.codes },
-    head, el("p", { class: "about" }, describe(state, setting, nOn)),
-    result.unlike ? el("p", { class: "unlike" }, words.unlike(words.reasons[result.unlike])) : null, changes,
-    about.targets.map(target => drawTarget(state, actions, panel, target, result, change)),
-    Object.keys(state.record.truth).length ? el("p", { class: "about key" }, el("span", { class: "tick" }, "✓"), ` ${words.right}`) : null);
+  const setting = settings[0], result = results[0], change = differences(state, 0);
+  const changed = setting.off.size || state.record.edited;
+  return el("article", { class: `panel${result.unlike ? " guess" : ""}`, "aria-label": words.codes },
+    state.quiz ? drawVotes(state) : null,
+    el("header", {}, modelChoice(state, actions, 0), el("span", { class: "spent" }, words.milliseconds(Math.round(result.milliseconds)))),
+    el("p", { class: "about" }, describe(state, setting)), drawUnlike(words, result),
+    changed ? drawChanges(words, change, state.record.edited ? words.against_original : words.against_all) : null,
+    about.targets.map(target => drawTarget(state, actions, target, result, change)), coderKey(state));
 }
 
-function describe(state, setting, nOn) {
+export const drawUnlike = (words, result) => (result.unlike ? el("p", { class: "unlike" }, words.unlike(words.reasons[result.unlike])) : null);
+
+export const coderKey = state => (Object.keys(state.record.truth).length
+  ? el("p", { class: "about key" }, el("span", { class: "tick" }, "✓"), ` ${WORDS[state.language].right}`) : null);
+
+export function drawChanges(words, change, against) {
+  const [plus, minus] = [change.added.size, change.removed.length];
+  return el("p", { class: `changes ${plus || minus ? "some" : ""}` },
+    el("b", {}, plus || minus ? `+${plus}  −${minus}` : "=", reader(plus || minus ? words.differs(plus, minus) : words.same)),
+    ` ${plus || minus ? "" : words.same + " · "}${against}`);
+}
+
+export const targetTitle = (state, target) => (state.language === "en" && ENGLISH[target.name]
+  ? [`${ENGLISH[target.name]} `, zh("small", target.name)] : [zh("span", target.name)]);
+
+export const modelOf = (state, panel) => state.about.models.find(one => one.name === state.settings[panel].model);
+
+export function describe(state, setting) {
   const { about } = state, words = WORDS[state.language];
   const model = about.models.find(one => one.name === setting.model);
+  const nOn = model.fields.filter(field => !setting.off.has(field)).length;
   const said = [["plain", "default"].includes(model.name) && words[model.name], model.about && words.trained(model.about, model.synthetic)].filter(part => typeof part === "string" && part);
   return [...said, nOn === about.fields.length ? words.allFields : words.ofFields(nOn, about.fields.length)].join(" · ");
 }
 
-function modelChoice(state, actions, panel) {
+export function modelChoice(state, actions, panel) {
   const words = WORDS[state.language], label = `${words.model}${state.comparing ? " " + LETTERS[panel] : ""}`;
   const chosen = state.settings[panel].model;
   if (state.about.models.length === 1) return el("span", { class: "model" }, chosen);
@@ -107,55 +115,62 @@ function modelChoice(state, actions, panel) {
   }, state.about.models.map(({ name }) => el("option", { value: name, selected: name === chosen }, name))));
 }
 
-function drawTarget(state, actions, panel, target, result, change) {
+function drawTarget(state, actions, target, result, change) {
   const words = WORDS[state.language];
   const codes = result.codes.filter(code => code.target === target.name).sort((a, b) => b.probability - a.probability);
   const truth = state.record.truth[target.name];
-  const row = code => drawRow(state, actions, panel, code, target, change, truth);
+  const row = code => drawRow(state, actions, code, change, truth);
   const chosen = codes.filter(code => code.predicted || change.isRemoved(code));
   const known = new Set(codes.map(code => code.code));
   const gone = change.removed.filter(code => code.target === target.name && !known.has(code.code)).map(code => ({ ...code, gone: true }));
   const near = codes.filter(code => !code.predicted && !change.isRemoved(code));
   const count = codes.filter(code => code.predicted).length;
-  const title = state.language === "en" && ENGLISH[target.name] ? [`${ENGLISH[target.name]} `, zh("small", target.name)] : [zh("span", target.name)];
   return el("section", { class: target.single ? "target single" : "target" },
-    el("h3", {}, title, target.single ? null : el("span", { class: "count" }, String(count))),
+    el("h3", {}, targetTitle(state, target), target.single ? null : el("span", { class: "count" }, String(count))),
     chosen.length || gone.length ? el("ul", { class: "rows" }, [...chosen, ...gone].map(row)) : el("p", { class: "about" }, words.noCodes),
     target.single
       ? el("ul", { class: "rows near" }, near.map(row))
-      : near.length ? el("details", { class: "nearly", open: state.nearlyOpen?.[panel], ontoggle: event => { (state.nearlyOpen ??= {})[panel] = event.target.open; } },
-        el("summary", { "data-key": `nearly ${panel} ${target.name}` }, words.nearly, el("span", { class: "count" }, String(near.length)), missedMark(near, truth, words)),
+      : near.length ? el("details", { class: "nearly", open: state.nearlyOpen, ontoggle: event => { state.nearlyOpen = event.target.open; } },
+        el("summary", { "data-key": `nearly ${target.name}` }, words.nearly, el("span", { class: "count" }, String(near.length)), missedMark(near, truth, words)),
         el("ul", { class: "rows near" }, near.map(row))) : null);
 }
 
-function missedMark(near, truth, words) {
+export function missedMark(near, truth, words) {
   const missed = truth ? near.filter(code => truth.includes(code.code)).length : 0;
   return missed ? el("span", { class: "missed" }, `✓ ${missed}`, reader(words.missed)) : null;
 }
 
-function drawRow(state, actions, panel, code, target, change, truth) {
-  const words = WORDS[state.language], key = { panel, target: code.target, code: code.code };
-  const is = one => one && one.panel === panel && one.code === code.code && one.target === code.target;
-  const pinned = is(state.pinned), removed = change.isRemoved(code), added = change.isAdded(code);
-  const sign = added ? ["+", panel === 1 ? words.only : words.added] : removed ? ["−", words.removed] : null;
-  const agreed = truth?.includes(code.code);
-  const tick = truth && (agreed || (code.predicted && !removed))
-    ? el("span", { class: agreed ? "tick" : "tick wrong", title: agreed ? (code.predicted ? words.right : words.missed) : words.wrong },
-      agreed ? "✓" : "·", reader(agreed ? (code.predicted ? words.right : words.missed) : words.wrong)) : null;
+export function drawTick(words, truth, code, predicted) {
+  const agreed = truth?.includes(code);
+  if (!truth || !(agreed || predicted)) return null;
+  const means = agreed ? (predicted ? words.right : words.missed) : words.wrong;
+  return el("span", { class: agreed ? "tick" : "tick wrong", title: means }, agreed ? "✓" : "·", reader(means));
+}
+
+function drawRow(state, actions, code, change, truth) {
+  const words = WORDS[state.language], key = { panel: 0, target: code.target, code: code.code };
+  const pinned = isPinned(state, key), removed = change.isRemoved(code), added = change.isAdded(code);
+  const sign = added ? ["+", words.added] : removed ? ["−", words.removed] : null;
   const inside = [
     sign ? el("span", { class: "sign", "aria-hidden": "true" }, sign[0]) : null,
     el("span", { class: "code" }, code.code || words.noCodes), " ", zh(removed ? "del" : "span", code.name, { class: "name" }), " ",
-    sign ? reader(sign[1]) : null, tick,
+    sign ? reader(sign[1]) : null, drawTick(words, truth, code.code, code.predicted && !removed),
     code.gone ? null : el("span", { class: "p" }, percent(code.probability)),
-    code.gone ? null : el("span", { class: "bar", "data-bar": `${panel} ${code.target} ${code.code}`, "--p": code.probability, "aria-hidden": "true" }),
+    code.gone ? null : el("span", { class: "bar", "data-bar": `${code.target} ${code.code}`, "--p": code.probability, "aria-hidden": "true" }),
   ];
-  const button = code.gone ? el("span", { class: "line" }, inside) : el("button", {
-    type: "button", class: "line", "aria-pressed": String(pinned), "aria-expanded": String(pinned), "data-key": `code ${panel} ${code.target} ${code.code}`,
+  const button = code.gone ? el("span", { class: "line" }, inside) : codeButton(actions, key, pinned, inside);
+  const kind = `row ${code.predicted && !code.gone ? "chosen" : ""} ${added ? "added" : ""} ${removed || code.gone ? "removed" : ""} ${pinned ? "pinned" : ""}`;
+  return el("li", { class: kind, "data-code": code.code }, button, pinned ? drawWhy(state, actions, state.results[0], code) : null);
+}
+
+export const isPinned = (state, key) => state.pinned?.code === key.code && state.pinned.target === key.target;
+
+export function codeButton(actions, key, pinned, inside) {
+  return el("button", {
+    type: "button", class: "line", "aria-pressed": String(pinned), "aria-expanded": String(pinned), "data-key": `code ${key.target} ${key.code}`,
     onclick: () => actions.pin(key), onmouseenter: () => actions.hover(key), onmouseleave: () => actions.hover(null),
     onfocus: () => actions.hover(key), onblur: () => actions.hover(null), onkeydown: step,
   }, inside);
-  const kind = `row ${code.predicted && !code.gone ? "chosen" : ""} ${added ? "added" : ""} ${removed || code.gone ? "removed" : ""} ${pinned ? "pinned" : ""}`;
-  return el("li", { class: kind, "data-code": code.code }, button, pinned ? drawWhy(state, actions, code) : null);
 }
 
 function step(event) {
@@ -168,61 +183,35 @@ function step(event) {
   }
 }
 
-// --- why --------------------------------------------------------------------------------
-
-function drawWhy(state, actions, code) {
-  const words = WORDS[state.language], groups = grouped(state, code);
-  const most = Math.max(...groups.map(group => Math.abs(group.sum)), 1e-9);
-  const snippet = group => el("li", {}, el("button", {
-    type: "button", class: `snippet ${group.sum > 0 ? "for" : "against"}`, "--w": Math.abs(group.sum) / most,
-    "data-key": `snippet ${group.key}`, onclick: () => actions.goTo(group.field, group.start),
-  }, el("b", {}, signed(group.sum)), zh("span", group.field, { class: "where" }), zh(group.negated ? "del" : "span", group.text, { class: "words" }),
-  group.times > 1 ? words.times(group.times) : null,
-  group.alone ? el("small", { class: "alone" }, words.alone(Math.max(group.alone * 100, 0.1).toFixed(1))) : null));
-  const list = (title, chosen) => chosen.length ? [el("h4", {}, title), el("ul", {}, chosen.map(snippet))] : [];
-  const forIt = groups.filter(group => group.sum > LEAST * most || group.alone).sort((a, b) => Boolean(b.alone) - Boolean(a.alone)).slice(0, N_FOR);
-  const against = groups.filter(group => group.sum < -LEAST * most).slice(0, N_AGAINST);
-  return el("div", { class: "why" },
-    forIt.length || against.length ? null : el("p", {}, words.nothing),
-    list(words.speaksFor, forIt), list(words.speaksAgainst, against), drawWaterfall(words, code));
-}
-
-function grouped(state, code) {
-  const groups = new Map();
-  for (const [field, start, end, value, status] of code.spans) {
-    const text = characters(state, field).slice(start, end).join("");
-    const key = `${field} ${status === "negated"} ${text}`;
-    const group = groups.get(key) ?? { key, field, start, text: text.length > 26 ? `${text.slice(0, 24)}…` : text, negated: status === "negated", sum: 0, times: 0 };
-    group.sum += value;
-    group.times += 1;
-    group.start = Math.min(group.start, start);
-    if (code.first && code.first[0] === field && code.first[1] === start && code.first[2] === end) group.alone = code.first[3];
-    groups.set(key, group);
-  }
-  return [...groups.values()].sort((a, b) => Math.abs(b.sum) - Math.abs(a.sum));
-}
-
 // --- fields -----------------------------------------------------------------------------
-
-const cut = new WeakMap(); // texts as characters, once a record: Python counts code points, JavaScript halves of them
-
-function characters(state, field) {
-  if (!cut.has(state.record)) cut.set(state.record, {});
-  return (cut.get(state.record)[field] ??= Array.from(state.record.texts[field] ?? ""));
-}
 
 export function drawFields(state, actions) {
   const panels = state.comparing ? [0, 1] : [0];
   keepFocus(() => $("fields").replaceChildren(...state.about.fields.map(field => drawField(state, actions, panels, field))));
   $("all-on").hidden = $("blanked").hidden = !panels.some(panel => state.settings[panel].off.size);
+  drawBlanked(state, actions, panels.find(panel => state.settings[panel].off.size));
 }
+
+function drawBlanked(state, actions, panel) {
+  // What a model says that never saw the field: the model, if the page has one; else the command that trains it.
+  if (panel === undefined) return $("blanked").replaceChildren();
+  const words = WORDS[state.language], { off } = state.settings[panel];
+  const left = state.about.fields.filter(field => !off.has(field)), known = fields => fields.filter(field => left.includes(field)).length;
+  const trained = state.about.models.find(model => model.fields.length === left.length && known(model.fields) === left.length);
+  $("blanked").replaceChildren(`${words.blanked} `,
+    ...(trained ? [el("button", { type: "button", class: "quiet", onclick: () => actions.retrained(trained.name) }, words.retrained(trained.name))]
+      : left.length ? [words.retrain, el("code", {}, `icdbase train --train FILE --fields ${left.join(",")} --model models/fewer`)] : []));
+}
+
+const letterOf = (state, panel) => (state.comparing ? LETTERS[panel] : "");
 
 function drawField(state, actions, panels, field) {
   const words = WORDS[state.language], text = state.record.texts[field];
   const off = panels.every(panel => state.settings[panel].off.has(field));
   const switches = panels.map(panel => {
-    const on = !state.settings[panel].off.has(field);
-    const letter = state.comparing ? LETTERS[panel] : "";
+    const on = !state.settings[panel].off.has(field), reads = modelOf(state, panel).fields.includes(field);
+    if (!reads) return el("small", { class: "unread" }, letterOf(state, panel), words.unread);
+    const letter = letterOf(state, panel);
     return el("button", {
       type: "button", role: "switch", class: `switch ${letter}`, "aria-checked": String(on), "data-key": `switch ${panel} ${field}`,
       "aria-label": `${words.useField}: ${field}${letter ? ` (${letter})` : ""}`, onclick: () => actions.toggle(panel, field),
@@ -230,7 +219,7 @@ function drawField(state, actions, panels, field) {
   });
   return el("article", { class: `field${off ? " off" : ""}${text ? "" : " empty"}`, "data-field": field },
     el("header", {}, el("h3", {}, zh("span", field), state.language === "en" && ENGLISH[field] ? el("small", {}, ENGLISH[field]) : null),
-      el("span", { class: "share" }), switches),
+      el("span", { class: "share" }), panels.some(panel => state.settings[panel].off.has(field)) ? el("small", { class: "blanked" }, words.blankedShort) : null, switches),
     zh("p", text ?? "", {
       class: "text", "data-empty": words.empty, contenteditable: off ? null : "plaintext-only", role: "textbox", "aria-multiline": "true",
       "aria-label": `${words.editField}: ${field}`, "aria-readonly": off ? "true" : null, spellcheck: "false",
@@ -244,7 +233,7 @@ function drawField(state, actions, panels, field) {
 export function paint(state, code) {
   const most = code ? Math.max(...segmentsOf(code.spans).map(part => Math.abs(part.value)), 1e-9) : 1;
   document.querySelectorAll(".field").forEach(node => {
-    const field = node.dataset.field, letters = characters(state, field);
+    const field = node.dataset.field, letters = characters(state.record, field);
     if (!letters.length) return;
     const spans = code ? code.spans.filter(span => span[0] === field) : [];
     const total = spans.reduce((sum, span) => sum + span[3], 0);
@@ -296,6 +285,7 @@ export function scrollToSpan(field, start) {
 
 export function announce(state) {
   const words = WORDS[state.language];
+  if (hidden(state)) return;
   const parts = (state.comparing ? [0, 1] : [0]).map(panel => {
     const codes = state.results[panel].codes.filter(code => code.predicted);
     const change = differences(state, panel), some = change.added.size || change.removed.length;
@@ -306,12 +296,11 @@ export function announce(state) {
 }
 
 export function drawSummary(state) {
-  const result = state.results[0], change = differences(state, 0);
+  const words = WORDS[state.language], result = state.results[0], change = differences(state, 0);
   const singles = new Set(state.about.targets.filter(target => target.single).map(target => target.name));
-  const main = result.codes.find(code => code.predicted && singles.has(code.target));
+  const main = hidden(state) ? null : result.codes.find(code => code.predicted && singles.has(code.target));
   const others = result.codes.filter(code => code.predicted && !singles.has(code.target)).length;
-  $("summary").replaceChildren(
-    ...(main ? [el("b", {}, main.code), zh("span", main.name), el("span", {}, percent(main.probability))] : []),
-    el("span", { class: "count" }, `+ ${others}`),
-    change.added.size || change.removed.length ? el("span", { class: "changes some" }, `+${change.added.size} −${change.removed.length}`) : "");
+  $("summary").replaceChildren(el("span", { class: "back" }, "↑ ", words.back),
+    ...(main ? [el("b", {}, main.code), zh("span", main.name), el("span", {}, percent(main.probability)), el("span", { class: "count" }, `+ ${others}`)] : []),
+    main && (change.added.size || change.removed.length) ? el("span", { class: "changes some" }, `+${change.added.size} −${change.removed.length}`) : "");
 }

@@ -14,10 +14,15 @@ export function steps(words, code) {
   });
 }
 
-export function drawWaterfall(words, code) {
+export function limits(codes) {
+  // The least and the greatest point that any of the codes reaches: one scale for all.
+  const ends = codes.flatMap(code => [0, code.margin, ...steps({}, code).map(part => part.to)]);
+  const low = Math.min(...ends);
+  return { low, wide: Math.max(...ends) - low || 1 };
+}
+
+export function drawWaterfall(words, code, { low, wide }) {
   const parts = steps(words, code).filter(part => part.shown);
-  const ends = [0, code.margin, ...parts.flatMap(part => [part.from, part.to])];
-  const low = Math.min(...ends), wide = Math.max(...ends) - low || 1;
   const share = value => (value - low) / wide;
   const bar = (from, to, kind) => el("span", { class: `fall ${kind}`, "--a": share(Math.min(from, to)), "--b": share(Math.max(from, to)), "--zero": share(0), "aria-hidden": "true" });
   const row = (name, lang, value, figure, from, to, kind) => el("div", { class: kind },
