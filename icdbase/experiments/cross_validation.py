@@ -12,9 +12,10 @@ import pandas as pd
 
 from icdbase.coder import IcdCoder
 from icdbase.core.errors import DataWarning, UsageError
+from icdbase.evaluation.alignment import align
 from icdbase.evaluation.per_code import per_code_table
 from icdbase.evaluation.resampling import bootstrap_interval
-from icdbase.evaluation.scoring import Scores, record_scores, score
+from icdbase.evaluation.scoring import Scores, score, score_pairs
 from icdbase.experiments.trials import Trial, run_trials
 from icdbase.learning.folds import check_groups, make_folds
 from icdbase.records.checks import not_learned
@@ -192,8 +193,8 @@ def evaluate(
     DataFrame
         The measures of each record, means over the repeats.
     """
-    each = [score(gold, table, task, n_bootstrap=1) for table in predictions]
-    by_record = sum(record_scores(gold, table, task) for table in predictions) / len(predictions)
+    scored = [score_pairs(align(gold, table, task, "raise"), task, n_bootstrap=1) for table in predictions]
+    each, by_record = [scores for scores, _ in scored], sum(records for _, records in scored) / len(predictions)
     names = ("acc", "main_accuracy", "other_f1", "acc_recall_variant", "micro_f1", "macro_f1", "other_precision",
              "other_recall")
     means = {name: _mean([getattr(scores, name) for scores in each]) for name in names}

@@ -30,7 +30,7 @@ from icdbase.experiments.trials import TrialRunner
 from icdbase.experiments.variants import changed_parameters
 from icdbase.learning.own_system import SystemCoder
 
-__all__ = ["BUDGET", "MAX_ERROR", "ShapleyResult", "shapley"]
+__all__ = ["BUDGET", "MAX_ERROR", "ShapleyResult", "shapley", "training_set_factor"]
 
 BUDGET = 64
 """Default number of coalitions; all of them with six players or fewer."""
@@ -49,7 +49,7 @@ class ShapleyResult:
         One row for each player and score, players of the largest share first:
         ``player``, ``score`` (``acc``, ``main_accuracy``, ``other_f1``,
         ``<target>_accuracy``, ``<target>_f1``); ``shapley``; ``shapley_low``,
-        ``shapley_high`` (95 % interval over records) and ``records_error``; ``sampling_error``
+        ``shapley_high`` (95 % interval, see Notes) and ``records_error``; ``sampling_error``
         (from the coalitions that were not fitted; 0 if all were);
         ``corrected_error`` (with the choice of training sets, Nadeau and Bengio);
         ``alone``, ``alone_low``, ``alone_high``: v(player) - v(nothing);
@@ -166,6 +166,16 @@ def shapley(
         As for :func:`cross_validate`, on unknown players and on a budget that
         is too small.
 
+    Notes
+    -----
+    Intervals are percentiles of a bootstrap over records (or groups), each limit
+    moved away from the value by :func:`training_set_factor`: in cross-validation
+    every record is tested and trained on, so that records are no independent
+    draws, and the bootstrap alone is too narrow (Bengio and Grandvalet, "No
+    unbiased estimator of the variance of k-fold cross-validation", JMLR 5, 2004;
+    Bates, Hastie and Tibshirani, "Cross-validation: what does it estimate and how
+    well does it do it?", JASA 119, 2024).
+
     Examples
     --------
     >>> from icdbase import IcdCoder
@@ -230,7 +240,36 @@ def _tables(game: CoalitionGame, groups) -> tuple[pd.DataFrame, pd.DataFrame]:
         if pair in place:
             pairs += _interaction_rows(game, place, pair, values, by_record, groups)
     columns = ["first", "second", "score", "interaction", "interaction_low", "interaction_high"]
-    return pd.DataFrame(rows), pd.DataFrame(pairs, columns=columns)
+    table = pd.DataFrame(rows)
+    factors = {score: training_set_factor(rows) for score, rows in table.groupby("score")}
+    table, pairs = _widened(table, factors), _widened(pd.DataFrame(pairs, columns=columns), factors)
+    return table.assign(records_needed=_records_needed(table, factors, len(game.records))), pairs
+
+
+def training_set_factor(rows: pd.DataFrame) -> float:
+    """Return how much wider intervals are with the choice of training sets, 1 at least.
+
+    The root mean square of the players' errors after Nadeau and Bengio (2003),
+    by that of their errors over records alone.
+
+    >>> training_set_factor(pd.DataFrame({"records_error": [1.0, 1.0], "corrected_error": [1.0, 2.0]})) ** 2
+    2.5
+    """
+    of_records, corrected = ((rows[name] ** 2).sum() for name in ("records_error", "corrected_error"))
+    return float(np.sqrt(max(1.0, corrected / of_records))) if of_records > 0 else 1.0
+
+
+def _widened(table: pd.DataFrame, factors: Mapping[str, float]) -> pd.DataFrame:
+    """Return a table with each interval widened by the factor of its score."""
+    factor = table["score"].map(factors)
+    limits = [column for column in table if column.endswith(("_low", "_high"))]
+    values = {column: table[column.rpartition("_")[0]] for column in limits}
+    return table.assign(**{column: values[column] + factor * (table[column] - values[column]) for column in limits})
+
+
+def _records_needed(table: pd.DataFrame, factors: Mapping[str, float], n_records: int) -> list[float]:
+    errors = table["records_error"] * table["score"].map(factors)
+    return [records_needed(error, n_records, DIFFERENCE) for error in errors]
 
 
 def _ends(place: Mapping[Coalition, int], player: int, n_players: int) -> dict[str, np.ndarray]:
@@ -255,12 +294,10 @@ def _measured(name: str, value: float, of_records: np.ndarray, groups) -> dict[s
 
 
 def _share(value: float, of_records: np.ndarray, splits: Splits, groups) -> dict[str, float]:
-    """Return a Shapley value with its interval, its errors and the power of these records."""
-    error = standard_error(of_records.mean(axis=0), groups)
+    """Return a Shapley value with its interval and errors; ``records_needed`` follows when all errors are known."""
     return {
-        **_measured("shapley", value, of_records, groups), "records_error": error,
-        "corrected_error": corrected_error(of_records, splits.folds),
-        "records_needed": records_needed(error, of_records.shape[1], DIFFERENCE),
+        **_measured("shapley", value, of_records, groups), "records_error": standard_error(of_records.mean(axis=0), groups),
+        "corrected_error": corrected_error(of_records, splits.folds), "records_needed": np.nan,
     }
 
 

@@ -112,7 +112,7 @@ def _colours() -> LinearSegmentedColormap:
 def _draw_bars(axes, rows: pd.DataFrame) -> None:
     for place, row in rows.iterrows():
         axes.barh(place, row["shapley"], height=0.62, color=PALE)
-        beyond = Z * np.hypot(row["records_error"], row["sampling_error"])
+        beyond = np.hypot((row["shapley_high"] - row["shapley_low"]) / 2, Z * row["sampling_error"])
         axes.plot([row["shapley"] - beyond, row["shapley"] + beyond], [place, place], color=GRID, linewidth=4, zorder=2)
         axes.plot([row["shapley_low"], row["shapley_high"]], [place, place], color=INK, linewidth=1.8, zorder=3)
     axes.axvline(0, color="black", linewidth=0.8)

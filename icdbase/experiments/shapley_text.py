@@ -10,7 +10,7 @@ import pandas as pd
 from icdbase.core.text_tables import figure, table
 from icdbase.experiments.ablation import DIFFERENCE
 from icdbase.experiments.result_text import basis, formatted_cells, target_columns, text_table
-from icdbase.experiments.shapley import ShapleyResult
+from icdbase.experiments.shapley import ShapleyResult, training_set_factor
 
 __all__ = ["coalitions_note", "paper_sentences", "shapley_columns", "shapley_notes", "shapley_text", "side_by_side", "strongest_pairs"]
 
@@ -69,10 +69,9 @@ def shapley_notes(result: ShapleyResult) -> list[str]:
         f"Reference: {result.estimator}({changed}).",
         f"All {what}: {everything:.3f}. No {what}: {nothing:.3f}, with the most frequent codes of the training records. "
         f"The values of Acc add up to the difference, {everything - nothing:+.3f}, before they are rounded.",
-        f"95 % interval: bootstrap over {units}. sampling: standard error from the coalitions that were not fitted"
-        f"{' (none)' if result.is_exact else ''}. Median standard error over {units}: "
-        f"{figure(acc['records_error'].median(), form='{:.4f}')}; with the choice of training sets (Nadeau and Bengio 2003): "
-        f"{figure(acc['corrected_error'].median(), form='{:.4f}')}.",
+        f"95 % interval: bootstrap over {units}, {training_set_factor(acc):.2f} times as wide for the choice of training sets "
+        f"(Nadeau and Bengio 2003; median standard error over {units} {figure(acc['records_error'].median(), form='{:.4f}')}). "
+        f"sampling: standard error from the coalitions that were not fitted{' (none)' if result.is_exact else ''}.",
         "alone: what it adds to nothing. last: what it adds to all others (leave-one-out).",
         f"Records that would show a value of {DIFFERENCE} (one test at the 5 % level, 80 % power; median): "
         f"{figure(acc['records_needed'].median(), form='{:,.0f}')}.",

@@ -1,25 +1,32 @@
-"""Fits of several systems on the same records: each in a fresh process, with its time and memory.
+"""Fits of several systems on the same records: each in a process of its own, with its time and memory.
 
 A system that fails does not stop the others.  With a run folder, the predictions
 of each fit are stored as in :mod:`icdbase.experiments.trials`, so that an
 interrupted run continues.
+
+Worker processes import the libraries once and never fit: for each fit they fork.
+Where the platform cannot fork safely, each fit gets a newly started process.
 """
 
 from __future__ import annotations
 
+import multiprocessing
+import pickle
 import sys
 import time
 import traceback
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, wait
+from concurrent.futures import Future, as_completed
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pandas as pd
 from joblib import effective_n_jobs, parallel_config
 from joblib.externals.loky import ProcessPoolExecutor
+from joblib.externals.loky.backend.reduction import dumps
 from sklearn.base import clone
 from threadpoolctl import threadpool_limits
 
@@ -31,6 +38,7 @@ from icdbase.learning.estimator_coder import EstimatorCoder
 
 __all__ = ["SystemRun", "run_systems"]
 
+CAN_FORK = sys.platform == "linux"  # the system libraries of macOS do not survive a fork
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 _LONGEST_MESSAGE = 300
 
@@ -46,8 +54,8 @@ class SystemRun:
     seconds, cpu_seconds : float
         Sum over the trials: fit and predict, by the clock and of the processor, on one thread.
     peak_mib : float or None
-        Largest memory of a fresh process that holds the counted records, fits and
-        predicts; None if it was not measured.
+        Largest memory of a process that holds libraries and counted records, fits
+        and predicts once; None if it was not measured.
     failure : str or None
         Last line of the traceback.
     """
@@ -128,7 +136,6 @@ class _Work:
     coder: object
     keys: list[str]
     waiting: list[int] = field(default_factory=list)
-    executor: ProcessPoolExecutor | None = None
 
     def take_stored(self, store: _TrialStore, trials: Sequence[Trial], run: SystemRun) -> None:
         """Add the trials that are stored to a run; the others wait."""
@@ -138,14 +145,6 @@ class _Work:
                 self.waiting.append(place)
             else:
                 run.add(place, *found)
-
-    def start(self, counts, groups) -> None:
-        """Start a fresh process, which gets coder, counts and groups once."""
-        self.executor = ProcessPoolExecutor(1, initializer=_set_up, initargs=(self.coder, counts, groups), env=ONE_THREAD)
-
-    def submit(self, trials: Sequence[Trial]) -> Future:
-        """Hand the next trial to the process."""
-        return self.executor.submit(_fit_in_worker, trials[self.waiting[0]])
 
 
 class _Counted:
@@ -157,12 +156,24 @@ class _Counted:
 
     def of(self, coder):
         """Return the counts that a coder fits on."""
-        parameters = coder.get_params(deep=False)
-        kind = "counts" if isinstance(coder, IcdCoder | EstimatorCoder) else type(coder)
-        key = (kind, repr([parameters.get(name) for name in ("task", "concept_tables", "tokenizer")]))
+        key = self._key(coder)
         if key not in self._made:
             self._made[key] = clone(coder).set_params(n_jobs=-1).count(self.records)
         return self._made[key]
+
+    def file(self, coder, folder: Path) -> Path:
+        """Return a file of these counts, written once for all coders that share them."""
+        counts = self.of(coder)
+        path = folder / f"{list(self._made).index(self._key(coder))}.pickle"
+        if not path.exists():
+            path.write_bytes(dumps(counts, protocol=pickle.HIGHEST_PROTOCOL))
+        return path
+
+    @staticmethod
+    def _key(coder) -> tuple:
+        parameters = coder.get_params(deep=False)
+        kind = "counts" if isinstance(coder, IcdCoder | EstimatorCoder) else type(coder)
+        return kind, repr([parameters.get(name) for name in ("task", "concept_tables", "tokenizer")])
 
 
 def _here(work: Sequence[_Work], trials: Sequence[Trial], counted: _Counted, groups, n_jobs) -> Iterator[tuple]:
@@ -177,47 +188,79 @@ def _here(work: Sequence[_Work], trials: Sequence[Trial], counted: _Counted, gro
 
 
 def _in_fresh_processes(work: Sequence[_Work], trials: Sequence[Trial], counted: _Counted, groups, n_jobs) -> Iterator[tuple]:
-    """Yield (work, place of the trial, codes, measured) as fits finish: a process a system, ``n_jobs`` at a time.
+    """Yield (work, place of the trial, codes, measured) as fits finish: a process a fit, ``n_jobs`` at a time.
 
     A system that fails gives None and a message, and is not run any further.
     """
-    queue, running = list(work), {}
-    try:
-        while queue or running:
-            while queue and len(running) < effective_n_jobs(n_jobs):
-                each = queue.pop(0)
-                each.start(counted.of(each.coder), groups)
-                running[each.submit(trials)] = each
-            for future in wait(running, return_when=FIRST_COMPLETED).done:
-                each = running.pop(future)
+    fits = [(number, place) for number, each in enumerate(work) for place in each.waiting]
+    if not fits:
+        return
+    with TemporaryDirectory(prefix="icdbase-") as folder:
+        systems = [(each.coder, counted.file(each.coder, Path(folder))) for each in work]
+        executor = ProcessPoolExecutor(
+            min(effective_n_jobs(n_jobs), len(fits)), initializer=_set_up, initargs=(systems, trials, groups), env=ONE_THREAD,
+        )
+        try:
+            futures = {executor.submit(_fit_in_worker, *fit): fit for fit in fits}
+            failed = set()
+            for future in as_completed(futures):
+                number, place = futures[future]
+                if number in failed:
+                    continue
                 codes, measured = _result_of(future)
-                yield each, each.waiting.pop(0), codes, measured
-                if each.waiting and codes is not None:
-                    running[each.submit(trials)] = each
-                else:
-                    each.executor.shutdown()
-    finally:
-        for each in running.values():
-            each.executor.shutdown(kill_workers=True)
+                yield work[number], place, codes, measured
+                if codes is None:
+                    failed.add(number)
+                    for later in (each for each, (system, _) in futures.items() if system == number):
+                        later.cancel()
+        except BaseException:
+            executor.shutdown(kill_workers=True)
+            raise
+        executor.shutdown()
 
 
 def _result_of(future: Future) -> tuple:
-    """Return what a fit gave; a process that died is a failure like another."""
+    """Return what a fit gave; a worker that died is a failure like another."""
     error = future.exception()
     return future.result() if error is None else (None, _last_line(error))
 
 
 _IN_WORKER: list = []
-"""In a worker process: the coder, its counts and the groups."""
+"""In a worker process: the systems with the files of their counts, the trials and the groups."""
 
 
 def _set_up(*what) -> None:
+    """Keep what all fits of a worker need; to unpack the systems imports their libraries."""
     _IN_WORKER[:] = what
 
 
-def _fit_in_worker(trial: Trial) -> tuple:
-    coder, counts, groups = _IN_WORKER
-    return _fit_and_predict(coder, counts, trial, groups)
+def _fit_in_worker(number: int, place: int) -> tuple:
+    """Fit in a new process: a fork of this one, which has the libraries in memory, or one that imports them."""
+    systems, trials, groups = _IN_WORKER
+    work = (*systems[number], trials[place], groups)
+    if not CAN_FORK:
+        with ProcessPoolExecutor(1, env=ONE_THREAD) as executor:
+            return _result_of(executor.submit(_fit_from_file, *work))
+    fork = multiprocessing.get_context("fork")
+    receiver, sender = fork.Pipe(duplex=False)
+    process = fork.Process(target=_send_fit, args=(sender, *work))
+    process.start()
+    sender.close()
+    try:
+        found = receiver.recv()
+    except EOFError:
+        process.join()
+        found = None, f"ProcessError: ended with exit code {process.exitcode} (-9: killed, perhaps for lack of memory)"
+    process.join()
+    return found
+
+
+def _send_fit(sender, *work) -> None:
+    sender.send(_fit_from_file(*work))
+
+
+def _fit_from_file(coder, counts_file: Path, trial: Trial, groups: np.ndarray | None) -> tuple:
+    return _fit_and_predict(coder, pickle.loads(counts_file.read_bytes()), trial, groups)
 
 
 def _fit_and_predict(coder, counts, trial: Trial, groups: np.ndarray | None) -> tuple:

@@ -75,7 +75,7 @@ def test_fresh_processes_give_the_same_measure_memory_and_may_die(two, result):
     pd.testing.assert_frame_equal(fresh.table.drop(columns=COSTS), result.table.drop(columns=COSTS))
     assert fresh.table["peak_mib"].gt(10).all() and result.table["peak_mib"].isna().all()
     assert fresh.to_dict().keys() == result.to_dict().keys()
-    assert list(fresh.failures) == ["deadly"] and "Terminated" in fresh.failures["deadly"]
+    assert list(fresh.failures) == ["deadly"] and "exit code 3" in fresh.failures["deadly"]
 
 
 def test_a_system_that_fails_is_named_and_the_others_go_on(two, tmp_path):
