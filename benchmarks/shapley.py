@@ -32,11 +32,11 @@ def measure_cost(n_records, seed, budget, every):
     """Print the cost of all coalitions in cross-validations: CPU seconds of one fold, of some of them."""
     from icdbase import IcdCoder, make_records
     from icdbase.experiments.coalitions import end_coalitions, sampled_rounds
-    from icdbase.experiments.cross_validation import prepare
+    from icdbase.experiments.cross_validation import Design
 
-    records, splits, _ = prepare(IcdCoder(), make_records(n_records, random_state=seed), 5, 1, seed, None)
     coder = IcdCoder(n_jobs=1, random_state=seed)
-    counts, fields, fold = coder.count(records), coder.task.text_fields, splits.trials(coder, {})[0]
+    design = Design(coder, make_records(n_records, random_state=seed), random_state=seed)
+    counts, fields, fold = coder.count(design.records), coder.task.text_fields, design.trials()[0]
     rounds = sampled_rounds(len(fields), seed)
     coalitions = [each for each in end_coalitions(len(fields)) if each]
     while len(coalitions) < budget - 1:
@@ -83,10 +83,10 @@ def kernel_ridge_game(n_records, seed, coalitions):
     """Return main accuracy and other F1 of each coalition of fields, by five-fold cross-validation."""
     from icdbase import CCL25, IcdCoder, majority_predictions, make_records
     from icdbase.evaluation.scoring import record_scores
-    from icdbase.experiments.cross_validation import prepare
+    from icdbase.experiments.cross_validation import Design
 
-    records, splits, _ = prepare(IcdCoder(), make_records(n_records, random_state=seed), 5, 1, seed, None)
-    words, folds = IcdCoder().count(records).words, splits.folds[0]
+    design = Design(IcdCoder(), make_records(n_records, random_state=seed), random_state=seed)
+    records, words, folds = design.records, IcdCoder().count(design.records).words, design.folds[0]
     kernels = np.array([word_kernel(words[field]) for field in CCL25.text_fields])
     targets = [one_hot([{code} for code in records[CCL25.main.name]]), one_hot([set(codes) for codes in records[CCL25.others.name]])]
     values = np.zeros((len(coalitions), 2))

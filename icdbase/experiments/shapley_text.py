@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from textwrap import wrap
 
 import pandas as pd
 
 from icdbase.core.text_tables import figure, table
 from icdbase.experiments.ablation import DIFFERENCE
-from icdbase.experiments.result_text import basis, formatted_cells, target_columns, text_table
+from icdbase.experiments.result_text import basis, formatted_cells, target_columns, text_table, wrapped
 from icdbase.experiments.shapley import ShapleyResult, training_set_factor
 
 __all__ = ["coalitions_note", "paper_sentences", "shapley_columns", "shapley_notes", "shapley_text", "side_by_side", "strongest_pairs"]
@@ -47,7 +46,7 @@ def shapley_text(result: ShapleyResult) -> str:
         columns = (("repeat each other most", "both", "{}"), ("v(both) - v(one) - v(other) + v(none)", "interaction", "{:+.3f}"),
                    ("95 % interval", ("interaction_low", "interaction_high"), "{:+.3f} to {:+.3f}"))
         parts += ["", table(*formatted_cells(pairs, columns))]
-    return "\n".join([*parts, "", *_wrapped([paper_sentences(result)["en"]], 66)])
+    return "\n".join([*parts, "", *wrapped([paper_sentences(result)["en"]], 66)])
 
 
 def strongest_pairs(result: ShapleyResult, n_pairs: int = N_PAIRS) -> pd.DataFrame:
@@ -76,7 +75,7 @@ def shapley_notes(result: ShapleyResult) -> list[str]:
         f"Records that would show a value of {DIFFERENCE} (one test at the 5 % level, 80 % power; median): "
         f"{figure(acc['records_needed'].median(), form='{:,.0f}')}.",
     ]
-    return _wrapped(notes)
+    return wrapped(notes)
 
 
 def coalitions_note(result: ShapleyResult) -> str:
@@ -122,7 +121,3 @@ def _facts(result: ShapleyResult, language: str) -> dict[str, str]:
         "error": words["exact"] if result.is_exact else words["error"].format(acc["sampling_error"].max()),
         "last": f"{acc['last'].sum():+.3f}",
     }
-
-
-def _wrapped(notes: Sequence[str], width: int = 79) -> list[str]:
-    return [line for note in notes for line in wrap(note, width, break_long_words=False, break_on_hyphens=False)]

@@ -18,7 +18,7 @@ import traceback
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, as_completed
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -112,107 +112,90 @@ def run_systems(
     """
     store = _TrialStore(folder, [target.name for target in next(iter(systems.values())).task.targets])
     runs = {name: SystemRun([None] * len(trials)) for name in systems}
-    work = [_Work(name, coder, _keys(coder, records, trials, groups)) for name, coder in systems.items()]
-    for each in work:
-        each.take_stored(store, trials, runs[each.name])
-    total = len(systems) * len(trials)
-    progress.report("systems", sum(run.n_finished for run in runs.values()), total)
-    compute = _in_fresh_processes if fresh_processes else _here
-    for each, place, codes, measured in compute([each for each in work if each.waiting], trials, _Counted(records), groups, n_jobs):
+    keys = {name: _keys(coder, records, trials, groups) for name, coder in systems.items()}
+    waiting = []
+    for name, run in runs.items():
+        for place, (key, trial) in enumerate(zip(keys[name], trials, strict=True)):
+            if (found := store.get_measured(key, len(trial.test))) is None:
+                waiting.append((name, place))
+            else:
+                run.add(place, *found)
+    compute, counted = _in_fresh_processes if fresh_processes else _here, _Counted(systems, records)
+    _report(runs)
+    for name, place, codes, measured in compute(runs, waiting, counted, trials, groups, n_jobs):
         if codes is None:
-            runs[each.name].failure = measured
+            runs[name].failure = measured
         else:
-            store.put(each.keys[place], codes, trial=trials[place], **measured)
-            runs[each.name].add(place, codes, measured)
-        progress.report("systems", sum(run.n_finished for run in runs.values()), total)
+            store.put(keys[name][place], codes, trial=trials[place], **measured)
+            runs[name].add(place, codes, measured)
+        _report(runs)
     return runs
 
 
-@dataclass(eq=False)
-class _Work:
-    """A system, the key of each trial, and the places of those that are to be computed."""
-
-    name: str
-    coder: object
-    keys: list[str]
-    waiting: list[int] = field(default_factory=list)
-
-    def take_stored(self, store: _TrialStore, trials: Sequence[Trial], run: SystemRun) -> None:
-        """Add the trials that are stored to a run; the others wait."""
-        for place, (key, trial) in enumerate(zip(self.keys, trials, strict=True)):
-            found = store.get_measured(key, len(trial.test))
-            if found is None:
-                self.waiting.append(place)
-            else:
-                run.add(place, *found)
+def _report(runs: Mapping[str, SystemRun]) -> None:
+    progress.report("systems", sum(run.n_finished for run in runs.values()), sum(len(run.codes) for run in runs.values()))
 
 
 class _Counted:
-    """The records, counted once for all systems that read the same counts."""
+    """The systems and the records, counted once for all that read the same counts."""
 
-    def __init__(self, records: pd.DataFrame):
-        self.records = records
+    def __init__(self, systems: Mapping[str, object], records: pd.DataFrame):
+        self.systems, self.records = systems, records
         self._made: dict[tuple, object] = {}
 
-    def of(self, coder):
-        """Return the counts that a coder fits on."""
-        key = self._key(coder)
+    def of(self, name: str):
+        """Return the counts that a system fits on."""
+        key, coder = self._key(name), self.systems[name]
         if key not in self._made:
             self._made[key] = clone(coder).set_params(n_jobs=-1).count(self.records)
         return self._made[key]
 
-    def file(self, coder, folder: Path) -> Path:
-        """Return a file of these counts, written once for all coders that share them."""
-        counts = self.of(coder)
-        path = folder / f"{list(self._made).index(self._key(coder))}.pickle"
+    def file(self, name: str, folder: Path) -> Path:
+        """Return a file of these counts, written once for all systems that share them."""
+        counts = self.of(name)
+        path = folder / f"{list(self._made).index(self._key(name))}.pickle"
         if not path.exists():
             path.write_bytes(dumps(counts, protocol=pickle.HIGHEST_PROTOCOL))
         return path
 
-    @staticmethod
-    def _key(coder) -> tuple:
+    def _key(self, name: str) -> tuple:
+        coder = self.systems[name]
         parameters = coder.get_params(deep=False)
         kind = "counts" if isinstance(coder, IcdCoder | EstimatorCoder) else type(coder)
         return kind, repr([parameters.get(name) for name in ("task", "concept_tables", "tokenizer")])
 
 
-def _here(work: Sequence[_Work], trials: Sequence[Trial], counted: _Counted, groups, n_jobs) -> Iterator[tuple]:
+def _here(runs, waiting, counted: _Counted, trials: Sequence[Trial], groups, n_jobs) -> Iterator[tuple]:
     """Yield what :func:`_in_fresh_processes` does, from this process and without the memory."""
-    for each in work:
-        for place in each.waiting:
-            codes, measured = _fit_and_predict(each.coder, counted.of(each.coder), trials[place], groups)
-            if codes is None:
-                yield each, place, None, measured
-                break
-            yield each, place, codes, measured | {"peak_mib": None}
+    for name, place in waiting:
+        if not runs[name].failure:
+            codes, measured = _fit_and_predict(counted.systems[name], counted.of(name), trials[place], groups)
+            yield name, place, codes, measured if codes is None else measured | {"peak_mib": None}
 
 
-def _in_fresh_processes(work: Sequence[_Work], trials: Sequence[Trial], counted: _Counted, groups, n_jobs) -> Iterator[tuple]:
-    """Yield (work, place of the trial, codes, measured) as fits finish: a process a fit, ``n_jobs`` at a time.
+def _in_fresh_processes(
+    runs: Mapping[str, SystemRun], waiting: Sequence[tuple[str, int]], counted: _Counted, trials: Sequence[Trial], groups, n_jobs
+) -> Iterator[tuple]:
+    """Yield (system, place of the trial, codes, measured) as fits finish: a process a fit, ``n_jobs`` at a time.
 
     A system that fails gives None and a message, and is not run any further.
     """
-    fits = [(number, place) for number, each in enumerate(work) for place in each.waiting]
-    if not fits:
+    if not waiting:
         return
     with TemporaryDirectory(prefix="icdbase-") as folder:
-        systems = [(each.coder, counted.file(each.coder, Path(folder))) for each in work]
+        systems = {name: (counted.systems[name], counted.file(name, Path(folder))) for name, _ in waiting}
         executor = ProcessPoolExecutor(
-            min(effective_n_jobs(n_jobs), len(fits)), initializer=_set_up, initargs=(systems, trials, groups), env=ONE_THREAD,
+            min(effective_n_jobs(n_jobs), len(waiting)), initializer=_set_up, initargs=(systems, trials, groups), env=ONE_THREAD,
         )
         try:
-            futures = {executor.submit(_fit_in_worker, *fit): fit for fit in fits}
-            failed = set()
+            futures = {executor.submit(_fit_in_worker, *fit): fit for fit in waiting}
             for future in as_completed(futures):
-                number, place = futures[future]
-                if number in failed:
-                    continue
-                codes, measured = _result_of(future)
-                yield work[number], place, codes, measured
-                if codes is None:
-                    failed.add(number)
-                    for later in (each for each, (system, _) in futures.items() if system == number):
-                        later.cancel()
+                name, place = futures[future]
+                if not runs[name].failure:
+                    yield name, place, *_result_of(future)
+                    if runs[name].failure:
+                        for later in (each for each, fit in futures.items() if fit[0] == name):
+                            later.cancel()
         except BaseException:
             executor.shutdown(kill_workers=True)
             raise
@@ -234,10 +217,10 @@ def _set_up(*what) -> None:
     _IN_WORKER[:] = what
 
 
-def _fit_in_worker(number: int, place: int) -> tuple:
+def _fit_in_worker(name: str, place: int) -> tuple:
     """Fit in a new process: a fork of this one, which has the libraries in memory, or one that imports them."""
     systems, trials, groups = _IN_WORKER
-    work = (*systems[number], trials[place], groups)
+    work = (*systems[name], trials[place], groups)
     if not CAN_FORK:
         with ProcessPoolExecutor(1, env=ONE_THREAD) as executor:
             return _result_of(executor.submit(_fit_from_file, *work))

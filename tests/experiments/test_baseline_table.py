@@ -15,10 +15,10 @@ from icdbase.core.errors import DataError, UsageError
 from icdbase.evaluation.baselines import majority_predictions
 from icdbase.evaluation.resampling import paired_bootstrap
 from icdbase.experiments import system_runs
-from icdbase.experiments.baseline_files import write_baselines
 from icdbase.experiments.baseline_systems import BASELINES, build_systems
 from icdbase.experiments.baseline_table import run_baselines
-from icdbase.experiments.baseline_text import baselines_text
+from icdbase.experiments.exports import write_baselines
+from icdbase.experiments.result_text import baselines_text
 from icdbase.learning.estimator_coder import EstimatorCoder
 
 COSTS = ["seconds", "cpu_seconds", "peak_mib"]
