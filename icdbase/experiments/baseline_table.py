@@ -125,10 +125,6 @@ def run_baselines(
     fresh_processes : bool
         See :func:`icdbase.experiments.system_runs.run_systems`.
 
-    Returns
-    -------
-    BaselineResult
-
     Raises
     ------
     DataError

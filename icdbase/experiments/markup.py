@@ -64,12 +64,12 @@ def latex_document(table: str) -> str:
     \\usepackage{ctex}
     \\pagestyle{empty}
     \\begin{document}
-    \\noindent
+    \\noindent\\small
     TABLE
     \\end{document}
     """
     head = [r"% xelatex THIS_FILE", r"\documentclass{article}", r"\usepackage[a4paper,landscape,margin=2cm]{geometry}", r"\usepackage{booktabs}",
-            r"\usepackage{ctex}", r"\pagestyle{empty}", r"\begin{document}", r"\noindent"]
+            r"\usepackage{ctex}", r"\pagestyle{empty}", r"\begin{document}", r"\noindent\small"]
     return "\n".join([*head, table, r"\end{document}"])
 
 

@@ -20,7 +20,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, as_completed
 from dataclasses import dataclass, replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 import pandas as pd
@@ -142,6 +141,7 @@ class _Counted:
     def __init__(self, systems: Mapping[str, object], records: pd.DataFrame):
         self.systems, self.records = systems, records
         self._made: dict[tuple, object] = {}
+        self._packed: dict[tuple, bytes] = {}
 
     def of(self, name: str):
         """Return the counts that a system fits on."""
@@ -150,13 +150,12 @@ class _Counted:
             self._made[key] = clone(coder).set_params(n_jobs=-1).count(self.records)
         return self._made[key]
 
-    def file(self, name: str, folder: Path) -> Path:
-        """Return a file of these counts, written once for all systems that share them."""
-        counts = self.of(name)
-        path = folder / f"{list(self._made).index(self._key(name))}.pickle"
-        if not path.exists():
-            path.write_bytes(dumps(counts, protocol=pickle.HIGHEST_PROTOCOL))
-        return path
+    def packed(self, name: str) -> bytes:
+        """Return these counts for another process, one object for all systems that share them."""
+        key, counts = self._key(name), self.of(name)
+        if key not in self._packed:
+            self._packed[key] = bytes(dumps(counts, protocol=pickle.HIGHEST_PROTOCOL))
+        return self._packed[key]
 
     def _key(self, name: str) -> tuple:
         coder = self.systems[name]
@@ -182,24 +181,23 @@ def _in_fresh_processes(
     """
     if not waiting:
         return
-    with TemporaryDirectory(prefix="icdbase-") as folder:
-        systems = {name: (counted.systems[name], counted.file(name, Path(folder))) for name, _ in waiting}
-        executor = ProcessPoolExecutor(
-            min(effective_n_jobs(n_jobs), len(waiting)), initializer=_set_up, initargs=(systems, trials, groups), env=ONE_THREAD,
-        )
-        try:
-            futures = {executor.submit(_fit_in_worker, *fit): fit for fit in waiting}
-            for future in as_completed(futures):
-                name, place = futures[future]
-                if not runs[name].failure:
-                    yield name, place, *_result_of(future)
-                    if runs[name].failure:
-                        for later in (each for each, fit in futures.items() if fit[0] == name):
-                            later.cancel()
-        except BaseException:
-            executor.shutdown(kill_workers=True)
-            raise
-        executor.shutdown()
+    systems = {name: (counted.systems[name], counted.packed(name)) for name, _ in waiting}
+    executor = ProcessPoolExecutor(
+        min(effective_n_jobs(n_jobs), len(waiting)), initializer=_set_up, initargs=(systems, trials, groups), env=ONE_THREAD,
+    )
+    try:
+        futures = {executor.submit(_fit_in_worker, *fit): fit for fit in waiting}
+        for future in as_completed(futures):
+            name, place = futures[future]
+            if not runs[name].failure:
+                yield name, place, *_result_of(future)
+                if runs[name].failure:
+                    for later in (each for each, fit in futures.items() if fit[0] == name):
+                        later.cancel()
+    except BaseException:
+        executor.shutdown(kill_workers=True)
+        raise
+    executor.shutdown()
 
 
 def _result_of(future: Future) -> tuple:
@@ -209,7 +207,7 @@ def _result_of(future: Future) -> tuple:
 
 
 _IN_WORKER: list = []
-"""In a worker process: the systems with the files of their counts, the trials and the groups."""
+"""In a worker process: the systems with their packed counts, the trials and the groups."""
 
 
 def _set_up(*what) -> None:
@@ -223,7 +221,7 @@ def _fit_in_worker(name: str, place: int) -> tuple:
     work = (*systems[name], trials[place], groups)
     if not CAN_FORK:
         with ProcessPoolExecutor(1, env=ONE_THREAD) as executor:
-            return _result_of(executor.submit(_fit_from_file, *work))
+            return _result_of(executor.submit(_unpack_and_fit, *work))
     fork = multiprocessing.get_context("fork")
     receiver, sender = fork.Pipe(duplex=False)
     process = fork.Process(target=_send_fit, args=(sender, *work))
@@ -239,11 +237,11 @@ def _fit_in_worker(name: str, place: int) -> tuple:
 
 
 def _send_fit(sender, *work) -> None:
-    sender.send(_fit_from_file(*work))
+    sender.send(_unpack_and_fit(*work))
 
 
-def _fit_from_file(coder, counts_file: Path, trial: Trial, groups: np.ndarray | None) -> tuple:
-    return _fit_and_predict(coder, pickle.loads(counts_file.read_bytes()), trial, groups)
+def _unpack_and_fit(coder, packed: bytes, trial: Trial, groups: np.ndarray | None) -> tuple:
+    return _fit_and_predict(coder, pickle.loads(packed), trial, groups)
 
 
 def _fit_and_predict(coder, counts, trial: Trial, groups: np.ndarray | None) -> tuple:
