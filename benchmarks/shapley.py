@@ -129,9 +129,9 @@ def ridge_scores(kernel, targets, train):
 
 
 def measure_shuffled(n_seeds, n_records):
-    """Print how often intervals miss zero on shuffled labels."""
+    """Print how often intervals miss zero on shuffled labels, as they are and without the choice of training sets."""
     from icdbase import IcdCoder, make_records
-    from icdbase.experiments.shapley import shapley
+    from icdbase.experiments.shapley import shapley, training_set_factor
 
     coder = IcdCoder(blocks=("words",), boosted_features=False, main_learner="linear", thinned_share=0, n_folds=2)
     targets = [target.name for target in coder.task.targets]
@@ -143,10 +143,14 @@ def measure_shuffled(n_seeds, n_records):
         records[targets] = records[targets].sample(frac=1, random_state=seed).to_numpy()
         table = shapley(coder, records, GROUPS, n_folds=3, random_state=seed).table
         for score, rows in table.groupby("score"):
-            missed.setdefault(score, []).extend((rows["shapley_low"] > 0) | (rows["shapley_high"] < 0))
+            factor, counts = training_set_factor(rows), missed.setdefault(score, [0, 0, 0])
+            for place, narrower in enumerate((1, factor)):
+                low, high = (rows["shapley"] + (rows[f"shapley_{end}"] - rows["shapley"]) / narrower for end in ("low", "high"))
+                counts[place] += int(((low > 0) | (high < 0)).sum())
+            counts[2] += len(rows)
     print(f"shuffled labels, {n_seeds} seeds, {n_records} records, {len(GROUPS)} groups of fields; 95 % intervals that miss zero:")
-    for score, each in missed.items():
-        print(f"  {score}: {sum(each)} of {len(each)} ({np.mean(each):.1%})")
+    for score, (wide, narrow, n_all) in missed.items():
+        print(f"  {score}: {wide} of {n_all} ({wide / n_all:.1%}); by the bootstrap over records alone {narrow} ({narrow / n_all:.1%})")
 
 
 def main():

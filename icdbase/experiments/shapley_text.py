@@ -99,11 +99,11 @@ _SENTENCES = {
 
 _WORDS = {
     "en": {"fields": "fields", "blocks": "feature blocks", "exact": "exact", "error": "sampling error at most {:.4f}",
-           "each": "{:+.3f} ({:+.3f} to {:+.3f}) to {}", "and": ", ", "records": "95 % bootstrap intervals over records",
-           "groups": "95 % bootstrap intervals over groups of records"},
+           "each": "{:+.3f} ({:+.3f} to {:+.3f}) to {}", "and": ", ", "records": "95 % bootstrap intervals over records, corrected for training sets",
+           "groups": "95 % bootstrap intervals over groups of records, corrected for training sets"},
     "zh": {"fields": "字段", "blocks": "特征块", "exact": "精确值", "error": "抽样标准误不超过 {:.4f}",
-           "each": "{3} {0:+.3f}（{1:+.3f} 至 {2:+.3f}）", "and": "、", "records": "按病历自助法的 95% 区间",
-           "groups": "按患者分组自助法的 95% 区间"},
+           "each": "{3} {0:+.3f}（{1:+.3f} 至 {2:+.3f}）", "and": "、", "records": "按病历自助法、校正了训练集选取的 95% 区间",
+           "groups": "按患者分组自助法、校正了训练集选取的 95% 区间"},
 }
 
 
