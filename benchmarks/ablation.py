@@ -48,7 +48,7 @@ def measure_cost(n_records, seed, n_jobs, n_sampled):
     from icdbase import IcdCoder, make_records
     from icdbase.core.text_tables import table
     from icdbase.experiments.ablation import ablate
-    from icdbase.experiments.cross_validation import cross_validate, prepare
+    from icdbase.experiments.cross_validation import Design, cross_validate
     from icdbase.experiments.result_text import ablation_text
     from icdbase.experiments.variants import expand_variants
 
@@ -61,9 +61,9 @@ def measure_cost(n_records, seed, n_jobs, n_sampled):
         result = ablate(coder, records, random_state=seed, n_jobs=n_jobs)
     coder.set_params(n_jobs=n_jobs)
 
-    _, splits, _ = prepare(coder, records, 5, 1, seed, None)
+    design = Design(coder, records, random_state=seed)
     variants = [{}, *expand_variants(coder, "fields").values()]
-    cells = [cell for parameters in variants for cell in splits.trials(coder, parameters)]
+    cells = [cell for parameters in variants for cell in design.trials(parameters)]
     sampled = [cells[number] for number in np.linspace(0, len(cells) - 1, n_sampled).astype(int)]
     scale = len(cells) / len(sampled)
     with Clock() as library:

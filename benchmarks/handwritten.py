@@ -7,7 +7,7 @@ DIR holds ``dev.json``, invented records in the evaluation's format with a style
 ``second_coder_G-L.json``, a second coding of some of them.  Without DIR nothing is measured.
 
 ``reading``: of each code how many gold records state it, by the rules of ``icdbase/clinical`` alone
-(``icdbase/evaluation/extraction.py``), and of what is stated how much is gold; takes seconds.
+(``benchmarks/extraction.py``), and of what is stated how much is gold; takes seconds.
 ``zero-shot``: trained on 800 synthetic records, a model a seed.  ``style``: each style by a model
 trained on the others.  ``both``: 800 synthetic records and the other styles, a model a seed and style.
 ``second``: the second coding as if it were a prediction.  Scores are official Acc, main accuracy,
@@ -20,12 +20,12 @@ import sys
 from pathlib import Path
 
 import pandas as pd
+from extraction import extraction_table, extraction_totals, missed_codes, prediction_table
 
 from icdbase import CCL25, IcdCoder, make_records, read_records, read_submission, score
 from icdbase.clinical.concepts import load_concepts
 from icdbase.clinical.diagnosis_lists import DiagnosisLinker
 from icdbase.core.text_tables import figure, table
-from icdbase.evaluation.extraction import extraction_table, extraction_totals, missed_codes, prediction_table
 
 STYLE = "书写者"
 PARTS = ("reading", "zero-shot", "style", "both", "second")

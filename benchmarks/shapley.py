@@ -32,11 +32,11 @@ def measure_cost(n_records, seed, budget, every):
     """Print the cost of all coalitions in cross-validations: CPU seconds of one fold, of some of them."""
     from icdbase import IcdCoder, make_records
     from icdbase.experiments.coalitions import end_coalitions, sampled_rounds
-    from icdbase.experiments.cross_validation import prepare
+    from icdbase.experiments.cross_validation import Design
 
-    records, splits, _ = prepare(IcdCoder(), make_records(n_records, random_state=seed), 5, 1, seed, None)
     coder = IcdCoder(n_jobs=1, random_state=seed)
-    counts, fields, fold = coder.count(records), coder.task.text_fields, splits.trials(coder, {})[0]
+    design = Design(coder, make_records(n_records, random_state=seed), random_state=seed)
+    counts, fields, fold = coder.count(design.records), coder.task.text_fields, design.trials()[0]
     rounds = sampled_rounds(len(fields), seed)
     coalitions = [each for each in end_coalitions(len(fields)) if each]
     while len(coalitions) < budget - 1:
@@ -83,10 +83,10 @@ def kernel_ridge_game(n_records, seed, coalitions):
     """Return main accuracy and other F1 of each coalition of fields, by five-fold cross-validation."""
     from icdbase import CCL25, IcdCoder, majority_predictions, make_records
     from icdbase.evaluation.scoring import record_scores
-    from icdbase.experiments.cross_validation import prepare
+    from icdbase.experiments.cross_validation import Design
 
-    records, splits, _ = prepare(IcdCoder(), make_records(n_records, random_state=seed), 5, 1, seed, None)
-    words, folds = IcdCoder().count(records).words, splits.folds[0]
+    design = Design(IcdCoder(), make_records(n_records, random_state=seed), random_state=seed)
+    records, words, folds = design.records, IcdCoder().count(design.records).words, design.folds[0]
     kernels = np.array([word_kernel(words[field]) for field in CCL25.text_fields])
     targets = [one_hot([{code} for code in records[CCL25.main.name]]), one_hot([set(codes) for codes in records[CCL25.others.name]])]
     values = np.zeros((len(coalitions), 2))
@@ -129,11 +129,11 @@ def ridge_scores(kernel, targets, train):
 
 
 def measure_shuffled(n_seeds, n_records):
-    """Print how often intervals miss zero on shuffled labels."""
+    """Print how often intervals miss zero on shuffled labels, as they are and without the choice of training sets."""
     from icdbase import IcdCoder, make_records
-    from icdbase.experiments.shapley import shapley
+    from icdbase.experiments.shapley import shapley, training_set_factor
 
-    coder = IcdCoder(blocks=("words",), boosted_features=False, main_learner="trees:10", thinned_share=0, n_folds=2)
+    coder = IcdCoder(blocks=("words",), boosted_features=False, main_learner="linear", thinned_share=0, n_folds=2)
     targets = [target.name for target in coder.task.targets]
     missed = {}
     for seed in range(n_seeds):
@@ -143,10 +143,14 @@ def measure_shuffled(n_seeds, n_records):
         records[targets] = records[targets].sample(frac=1, random_state=seed).to_numpy()
         table = shapley(coder, records, GROUPS, n_folds=3, random_state=seed).table
         for score, rows in table.groupby("score"):
-            missed.setdefault(score, []).extend((rows["shapley_low"] > 0) | (rows["shapley_high"] < 0))
+            factor, counts = training_set_factor(rows), missed.setdefault(score, [0, 0, 0])
+            for place, narrower in enumerate((1, factor)):
+                low, high = (rows["shapley"] + (rows[f"shapley_{end}"] - rows["shapley"]) / narrower for end in ("low", "high"))
+                counts[place] += int(((low > 0) | (high < 0)).sum())
+            counts[2] += len(rows)
     print(f"shuffled labels, {n_seeds} seeds, {n_records} records, {len(GROUPS)} groups of fields; 95 % intervals that miss zero:")
-    for score, each in missed.items():
-        print(f"  {score}: {sum(each)} of {len(each)} ({np.mean(each):.1%})")
+    for score, (wide, narrow, n_all) in missed.items():
+        print(f"  {score}: {wide} of {n_all} ({wide / n_all:.1%}); by the bootstrap over records alone {narrow} ({narrow / n_all:.1%})")
 
 
 def main():

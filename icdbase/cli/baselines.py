@@ -47,9 +47,9 @@ def baselines(task_name, train_files, test_files, out_folder, systems, folds, se
     from icdbase import get_task, read_records
     from icdbase.clinical.concepts import load_concepts
     from icdbase.core import progress
-    from icdbase.experiments.baseline_files import write_baselines
     from icdbase.experiments.baseline_systems import build_systems
     from icdbase.experiments.baseline_table import run_baselines
+    from icdbase.experiments.exports import write_baselines
 
     task = get_task(task_name)
     names = None if systems is None else named_in(systems)
@@ -82,7 +82,7 @@ def _run_card(folder, train_files, train, concept_tables, task, options):
 
 def _show(result, as_json: bool, written, title: str) -> None:
     """Print the result; exit with 1 if a system failed."""
-    from icdbase.experiments.baseline_text import baselines_text, failure_lines
+    from icdbase.experiments.result_text import baselines_text, failure_lines
     from icdbase.report.terminal import file_list
 
     if as_json:

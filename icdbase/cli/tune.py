@@ -45,9 +45,10 @@ def tune(task_name, train_files, out_folder, candidates, folds, seed, setting, g
     from icdbase import get_task, read_records
     from icdbase.core import progress
     from icdbase.core.backends import use_backend
+    from icdbase.experiments.exports import write_tune
+    from icdbase.experiments.result_text import tune_text
     from icdbase.experiments.run_card import RunCard
     from icdbase.experiments.tuning import tune as search
-    from icdbase.experiments.tuning_text import tune_text, write_tune
     from icdbase.report.terminal import file_list
 
     task = get_task(task_name)

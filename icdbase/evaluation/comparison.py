@@ -18,7 +18,7 @@ import pandas as pd
 
 from icdbase.core.errors import DataWarning, UsageError
 from icdbase.evaluation.alignment import Pairs, align
-from icdbase.evaluation.per_code import as_code_set, per_code_table
+from icdbase.evaluation.per_code import as_code_set, pair_code_table
 from icdbase.evaluation.resampling import (
     N_PERMUTATIONS,
     PairedDifference,
@@ -26,7 +26,7 @@ from icdbase.evaluation.resampling import (
     holm,
     paired_bootstrap,
 )
-from icdbase.evaluation.scoring import Scores, record_scores, score
+from icdbase.evaluation.scoring import Scores, score_pairs
 from icdbase.records.ids import shown_id
 from icdbase.records.llm_answers import n_unreadable
 from icdbase.tasks.editions import CCL25
@@ -197,13 +197,14 @@ def compare(
     answers = {name: align(gold, codes, task, missing, source=name) for name, codes in predictions.items()}
     _warn_of_other_ids(gold, predictions)
     how = {"confidence": confidence, "n_bootstrap": n_bootstrap, "random_state": random_state}
-    by_record = {name: record_scores(gold, codes, task, missing=missing) for name, codes in predictions.items()}
+    scored = {name: score_pairs(pairs, task, **how) for name, pairs in answers.items()}
+    by_record = {name: records for name, (_, records) in scored.items()}
     acc = pd.DataFrame({name: table[ACC] for name, table in by_record.items()})
     return Comparison(
-        scores={name: score(gold, codes, task, missing=missing, **how) for name, codes in predictions.items()},
+        scores={name: scores for name, (scores, _) in scored.items()},
         pairs=_paired_differences(by_record, n_permutations, how),
         agreement=pd.DataFrame([_agreement(a, b, answers, acc, task) for a, b in combinations(predictions, 2)]),
-        codes=_gains_and_losses(gold, predictions, answers, task, missing),
+        codes=_gains_and_losses(answers, task),
         record_scores=acc,
         answers=answers,
         n_invalid={name: n_unreadable(codes[codes.index.isin(gold.index)]) for name, codes in predictions.items()},
@@ -298,8 +299,8 @@ def likeness(of_a: list, of_b: list, target: Target) -> float:
 # --- codes ----------------------------------------------------------------------------
 
 
-def _gains_and_losses(gold, predictions, answers: Mapping[str, Pairs], task: Task, missing: str) -> pd.DataFrame:
-    tables = {name: per_code_table(gold, codes, task, missing=missing) for name, codes in predictions.items()}
+def _gains_and_losses(answers: Mapping[str, Pairs], task: Task) -> pd.DataFrame:
+    tables = {name: pair_code_table(pairs, task) for name, pairs in answers.items()}
     codes = pd.concat(tables.values())[["target", "code", "name"]].drop_duplicates(["target", "code"])
     by_code = {name: table.set_index(["target", "code"]) for name, table in tables.items()}
     places = pd.MultiIndex.from_frame(codes[["target", "code"]])
@@ -307,7 +308,7 @@ def _gains_and_losses(gold, predictions, answers: Mapping[str, Pairs], task: Tas
     ranks = codes["target"].map({target.name: rank for rank, target in enumerate(task.targets)})
     order = np.lexsort((-codes["support"], ranks))
     codes, places = codes.iloc[order], places[order]
-    return pd.concat([_pair_codes(a, b, answers, by_code, codes, places) for a, b in combinations(predictions, 2)], ignore_index=True)
+    return pd.concat([_pair_codes(a, b, answers, by_code, codes, places) for a, b in combinations(answers, 2)], ignore_index=True)
 
 
 def _pair_codes(a: str, b: str, answers, by_code: Mapping[str, pd.DataFrame], codes: pd.DataFrame, places) -> pd.DataFrame:

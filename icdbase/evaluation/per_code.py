@@ -14,7 +14,7 @@ from icdbase.tasks.codes import NO_CODE_SHOWN
 from icdbase.tasks.editions import CCL25
 from icdbase.tasks.task import Target, Task
 
-__all__ = ["as_code_set", "confusion", "per_code_table"]
+__all__ = ["as_code_set", "confusion", "pair_code_table", "per_code_table"]
 
 OTHER_OR_MISSING = "other/missing"
 
@@ -50,9 +50,12 @@ def per_code_table(
     >>> table.loc[table.support > 0, ["target", "code", "support", "f1"]].to_numpy().tolist()
     [['主诊断编码', 'I20.000', 1, 1.0], ['其他诊断编码', 'E78.500', 1, 1.0]]
     """
-    pairs = align(gold, pred, task, missing)
-    tables = [_code_table(pairs, target, task) for target in task.targets]
-    return pd.concat(tables, ignore_index=True)
+    return pair_code_table(align(gold, pred, task, missing), task)
+
+
+def pair_code_table(pairs: Pairs, task: Task) -> pd.DataFrame:
+    """Return what :func:`per_code_table` returns, of codes that are aligned already."""
+    return pd.concat([_code_table(pairs, target, task) for target in task.targets], ignore_index=True)
 
 
 def confusion(

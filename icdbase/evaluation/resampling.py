@@ -159,11 +159,8 @@ def approximate_randomisation(a, b, *, groups=None, n_permutations: int = N_PERM
 
     Parameters
     ----------
-    a, b : array-like of float, shape (n_records,)
-        One value a record.  Two Series are paired by their index, anything
-        else by position.
-    groups : array-like of shape (n_records,), optional
-        Group of each record of ``a``; all answers of a group are swapped
+    a, b, groups
+        As for :func:`paired_bootstrap`.  All answers of a group are swapped
         together.  Every swap keeps all records, so the mean over records and
         the sum over groups are equally extreme.
     n_permutations : int

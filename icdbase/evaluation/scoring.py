@@ -29,7 +29,7 @@ from icdbase.tasks.editions import CCL25
 from icdbase.tasks.task import Target, Task
 from icdbase.tasks.task_file import get_task
 
-__all__ = ["Scores", "official_scorer", "record_scores", "score"]
+__all__ = ["Scores", "official_scorer", "record_scores", "score", "score_pairs"]
 
 
 @dataclass(frozen=True)
@@ -164,14 +164,21 @@ def score(
     >>> result.main_accuracy, round(result.other_f1, 4), round(result.acc, 4)
     (1.0, 0.8333, 0.9167)
     """
-    pairs = align(gold, pred, task, missing)
+    how = {"n_bootstrap": n_bootstrap, "confidence": confidence, "random_state": random_state}
+    return score_pairs(align(gold, pred, task, missing), task, **how)[0]
+
+
+def score_pairs(
+    pairs: Pairs, task: Task, *, n_bootstrap: int = 1000, confidence: float = 0.95, random_state=0
+) -> tuple[Scores, pd.DataFrame]:
+    """Return what :func:`score` and :func:`record_scores` return, of codes that are aligned already."""
     measures = _record_measures(pairs, task)
     records = _record_table(measures, pairs, task)
     per_target = {target.name: _target_means(measures, pairs, target) for target in task.targets}
     main, others = _first(task, single=True), _first(task, single=False)
     of_main = per_target[main.name] if main else {}
     of_others = per_target[others.name] if others else {}
-    return Scores(
+    scores = Scores(
         acc=float(records["acc"].mean()),
         main_accuracy=of_main.get("accuracy"),
         other_f1=of_others.get("f1"),
@@ -189,6 +196,7 @@ def score(
         n_bootstrap=int(n_bootstrap),
         per_target=per_target,
     )
+    return scores, records
 
 
 def record_scores(

@@ -20,14 +20,11 @@ from icdbase.evaluation.resampling import (
     N_PERMUTATIONS,
     approximate_randomisation,
     holm,
-    paired_bootstrap,
     standard_error,
 )
 from icdbase.evaluation.scoring import Scores, record_scores
-from icdbase.experiments.cross_validation import N_BOOTSTRAP, Splits, evaluate, json_rows, prepare, target_measures
-from icdbase.experiments.trials import run_trials
+from icdbase.experiments.cross_validation import Basis, Design, json_rows, score_row, target_measures
 from icdbase.experiments.variants import changed_parameters, expand_variants
-from icdbase.tasks.task import Task
 
 __all__ = ["REFERENCE", "SMALLEST_P", "AblationResult", "ablate"]
 
@@ -41,8 +38,8 @@ SMALLEST_P = 1 / (N_PERMUTATIONS + 1)
 """Smallest p before correction: no random swap was as extreme, so p is at most this large."""
 
 
-@dataclass(frozen=True)
-class AblationResult:
+@dataclass(frozen=True, kw_only=True)
+class AblationResult(Basis):
     """Result of :func:`ablate`.
 
     Attributes
@@ -62,9 +59,6 @@ class AblationResult:
         The parameters that each variant changes.
     reference : mapping of str to object
         Parameters of the reference that are not the default.
-    n_records, n_folds, n_repeats, random_state : int
-    n_groups : int or None
-        Groups that were resampled and swapped in place of records.
     estimator : str
         Class of the reference.
     """
@@ -73,11 +67,6 @@ class AblationResult:
     record_scores: pd.DataFrame
     variants: Mapping[str, Mapping[str, object]]
     reference: Mapping[str, object]
-    n_records: int
-    n_folds: int
-    n_repeats: int
-    random_state: int
-    n_groups: int | None = None
     estimator: str = "IcdCoder"
 
     @property
@@ -105,11 +94,7 @@ class AblationResult:
     def to_dict(self) -> dict:
         """Return plain numbers, lists and dicts, ready for ``json.dumps``."""
         return {
-            "n_records": self.n_records,
-            "n_folds": self.n_folds,
-            "n_repeats": self.n_repeats,
-            "random_state": self.random_state,
-            "n_groups": self.n_groups,
+            **super().to_dict(),
             "reference": dict(self.reference),
             "half_width": self.half_width,
             "detectable_difference": self.detectable_difference,
@@ -121,40 +106,22 @@ class AblationResult:
 
 
 def ablate(
-    coder: IcdCoder,
-    records: pd.DataFrame,
-    factors: str | Iterable[str] | Mapping[str, Mapping[str, object]] = "fields",
-    *,
-    n_folds: int = 5,
-    n_repeats: int = 1,
-    random_state: int = 0,
-    groups: Sequence | None = None,
-    n_jobs: int | None = -1,
-    folder=None,
+    coder: IcdCoder, records: pd.DataFrame, factors: str | Iterable[str] | Mapping[str, Mapping] = "fields", **design
 ) -> AblationResult:
-    """Compare variants of a coder with the coder itself by cross-validation.
+    """Compare a coder with variants of itself on the same folds.
 
     Parameters
     ----------
-    coder : IcdCoder
-        The reference; not changed.
-    records : DataFrame
-        Labelled records.
+    coder, records, **design
+        The reference, and as for :class:`icdbase.experiments.cross_validation.Design`.
     factors : str, iterable of str, or mapping of str to mapping
         Preset names, or variant name to changed parameters; see
         :func:`icdbase.experiments.variants.expand_variants`.
-    n_folds, n_repeats, random_state, groups, n_jobs, folder
-        As for :func:`icdbase.experiments.cross_validation.cross_validate`.  With groups, the
-        intervals and tests resample and swap groups, not records.
-
-    Returns
-    -------
-    AblationResult
 
     Raises
     ------
     DataError, UsageError
-        As for :func:`icdbase.experiments.cross_validation.cross_validate`, and on unknown factors.
+        As ``Design``, and on unknown factors.
 
     Notes
     -----
@@ -173,59 +140,50 @@ def ablate(
     ['reference', 'without 主诉', 'without 入院诊断']
     """
     variants = expand_variants(coder, factors)
-    records, splits, groups = prepare(coder, records, n_folds, n_repeats, random_state, groups)
+    design = Design(coder, records, **design)
     compared = {REFERENCE: {}, **variants}
-    per_variant = [splits.trials(coder, parameters) for parameters in compared.values()]
+    per_variant = [design.trials(parameters) for parameters in compared.values()]
     # Fold by fold, so that an interrupted run has compared all variants on the folds that are done.
-    trials = [trial for same_fold in zip(*per_variant, strict=True) for trial in same_fold]
-    parts = run_trials(coder, records, trials, groups=groups, folder=folder, n_jobs=n_jobs, stage="ablation")
-    predictions = [splits.gather(records.index, parts[number :: len(compared)]) for number in range(len(compared))]
-    results = [evaluate(records, each, coder.task, groups) for each in predictions]
-    table = _table(coder, compared, results, groups)
-    table.insert(table.columns.get_loc("p"), "corrected_error", _corrected_errors(records, predictions, splits, coder.task))
+    parts = design.runner("ablation").run([trial for same_fold in zip(*per_variant, strict=True) for trial in same_fold])
+    predictions = [design.gather(parts[number :: len(compared)]) for number in range(len(compared))]
+    results = [design.evaluate(each) for each in predictions]
+    table = _table(design, compared, results)
+    table.insert(table.columns.get_loc("p"), "corrected_error", _corrected_errors(design, predictions))
     return AblationResult(
         table=table,
         record_scores=pd.DataFrame({name: table["acc"] for name, (_, table) in zip(compared, results, strict=True)}),
         variants=variants,
         reference=changed_parameters(coder),
-        n_records=len(records),
-        n_folds=n_folds,
-        n_repeats=n_repeats,
-        random_state=random_state,
-        n_groups=None if groups is None else len(np.unique(groups)),
         estimator=type(coder).__name__,
+        **design.basis,
     )
 
 
-def _table(
-    coder: IcdCoder, variants: Mapping[str, Mapping], results: list[tuple[Scores, pd.DataFrame]], groups
-) -> pd.DataFrame:
+def _table(design: Design, variants: Mapping[str, Mapping], results: list[tuple[Scores, pd.DataFrame]]) -> pd.DataFrame:
     reference, reference_records = results[0]
-    of_reference = target_measures(reference, coder.task)
+    of_reference = target_measures(reference, design.task)
     rows = []
     for (name, parameters), (scores, by_record) in zip(variants.items(), results, strict=True):
-        low, high = scores.acc_interval
-        measures = target_measures(scores, coder.task)
-        row = {"variant": name, "acc": scores.acc, "acc_low": low, "acc_high": high, **measures}
+        row = {"variant": name, **score_row(scores, design.task)}
         row |= dict.fromkeys(("difference", "low", "high", "standard_error", "p", "p_holm"), np.nan)
-        row |= {_difference_of(measure): None for measure in measures}
-        row["inner_folds"] = parameters.get("n_folds", getattr(coder, "n_folds", None))
+        row |= {_difference_of(measure): None for measure in of_reference}
+        row["inner_folds"] = parameters.get("n_folds", getattr(design.coder, "n_folds", None))
         if rows:
             pair = by_record["acc"], reference_records["acc"]
-            row["difference"], row["low"], row["high"] = paired_bootstrap(*pair, groups=groups, n_bootstrap=N_BOOTSTRAP)
-            row["standard_error"] = standard_error(pair[0] - pair[1], groups)
-            row["p"] = approximate_randomisation(*pair, groups=groups)
-            row |= {_difference_of(each): _minus(value, of_reference[each]) for each, value in measures.items()}
+            row["difference"], row["low"], row["high"] = design.paired(*pair)
+            row["standard_error"] = standard_error(pair[0] - pair[1], design.groups)
+            row["p"] = approximate_randomisation(*pair, groups=design.groups)
+            row |= {_difference_of(each): _minus(row[each], value) for each, value in of_reference.items()}
         rows.append(row)
     table = pd.DataFrame(rows)
     table.loc[1:, "p_holm"] = holm(table.loc[1:, "p"])
     return table
 
 
-def _corrected_errors(records: pd.DataFrame, predictions: Sequence, splits: Splits, task: Task) -> list[float]:
+def _corrected_errors(design: Design, predictions: Sequence) -> list[float]:
     """Return the standard error of each difference with the choice of training sets; see :func:`corrected_error`."""
-    acc = [np.array([record_scores(records, table, task)["acc"] for table in of_variant]) for of_variant in predictions]
-    return [np.nan, *(corrected_error(each - acc[0], splits.folds) for each in acc[1:])]
+    acc = [np.array([record_scores(design.records, table, design.task)["acc"] for table in tables]) for tables in predictions]
+    return [np.nan, *(corrected_error(each - acc[0], design.folds) for each in acc[1:])]
 
 
 def _difference_of(measure: str) -> str:

@@ -1,7 +1,6 @@
 """The classical systems that a new one is compared with, each by its name.
 
-All but ``majority`` read the same counts.  ``svm`` is the tuned linear model of
-``benchmarks/peers``, with our tokens.
+All but ``majority`` read the same counts.
 """
 
 from __future__ import annotations

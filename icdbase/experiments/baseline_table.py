@@ -14,7 +14,7 @@ from icdbase.evaluation.resampling import approximate_randomisation, holm, paire
 from icdbase.evaluation.scoring import Scores
 from icdbase.experiments.ablation import SMALLEST_P
 from icdbase.experiments.baseline_systems import DEAREST_FIRST, build_systems
-from icdbase.experiments.cross_validation import N_BOOTSTRAP, Splits, evaluate, json_rows, prepare, target_measures
+from icdbase.experiments.cross_validation import N_BOOTSTRAP, Design, evaluate, json_rows, score_row
 from icdbase.experiments.system_runs import SystemRun, run_systems
 from icdbase.experiments.trials import Trial
 from icdbase.learning.folds import check_groups
@@ -125,10 +125,6 @@ def run_baselines(
     fresh_processes : bool
         See :func:`icdbase.experiments.system_runs.run_systems`.
 
-    Returns
-    -------
-    BaselineResult
-
     Raises
     ------
     DataError
@@ -147,7 +143,7 @@ def run_baselines(
     (['majority', 'mine'], 'mine')
     """
     coders = build_systems(systems, task=task, random_state=random_state, concept_tables=tuple(concept_tables))
-    records, splits, trials, groups = _design(train, test, task, n_folds, random_state, groups, next(iter(coders.values())))
+    records, design, trials, groups = _design(train, test, task, n_folds, random_state, groups, next(iter(coders.values())))
     runs = run_systems(
         _dearest_first(coders), records, trials, groups=groups, folder=folder, n_jobs=n_jobs, fresh_processes=fresh_processes,
     )
@@ -157,7 +153,7 @@ def run_baselines(
         raise DataError("all systems failed", [Problem(f"{name}: {line}") for name, line in failures.items()])
     tested = records if test is None else records.iloc[trials[0].test]
     tested_groups = groups if test is None else None
-    predictions = {name: _predictions(run, records, trials, splits, task) for name, run in finished.items()}
+    predictions = {name: _predictions(run, records, trials, design, task) for name, run in finished.items()}
     scored = {name: evaluate(tested, [codes], task, tested_groups) for name, codes in predictions.items()}
     return BaselineResult(
         table=_table(finished, scored, task, tested_groups),
@@ -166,7 +162,7 @@ def run_baselines(
         failures=failures,
         n_train=len(records) if test is None else len(trials[0].train),
         n_test=len(tested),
-        n_folds=None if splits is None else n_folds,
+        n_folds=None if design is None else n_folds,
         random_state=random_state,
         n_groups=None if tested_groups is None else len(np.unique(tested_groups)),
     )
@@ -179,10 +175,10 @@ def _dearest_first(coders: Mapping[str, object]) -> dict[str, object]:
 
 
 def _design(train, test, task: Task, n_folds: int, random_state: int, groups, coder) -> tuple:
-    """Return all records, the splits (None with a test file), the trials and the groups."""
+    """Return all records, the design (None with a test file), the trials and the groups."""
     if test is None:
-        records, splits, groups = prepare(coder, train, n_folds, 1, random_state, groups)
-        return records, splits, splits.trials(coder, {"random_state": random_state}), groups
+        design = Design(coder, train, n_folds=n_folds, random_state=random_state, groups=groups)
+        return design.records, design, design.trials({"random_state": random_state}), design.groups
     train, test = (check_frame(frame, task, require_labels=True) for frame in (train, test))
     for message in not_learned(train, task):
         warnings.warn(message, DataWarning, stacklevel=3)
@@ -199,22 +195,21 @@ def _design(train, test, task: Task, n_folds: int, random_state: int, groups, co
     return pd.concat([train, test]), None, [trial], groups
 
 
-def _predictions(run: SystemRun, records: pd.DataFrame, trials: Sequence[Trial], splits: Splits | None, task: Task) -> pd.DataFrame:
+def _predictions(run: SystemRun, records: pd.DataFrame, trials: Sequence[Trial], design: Design | None, task: Task) -> pd.DataFrame:
     """Return the codes of all tested records, in the order of the records."""
     names = [target.name for target in task.targets]
     parts = [
         pd.DataFrame(codes, index=records.index[trial.test], columns=names, dtype=object)
         for codes, trial in zip(run.codes, trials, strict=True)
     ]
-    return parts[0] if splits is None else splits.gather(records.index, parts)[0]
+    return parts[0] if design is None else design.gather(parts)[0]
 
 
 def _table(runs: Mapping[str, SystemRun], scored: Mapping[str, tuple[Scores, pd.DataFrame]], task: Task, groups) -> pd.DataFrame:
     best = max(scored, key=lambda name: scored[name][0].acc)
     rows = []
     for name, (scores, by_record) in scored.items():
-        low, high = scores.acc_interval
-        row = {"system": name, "acc": scores.acc, "acc_low": low, "acc_high": high, **target_measures(scores, task)}
+        row = {"system": name, **score_row(scores, task)}
         row |= {"macro_f1": scores.macro_f1, **_against(by_record["acc"], scored[best][1]["acc"], name == best, groups)}
         rows.append(row | {what: getattr(runs[name], what) for what in ("seconds", "cpu_seconds", "peak_mib")})
     table = pd.DataFrame(rows)

@@ -10,11 +10,10 @@ from operator import not_
 import numpy as np
 import pandas as pd
 
-from icdbase.coder import IcdCoder
 from icdbase.evaluation.baselines import majority_predictions
 from icdbase.evaluation.scoring import record_scores
 from icdbase.experiments.coalitions import Coalition, all_coalitions, end_coalitions, sampled_rounds
-from icdbase.experiments.cross_validation import Splits
+from icdbase.experiments.cross_validation import Design
 from icdbase.experiments.players import Players
 from icdbase.experiments.shapley_weights import shapley_weights
 from icdbase.experiments.trials import Trial, TrialRunner
@@ -36,9 +35,7 @@ class CoalitionGame:
     ``values`` holds, by coalition, an array of shape (n_repeats, n_records, n_scores).
     """
 
-    coder: IcdCoder
-    records: pd.DataFrame
-    splits: Splits
+    design: Design
     players: Players
     runner: TrialRunner
     budget: int
@@ -55,38 +52,38 @@ class CoalitionGame:
 
     @property
     def scores(self) -> dict[str, str]:
-        return _score_columns(self.coder.task)
+        return _score_columns(self.design.task)
 
     def add(self, coalitions: Sequence[Coalition]) -> None:
         """Value coalitions, each that is new, on all folds."""
         new = [each for each in dict.fromkeys(coalitions) if each not in self.values]
         if () in new:
-            parts = map(self._majority, self.splits.trials(self.coder, {}))
-            self.values[()] = self._scored(self.splits.gather(self.records.index, list(parts)))
+            parts = map(self._majority, self.design.trials())
+            self.values[()] = self._scored(self.design.gather(list(parts)))
         new = [each for each in new if each]
         # All folds of a coalition, then the next: an interrupted run has whole coalitions.
-        trials = [trial for each in new for trial in self.splits.trials(self.coder, self.players.parameters(each))]
-        n_trials = len(self.splits.trials(self.coder, {}))
+        trials = [trial for each in new for trial in self.design.trials(self.players.parameters(each))]
+        n_trials = len(self.design.trials())
         silent = [self._is_silent(trial) for trial in trials]
         fitted = iter(self.runner.run(list(compress(trials, map(not_, silent))), n_later=(self.left - len(new)) * n_trials))
         parts = [self._majority(trial) if is_silent else next(fitted) for trial, is_silent in zip(trials, silent, strict=True)]
         for number, each in enumerate(new):
             predicted = parts[number * n_trials : (number + 1) * n_trials]
-            self.values[each] = self._scored(self.splits.gather(self.records.index, predicted))
+            self.values[each] = self._scored(self.design.gather(predicted))
 
     def _is_silent(self, trial: Trial) -> bool:
         """Return whether fewer than two training records have any text in the fields: nothing can be learned from them."""
         if self.players.parameter != "fields":
             return False
-        texts = self.records[list(trial.parameters["fields"])].iloc[trial.train]
+        texts = self.design.records[list(trial.parameters["fields"])].iloc[trial.train]
         return int((texts != "").any(axis=1).sum()) < 2
 
     def _majority(self, trial: Trial) -> pd.DataFrame:
         """Predict without any field: the most frequent codes of the training records."""
-        return majority_predictions(self.records.iloc[trial.train], self.records.iloc[trial.test], self.coder.task)
+        return majority_predictions(*(self.design.records.iloc[rows] for rows in (trial.train, trial.test)), self.design.task)
 
     def _scored(self, predictions: Sequence[pd.DataFrame]) -> np.ndarray:
-        tables = [record_scores(self.records, each, self.coder.task) for each in predictions]
+        tables = [record_scores(self.design.records, each, self.design.task) for each in predictions]
         return np.array([table[list(self.scores.values())].to_numpy() for table in tables])
 
     def means(self) -> np.ndarray:
@@ -115,7 +112,7 @@ class CoalitionGame:
 
     @property
     def target_weights(self) -> np.ndarray:
-        return np.array([target.weight for target in self.coder.task.targets], dtype=float)
+        return np.array([target.weight for target in self.design.task.targets], dtype=float)
 
     def shared(self, weights: np.ndarray, values: np.ndarray) -> np.ndarray:
         """Return Shapley values of every score.

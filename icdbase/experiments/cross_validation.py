@@ -1,65 +1,128 @@
-"""Cross-validation: the score of a coder on records that it was not fitted on."""
+"""Cross-validation: the score of a coder on records that it was not fitted on; the design that all experiments share."""
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from numbers import Integral
+from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
 
 from icdbase.coder import IcdCoder
 from icdbase.core.errors import DataWarning, UsageError
+from icdbase.evaluation.alignment import align
 from icdbase.evaluation.per_code import per_code_table
-from icdbase.evaluation.resampling import bootstrap_interval
-from icdbase.evaluation.scoring import Scores, record_scores, score
-from icdbase.experiments.trials import Trial, run_trials
+from icdbase.evaluation.resampling import PairedDifference, bootstrap_interval, paired_bootstrap
+from icdbase.evaluation.scoring import Scores, score, score_pairs
+from icdbase.experiments.trials import Trial, TrialRunner
 from icdbase.learning.folds import check_groups, make_folds
 from icdbase.records.checks import not_learned
 from icdbase.records.records import check_frame
 from icdbase.tasks.task import Task
 
-__all__ = ["CvResult", "Splits", "cross_validate", "evaluate", "json_rows", "prepare", "target_measures"]
+__all__ = ["Basis", "CvResult", "Design", "cross_validate", "evaluate", "json_rows", "score_row", "target_measures"]
 
 N_BOOTSTRAP = 2000
 """Resamples of every interval."""
 
 
-@dataclass(frozen=True)
-class Splits:
-    """The folds of each repeat; all coders that are compared use the same folds.
+class Design:
+    """Checked records, the folds of each repeat, and how trials run: what all experiments share.
+
+    All coders that are compared use the same folds.
 
     Parameters
     ----------
+    coder : IcdCoder
+        Not changed.
+    records : DataFrame
+        Labelled records.
+    n_folds, n_repeats : int
+    random_state : int
+        Seed of the folds; the coder's own seed increases by one with each repeat.
+    groups : sequence, length n_records, optional
+        Records of one group, such as a patient, stay in one fold; intervals and
+        tests resample and swap groups, not records.
+    n_jobs : int or None
+        Processes; the result does not depend on it.
+    folder : str or os.PathLike, optional
+        Run folder, in which an interrupted run continues; see :mod:`icdbase.experiments.trials`.
+
+    Attributes
+    ----------
     folds : int array of shape (n_repeats, n_records)
         The fold in which each record is tested.
+
+    Raises
+    ------
+    DataError, UsageError
+        If records have no labels, or folds or parameters are impossible.
     """
 
-    folds: np.ndarray
+    def __init__(self, coder, records, *, n_folds=5, n_repeats=1, random_state=0, groups=None, n_jobs=-1, folder=None):
+        if not isinstance(n_repeats, Integral) or n_repeats < 1:
+            raise UsageError(f"n_repeats must be a whole number of at least 1, got {n_repeats!r}")
+        if not isinstance(coder.random_state, Integral):
+            raise UsageError(f"the coder's random_state must be a whole number here, got {coder.random_state!r}")
+        self.coder, self.task = coder, coder.task
+        self.records = check_frame(records, self.task, require_labels=True)
+        self.groups = check_groups(groups, self.records)
+        for message in not_learned(self.records, self.task):
+            warnings.warn(message, DataWarning, stacklevel=3)
+        seeds = [[random_state, repeat] for repeat in range(n_repeats)]
+        self.folds = np.array([make_folds(self.records, self.task, n_folds, seed, self.groups) for seed in seeds])
+        self.n_folds, self.random_state = n_folds, random_state
+        self._how = {"groups": self.groups, "n_jobs": n_jobs, "folder": folder}
 
     @property
-    def n_repeats(self) -> int:
-        return len(self.folds)
+    def basis(self) -> dict[str, int | None]:
+        """Numbers of records, folds, repeats and groups, and the seed: fields of every result."""
+        return {"n_records": len(self.records), "n_folds": self.n_folds, "n_repeats": len(self.folds),
+                "random_state": self.random_state, "n_groups": None if self.groups is None else len(np.unique(self.groups))}
 
-    def trials(self, coder: IcdCoder, parameters: Mapping[str, object]) -> list[Trial]:
+    def trials(self, parameters: Mapping[str, object] = MappingProxyType({})) -> list[Trial]:
         """Return one trial for each repeat and fold; each repeat has its own seed."""
-        seed = parameters.get("random_state", coder.random_state)
+        seed = parameters.get("random_state", self.coder.random_state)
         return [
-            Trial({**parameters, "random_state": seed + repeat}, np.flatnonzero(folds != fold),
-                 np.flatnonzero(folds == fold))
+            Trial({**parameters, "random_state": seed + repeat}, np.flatnonzero(folds != fold), np.flatnonzero(folds == fold))
             for repeat, folds in enumerate(self.folds)
             for fold in np.unique(folds)
         ]
 
-    def gather(self, index: pd.Index, predictions: Sequence[pd.DataFrame]) -> list[pd.DataFrame]:
+    def runner(self, stage: str) -> TrialRunner:
+        """Return what runs trials on these records, under a name for reports of progress."""
+        return TrialRunner(self.coder, self.records, stage=stage, **self._how)
+
+    def gather(self, predictions: Sequence[pd.DataFrame]) -> list[pd.DataFrame]:
         """Join the predictions of :meth:`trials` to one table for each repeat, in the order of the records."""
-        per_repeat, remaining = [], iter(predictions)
-        for folds in self.folds:
-            parts = [next(remaining) for _ in np.unique(folds)]
-            per_repeat.append(pd.concat(parts).loc[index])
-        return per_repeat
+        remaining = iter(predictions)
+        return [pd.concat([next(remaining) for _ in np.unique(folds)]).loc[self.records.index] for folds in self.folds]
+
+    def evaluate(self, predictions: Sequence[pd.DataFrame]) -> tuple[Scores, pd.DataFrame]:
+        """Score what :meth:`gather` returned, as :func:`evaluate` does."""
+        return evaluate(self.records, predictions, self.task, self.groups)
+
+    def paired(self, a: pd.Series, b: pd.Series) -> PairedDifference:
+        """Return the difference a - b of scores of the records, with its interval."""
+        return paired_bootstrap(a, b, groups=self.groups, n_bootstrap=N_BOOTSTRAP)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Basis:
+    """What a result is based on: numbers of records, folds, repeats and groups (None without), and the seed."""
+
+    n_records: int
+    n_folds: int
+    n_repeats: int
+    random_state: int
+    n_groups: int | None = None
+
+    def to_dict(self) -> dict:
+        """Return these numbers, ready for ``json.dumps``."""
+        return {each.name: getattr(self, each.name) for each in fields(Basis)}
 
 
 @dataclass(frozen=True)
@@ -80,7 +143,8 @@ class CvResult:
         As :func:`icdbase.evaluation.scoring.record_scores`, means over the repeats.
     predictions : DataFrame
         Index of record ids; ``repeat``, ``fold`` and a column for each target.
-    splits : Splits
+    folds : int array of shape (n_repeats, n_records)
+        The fold in which each record was tested.
     """
 
     scores: Scores
@@ -88,56 +152,31 @@ class CvResult:
     per_code: pd.DataFrame
     record_scores: pd.DataFrame
     predictions: pd.DataFrame
-    splits: Splits
+    folds: np.ndarray
 
     def to_dict(self) -> dict:
         """Return plain numbers, lists and dicts, ready for ``json.dumps``."""
         return {
             **self.scores.to_dict(),
-            "n_folds": int(self.splits.folds.max() + 1),
-            "n_repeats": self.splits.n_repeats,
+            "n_folds": int(self.folds.max() + 1),
+            "n_repeats": len(self.folds),
             "per_fold": self.per_fold.to_dict(orient="records"),
             "per_code": json_rows(self.per_code),
         }
 
 
-def cross_validate(
-    coder: IcdCoder,
-    records: pd.DataFrame,
-    *,
-    n_folds: int = 5,
-    n_repeats: int = 1,
-    random_state: int = 0,
-    groups: Sequence | None = None,
-    n_jobs: int | None = -1,
-    folder=None,
-) -> CvResult:
+def cross_validate(coder: IcdCoder, records: pd.DataFrame, **design) -> CvResult:
     """Score a coder by repeated stratified cross-validation.
 
     Parameters
     ----------
-    coder : IcdCoder
-        Not changed.
-    records : DataFrame
-        Labelled records.
-    n_folds, n_repeats : int
-    random_state : int
-        Seed of the folds; the coder's own seed increases by one with each repeat.
-    groups : sequence, length n_records, optional
-        Records of one group, such as a patient, stay in one fold.
-    n_jobs : int or None
-        Processes; the result does not depend on it.
-    folder : str or os.PathLike, optional
-        Run folder, in which an interrupted run continues; see :mod:`icdbase.experiments.trials`.
-
-    Returns
-    -------
-    CvResult
+    coder, records, **design
+        As for :class:`Design`: ``n_folds``, ``n_repeats``, ``random_state``, ``groups``, ``n_jobs``, ``folder``.
 
     Raises
     ------
     DataError, UsageError
-        If records have no labels, or folds or parameters are impossible.
+        As :class:`Design`.
 
     Examples
     --------
@@ -148,37 +187,20 @@ def cross_validate(
     >>> len(result.predictions), result.per_fold["n_records"].tolist()
     (60, [30, 30])
     """
-    records, splits, groups = prepare(coder, records, n_folds, n_repeats, random_state, groups)
-    parts = run_trials(coder, records, splits.trials(coder, {}), groups=groups, folder=folder, n_jobs=n_jobs, stage="cross-validation")
-    predictions = splits.gather(records.index, parts)
-    scores, by_record = evaluate(records, predictions, coder.task, groups)
+    design = Design(coder, records, **design)
+    predictions = design.gather(design.runner("cross-validation").run(design.trials()))
+    scores, by_record = design.evaluate(predictions)
     return CvResult(
         scores=scores,
-        per_fold=_per_fold(records, predictions, splits, coder.task),
-        per_code=_mean_per_code(records, predictions, coder.task),
+        per_fold=_per_fold(design, predictions),
+        per_code=_mean_per_code(design.records, predictions, design.task),
         record_scores=by_record,
         predictions=pd.concat([
             table.assign(repeat=repeat, fold=folds)[["repeat", "fold", *table.columns]]
-            for repeat, (table, folds) in enumerate(zip(predictions, splits.folds, strict=True))
+            for repeat, (table, folds) in enumerate(zip(predictions, design.folds, strict=True))
         ]),
-        splits=splits,
+        folds=design.folds,
     )
-
-
-def prepare(
-    coder: IcdCoder, records: pd.DataFrame, n_folds: int, n_repeats: int, random_state: int, groups: Sequence | None
-) -> tuple[pd.DataFrame, Splits, np.ndarray | None]:
-    """Return checked records, their folds and the group of each record (or None)."""
-    if not isinstance(n_repeats, Integral) or n_repeats < 1:
-        raise UsageError(f"n_repeats must be a whole number of at least 1, got {n_repeats!r}")
-    if not isinstance(coder.random_state, Integral):
-        raise UsageError(f"the coder's random_state must be a whole number here, got {coder.random_state!r}")
-    records = check_frame(records, coder.task, require_labels=True)
-    groups = check_groups(groups, records)
-    for message in not_learned(records, coder.task):
-        warnings.warn(message, DataWarning, stacklevel=3)
-    folds = [make_folds(records, coder.task, n_folds, [random_state, repeat], groups) for repeat in range(n_repeats)]
-    return records, Splits(np.array(folds)), groups
 
 
 def evaluate(
@@ -192,8 +214,8 @@ def evaluate(
     DataFrame
         The measures of each record, means over the repeats.
     """
-    each = [score(gold, table, task, n_bootstrap=1) for table in predictions]
-    by_record = sum(record_scores(gold, table, task) for table in predictions) / len(predictions)
+    scored = [score_pairs(align(gold, table, task, "raise"), task, n_bootstrap=1) for table in predictions]
+    each, by_record = [scores for scores, _ in scored], sum(records for _, records in scored) / len(predictions)
     names = ("acc", "main_accuracy", "other_f1", "acc_recall_variant", "micro_f1", "macro_f1", "other_precision",
              "other_recall")
     means = {name: _mean([getattr(scores, name) for scores in each]) for name in names}
@@ -209,6 +231,12 @@ def evaluate(
 def json_rows(table: pd.DataFrame) -> list[dict]:
     """Return the rows of a table as JSON has them, with None for missing values."""
     return table.astype(object).where(table.notna(), None).to_dict(orient="records")
+
+
+def score_row(scores: Scores, task: Task) -> dict[str, float | None]:
+    """Return the official score, its interval and the measure of each target, as the tables of results have them."""
+    low, high = scores.acc_interval
+    return {"acc": scores.acc, "acc_low": low, "acc_high": high, **target_measures(scores, task)}
 
 
 def target_measures(scores: Scores, task: Task) -> dict[str, float | None]:
@@ -230,13 +258,13 @@ def _mean(values: list[float | None]) -> float | None:
     return None if values[0] is None else float(np.mean(values))
 
 
-def _per_fold(records: pd.DataFrame, predictions: Sequence[pd.DataFrame], splits: Splits, task: Task) -> pd.DataFrame:
+def _per_fold(design: Design, predictions: Sequence[pd.DataFrame]) -> pd.DataFrame:
     rows = []
-    for repeat, (table, folds) in enumerate(zip(predictions, splits.folds, strict=True)):
+    for repeat, (table, folds) in enumerate(zip(predictions, design.folds, strict=True)):
         for fold in np.unique(folds):
-            scores = score(records[folds == fold], table, task, n_bootstrap=1)
+            scores = score(design.records[folds == fold], table, design.task, n_bootstrap=1)
             rows.append({"repeat": repeat, "fold": int(fold), "n_records": scores.n_records, "acc": scores.acc,
-                         **target_measures(scores, task), "acc_recall_variant": scores.acc_recall_variant})
+                         **target_measures(scores, design.task), "acc_recall_variant": scores.acc_recall_variant})
     return pd.DataFrame(rows)
 
 

@@ -1,8 +1,9 @@
-"""Results of experiments as a folder of CSV, JSON, Markdown, LaTeX and plots."""
+"""Results of experiments as a folder of CSV, JSON, Markdown, LaTeX, plots, submissions and settings."""
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -11,16 +12,28 @@ import pandas as pd
 from icdbase.core.atomic_files import atomic_write
 from icdbase.experiments import result_text
 from icdbase.experiments.ablation import AblationResult
+from icdbase.experiments.baseline_table import BaselineResult
 from icdbase.experiments.cross_validation import CvResult
 from icdbase.experiments.learning_curve import CurveResult
 from icdbase.experiments.markup import latex_document, to_latex, to_markdown
-from icdbase.experiments.plots import ablation_figure, curve_figure, save_figure
+from icdbase.experiments.plots import ablation_figure, baseline_figure, curve_figure, save_figure
+from icdbase.experiments.settings_file import write_setting
 from icdbase.experiments.shapley import ShapleyResult
 from icdbase.experiments.shapley_plots import shapley_figures
 from icdbase.experiments.shapley_text import coalitions_note, shapley_columns, shapley_notes, side_by_side
+from icdbase.experiments.tuning import TuneResult
 from icdbase.files.tables import guarded
+from icdbase.records.submissions import write_submission
+from icdbase.tasks.editions import CCL25
+from icdbase.tasks.task import Task
 
-__all__ = ["write_ablation", "write_csv", "write_curve", "write_cv", "write_json", "write_plot", "write_shapley", "write_tables"]
+__all__ = [
+    "submission_names", "write_ablation", "write_baselines", "write_csv", "write_curve", "write_cv", "write_json",
+    "write_plot", "write_shapley", "write_tables", "write_tune",
+]
+
+SUBMISSIONS = "submissions"
+"""Folder of the systems' submissions in a run folder."""
 
 
 def write_ablation(result: AblationResult, folder) -> dict[str, Path]:
@@ -48,6 +61,45 @@ def write_shapley(result: ShapleyResult, folder) -> dict[str, Path]:
         png, svg = save_figure(figure, folder / name)
         written |= {names[name]: png, names[name].replace("plot", "vectors"): svg}
     return written
+
+
+def write_baselines(result: BaselineResult, folder, task: Task = CCL25) -> dict[str, Path]:
+    """Write tables, plot and submissions to a folder; return the files by kind.
+
+    With cross-validation, a submission holds the out-of-fold codes of the training records.
+    """
+    folder = Path(folder)
+    notes = [*result_text.baseline_notes(result), *result_text.failure_lines(result)]
+    written = write_tables(folder, "baselines", result, result_text.baseline_columns(result), notes)
+    written |= write_plot(baseline_figure(result.table, [f"{result_text.baseline_basis(result)}."]), folder / "baselines")
+    for name, file in submission_names(result.predictions).items():
+        write_submission(result.predictions[name], folder / SUBMISSIONS / file, task)
+    return written | {"submissions": folder / SUBMISSIONS}
+
+
+def submission_names(systems: Sequence[str]) -> dict[str, str]:
+    """Return a file name for each system, whatever its name.
+
+    >>> submission_names(["svm", "my/system", "my system"])
+    {'svm': 'svm.json', 'my/system': 'my_system.json', 'my system': 'my_system-2.json'}
+    """
+    taken: dict[str, str] = {}
+    for system in systems:
+        stem = re.sub(r"[^\w.+-]", "_", system).strip(".") or "system"
+        names = (stem if number == 1 else f"{stem}-{number}" for number in range(1, len(taken) + 2))
+        taken[system] = next(f"{name}.json" for name in names if f"{name}.json" not in taken.values())
+    return taken
+
+
+def write_tune(result: TuneResult, folder) -> dict[str, Path]:
+    """Write the settings file, all rounds of the search, and the result; return the files by kind."""
+    folder = Path(folder)
+    comments = ["written by icdbase tune; read by icdbase train --setting FILE", *result_text.tune_notes(result)]
+    return {
+        "setting": write_setting(result.setting, folder / "setting.toml", comments),
+        "search": write_csv(result.search, folder / "search.csv"),
+        "JSON": write_json(result.to_dict(), folder / "tune.json"),
+    }
 
 
 def write_cv(result: CvResult, folder) -> dict[str, Path]:

@@ -29,15 +29,15 @@ def to_markdown(headings: Sequence[str], rows: Sequence[Sequence[str]], notes: S
 _LATEX = str.maketrans({
     "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_",
     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "±": r"$\pm$", "\n": " ",
-    "≤": r"$\leq$", "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}",
+    "≤": r"$\leq$", "≥": r"$\geq$", "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}",
 })
 
 
 def to_latex(headings: Sequence[str], rows: Sequence[Sequence[str]], notes: Sequence[str] = ()) -> str:
-    """Return a table in LaTeX; it needs the package booktabs, and ctex for Chinese.
+    """Return a table in LaTeX; it needs the package booktabs, and ctex with xelatex for Chinese.
 
     >>> print(to_latex(["variant", "Acc"], [["主诉_1 & 100 %", "-0.8"]]))
-    % \\usepackage{booktabs}; for Chinese \\usepackage{ctex} too, compiled with xelatex or lualatex.
+    % \\usepackage{booktabs}; for Chinese \\usepackage{ctex} too, compiled with xelatex.
     \\begin{tabular}{lr}
     \\toprule
     variant & Acc \\\\
@@ -46,7 +46,7 @@ def to_latex(headings: Sequence[str], rows: Sequence[Sequence[str]], notes: Sequ
     \\bottomrule
     \\end{tabular}
     """
-    lines = [r"% \usepackage{booktabs}; for Chinese \usepackage{ctex} too, compiled with xelatex or lualatex."]
+    lines = [r"% \usepackage{booktabs}; for Chinese \usepackage{ctex} too, compiled with xelatex."]
     lines += [f"% {printable(note)}".replace("\n", " ") for note in notes]
     lines += [rf"\begin{{tabular}}{{l{'r' * (len(headings) - 1)}}}", r"\toprule", _latex_row(headings), r"\midrule"]
     lines += [_latex_row(row) for row in rows]
@@ -54,22 +54,22 @@ def to_latex(headings: Sequence[str], rows: Sequence[Sequence[str]], notes: Sequ
 
 
 def latex_document(table: str) -> str:
-    """Return a document of one table, which compiles as it is with xelatex or lualatex.
+    """Return a document of one table, which compiles as it is with xelatex.
 
     >>> print(latex_document("TABLE"))
     % xelatex THIS_FILE
     \\documentclass{article}
-    \\usepackage[margin=2cm]{geometry}
+    \\usepackage[a4paper,landscape,margin=2cm]{geometry}
     \\usepackage{booktabs}
     \\usepackage{ctex}
     \\pagestyle{empty}
     \\begin{document}
-    \\noindent
+    \\noindent\\small
     TABLE
     \\end{document}
     """
-    head = [r"% xelatex THIS_FILE", r"\documentclass{article}", r"\usepackage[margin=2cm]{geometry}", r"\usepackage{booktabs}",
-            r"\usepackage{ctex}", r"\pagestyle{empty}", r"\begin{document}", r"\noindent"]
+    head = [r"% xelatex THIS_FILE", r"\documentclass{article}", r"\usepackage[a4paper,landscape,margin=2cm]{geometry}", r"\usepackage{booktabs}",
+            r"\usepackage{ctex}", r"\pagestyle{empty}", r"\begin{document}", r"\noindent\small"]
     return "\n".join([*head, table, r"\end{document}"])
 
 

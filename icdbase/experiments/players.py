@@ -7,13 +7,12 @@ field is blank: :class:`icdbase.learning.own_system.SystemCoder`.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from icdbase.core.errors import DataError, Problem, UsageError, did_you_mean
 from icdbase.experiments.coalitions import Coalition
+from icdbase.experiments.variants import read_json_object
 from icdbase.learning.own_system import SystemCoder
 from icdbase.tasks.editions import CCL25
 from icdbase.tasks.task import Task
@@ -126,8 +125,8 @@ def _groups(task: Task, order: Sequence[str], groups: Mapping[str, Sequence[str]
 def read_groups_of_fields(path) -> dict[str, list[str]]:
     """Read a JSON object of group names and lists of fields.
 
-    >>> import tempfile
-    >>> path = Path(tempfile.mkdtemp()) / "groups.json"
+    >>> import pathlib, tempfile
+    >>> path = pathlib.Path(tempfile.mkdtemp()) / "groups.json"
     >>> _ = path.write_text('{"histories": ["既往史", "家族史"]}', encoding="utf-8")
     >>> read_groups_of_fields(path)
     {'histories': ['既往史', '家族史']}
@@ -138,13 +137,8 @@ def read_groups_of_fields(path) -> dict[str, list[str]]:
         If the file is missing or has another form.
     """
     remedy = 'write {"name of a group": ["field", "field"], "another": ["field"]}'
-    try:
-        groups = json.loads(Path(path).read_text("utf-8-sig"))
-    except (FileNotFoundError, IsADirectoryError):
-        raise DataError(path, [Problem("no such file", remedy="write shapley, shapley:blocks or shapley:FILE.json")]) from None
-    except (ValueError, RecursionError) as error:
-        raise DataError(path, [Problem(f"not JSON: {error}", remedy=remedy)]) from None
-    lists = isinstance(groups, dict) and all(isinstance(each, list) for each in groups.values())
+    groups = read_json_object(path, remedy, "write shapley, shapley:blocks or shapley:FILE.json")
+    lists = groups is not None and all(isinstance(each, list) for each in groups.values())
     if not lists or not all(isinstance(field, str) for each in groups.values() for field in each):
         raise DataError(path, [Problem("not an object of lists of fields", remedy=remedy)])
     return groups

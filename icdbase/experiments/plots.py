@@ -26,7 +26,7 @@ from icdbase.core.atomic_files import atomic_write
 from icdbase.evaluation.precision import LEVEL
 from icdbase.tasks.english_names import both_languages
 
-__all__ = ["ablation_figure", "curve_figure", "drawable", "figure_bytes", "save_figure"]
+__all__ = ["ablation_figure", "baseline_figure", "curve_figure", "drawable", "figure_bytes", "save_figure"]
 
 OWN_FONT = "icdbase Hei"
 _OWN_FONT_FILE = "plot_font.ttf"
@@ -148,6 +148,31 @@ def curve_figure(table: pd.DataFrame, notes: Sequence[str] = ()) -> Figure:
     return figure
 
 
+def baseline_figure(table: pd.DataFrame, notes: Sequence[str] = ()) -> Figure:
+    """Draw the official score of each system with its interval.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Of :class:`icdbase.experiments.baseline_table.BaselineResult`.
+    notes : sequence of str
+        Lines below the plot.
+    """
+    labels, families = drawable(table["system"])
+    with style(families):
+        figure = Figure(figsize=(7.2, 1.3 + 0.34 * len(table) + 0.2 * len(notes)), layout="constrained")
+        axes = figure.add_subplot()
+        for place, row in enumerate(table.to_dict(orient="records")):
+            axes.plot([row["acc_low"], row["acc_high"]], [place, place], color=PALE, linewidth=2)
+            axes.plot(row["acc"], place, "o", color=INK)
+            axes.annotate(f"{row['acc']:.3f}", (row["acc"], place), (0, 5), textcoords="offset points", ha="center", fontsize=8)
+        axes.set_yticks(range(len(table)), labels)
+        axes.set_ylim(len(table) - 0.5, -0.7)
+        axes.set_xlabel("official score (Acc), 95 % interval")
+        finish(figure, axes, "x", notes)
+    return figure
+
+
 def save_figure(figure: Figure, path) -> list[Path]:
     """Write a figure as PNG and SVG; the same figure gives the same bytes.
 
@@ -219,6 +244,10 @@ def finish(figure: Figure, axes, grid: str, notes: Sequence[str]) -> None:
     axes.set_axisbelow(True)
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
+    write_below(figure, notes)
+
+
+def write_below(figure: Figure, notes: Sequence[str]) -> None:
     if notes:
         figure.supxlabel("\n".join(notes), fontsize=8, color="#555555", x=0.01, ha="left")
 

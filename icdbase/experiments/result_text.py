@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from textwrap import wrap
 
 import pandas as pd
@@ -11,10 +11,16 @@ from icdbase.coder import IcdCoder
 from icdbase.core.text_tables import figure, plural, table
 from icdbase.evaluation.score_tables import score_table, target_table
 from icdbase.experiments.ablation import DIFFERENCE, SMALLEST_P, AblationResult
+from icdbase.experiments.baseline_table import BaselineResult
 from icdbase.experiments.cross_validation import CvResult
 from icdbase.experiments.learning_curve import CurveResult
+from icdbase.experiments.tuning import TuneResult, setting_text
 
-__all__ = ["ablation_text", "basis", "curve_text", "cv_text", "formatted_cells", "holm_text", "target_columns", "text_table"]
+__all__ = [
+    "ablation_text", "baseline_basis", "baseline_columns", "baseline_notes", "baselines_text", "basis", "curve_text",
+    "cv_text", "failure_lines", "formatted_cells", "holm_text", "target_columns", "text_table", "tune_notes",
+    "tune_text", "wrapped",
+]
 
 
 def holm_text(p_holm: float, p: float) -> str:
@@ -63,6 +69,13 @@ def target_columns(values: pd.DataFrame, endings: Sequence[str], form: str) -> l
     return [(named.get(name, name), column, form) for column, name, ending in parts if name and ending in endings]
 
 
+def _measure_columns(values: pd.DataFrame) -> list[tuple[str, str, str]]:
+    """Return a column for the accuracy or F1 of each target, with the words of :func:`score_table`."""
+    named = {"main": "main acc", "others": "other F1"}
+    columns = target_columns(values, ("accuracy", "f1"), "{:.3f}")
+    return [(named.get(heading, heading), *rest) for heading, *rest in columns]
+
+
 def ablation_text(result: AblationResult) -> str:
     """Return an ablation as a table for a terminal, with notes."""
     return "\n".join([text_table(result.table, *ablation_columns(result)), "", *ablation_notes(result)])
@@ -84,7 +97,7 @@ def ablation_notes(result: AblationResult) -> list[str]:
         f"Different from the reference: {different}." if different
         else "No variant differs significantly from the reference.",
     ]
-    return [line for note in notes for line in wrap(note, 79, break_long_words=False, break_on_hyphens=False)]
+    return wrapped(notes)
 
 
 def sensitivity_notes(result: AblationResult) -> list[str]:
@@ -113,6 +126,11 @@ def inner_folds_note(result: AblationResult) -> str:
     return f"Folds inside each fit: {n_folds}{'' if n_folds == default else f', where icdbase train has {default}'}."
 
 
+def wrapped(notes: Iterable[str], width: int = 79) -> list[str]:
+    """Return notes as lines of a limited length."""
+    return [line for note in notes for line in wrap(note, width, break_long_words=False, break_on_hyphens=False)]
+
+
 def basis(result) -> str:
     """Return how many records, folds and repeats a result is based on."""
     grouped = "" if result.n_groups is None else f" in {result.n_groups} groups"
@@ -132,10 +150,7 @@ def curve_notes(result: CurveResult) -> list[str]:
 
 def cv_text(result: CvResult, name: str = "icdbase") -> str:
     """Return a cross-validation as tables for a terminal: pooled, then fold by fold."""
-    of_targets = target_columns(result.per_fold, ("accuracy", "f1"), "{:.3f}")
-    named = {"main": "main acc", "others": "other F1"}
-    of_targets = [(named.get(heading, heading), *rest) for heading, *rest in of_targets]
-    by_fold = text_table(result.per_fold, _FOLD_COLUMNS, of_targets, _RECALL_COLUMN, n_keys=2)
+    by_fold = text_table(result.per_fold, _FOLD_COLUMNS, _measure_columns(result.per_fold), _RECALL_COLUMN, n_keys=2)
     by_target = ["", target_table(result.scores)] if len(result.scores.per_target) > 2 else []
     return "\n".join([score_table({name: result.scores}), *by_target, "", by_fold])
 
@@ -158,3 +173,104 @@ def formatted_cells(values: pd.DataFrame, columns: Sequence[tuple]) -> tuple[lis
 
 def _names(column: tuple) -> list[str]:
     return [column[1]] if isinstance(column[1], str) else list(column[1])
+
+
+# --- the baseline table ---------------------------------------------------------------
+
+_SYSTEM = (("system", "system", "{}"),)
+_SCORE = (("Acc", "acc", "{:.3f}"), ("95 % interval", ("acc_low", "acc_high"), "{:.3f}-{:.3f}"))
+_MACRO = (("macro F1", "macro_f1", "{:.3f}"),)
+_COST = (("seconds", "seconds", "{:.1f}"), ("CPU s", "cpu_seconds", "{:.1f}"), ("MiB", "peak_mib", "{:.0f}"))
+_PAIRED = (
+    ("to the best", "difference", "{:+.3f}"),
+    ("95 % interval", ("low", "high"), "{:+.3f} to {:+.3f}"),
+    ("p Holm", ("p_holm", "p"), holm_text),
+)
+
+
+def baseline_columns(result: BaselineResult) -> tuple[Sequence, ...]:
+    """Return the columns of the files, in parts."""
+    return _SYSTEM, _SCORE, _targets(result), _MACRO, _PAIRED, _COST
+
+
+def _targets(result: BaselineResult) -> list[tuple[str, str, str]]:
+    return _measure_columns(result.table.drop(columns="macro_f1"))
+
+
+def baselines_text(result: BaselineResult) -> str:
+    """Return the scores, the differences from the best system, the notes and the failures."""
+    targets = _targets(result)
+    few = len(targets) <= 2
+    parts = [[*_SYSTEM, *_SCORE, *(targets if few else ()), *_MACRO, *_COST]]
+    parts += [] if few else [[*_SYSTEM, *targets]]
+    parts += [[*_SYSTEM, *_PAIRED]] if len(result.table) > 1 else []
+    tables = "\n\n".join(table(*formatted_cells(result.table, part)) for part in parts)
+    return "\n".join([tables, "", *baseline_notes(result), *failure_lines(result)])
+
+
+def baseline_notes(result: BaselineResult) -> list[str]:
+    """Return notes on how the table was computed; at most 79 characters a line."""
+    units = "records" if result.n_groups is None else "groups"
+    notes = [f"{baseline_basis(result)}; seed {result.random_state}."]
+    if len(result.table) > 1:
+        notes.append(
+            f"To the best: official score minus that of {result.best}, over the same records; 95 % interval of each "
+            f"system alone, paired bootstrap over {units}; p: approximate randomisation, Holm over "
+            f"{plural(len(result.table) - 1, 'system')}. The best one is chosen on these records too.",
+        )
+    notes.append(
+        "seconds: fit and predict on one thread, by the clock; CPU s: of the processor. Reading and counting the records, "
+        "once for all systems, is not in it.",
+    )
+    if result.table["peak_mib"].notna().any():
+        notes[-1] += " MiB: largest memory of the system's own process."
+    return wrapped(notes)
+
+
+def baseline_basis(result: BaselineResult) -> str:
+    """Return how many records a table is based on."""
+    if result.n_folds is None:
+        return f"{plural(result.n_train, 'training record')}, {plural(result.n_test, 'test record')}"
+    grouped = "" if result.n_groups is None else f" in {result.n_groups} groups"
+    return f"{plural(result.n_train, 'record')}{grouped}, {result.n_folds} folds"
+
+
+def failure_lines(result: BaselineResult) -> list[str]:
+    """Return a line for each system that failed."""
+    return [f"{name} failed: {line}" for name, line in result.failures.items()]
+
+
+# --- the search for parameters --------------------------------------------------------
+
+_SEARCH_COLUMNS = (
+    ("round", "round", "{:d}"), ("train on", "n_train", "{:d}"), ("Acc", "acc", "{:.3f}"), ("candidate", "candidate", "{}"),
+)
+
+
+def tune_text(result: TuneResult) -> str:
+    """Return the last round of the search, the gain, and what it means."""
+    last = result.search[result.search["round"] == result.search["round"].max()]
+    return "\n".join([table(*formatted_cells(last, _SEARCH_COLUMNS), title="last round of the search on all records:"), "",
+                      *wrapped(tune_notes(result))])
+
+
+def tune_notes(result: TuneResult) -> list[str]:
+    """Return what was searched, what it gained, what was chosen, and what that means."""
+    interval = f"95 % interval {result.low:+.4f} to {result.high:+.4f}"
+    return [
+        f"{plural(result.n_records, 'record')}, {result.n_candidates} candidates, {result.n_folds} outer folds; "
+        f"seed {result.random_state}.",
+        f"Nested cross-validation: Acc {result.reference_acc:.4f} unchanged, {result.acc:.4f} tuned; "
+        f"gain {result.gain:+.4f}, {interval}.",
+        f"Chosen on all records: {setting_text(result.best)}.",
+        "Chosen on the records of each outer fold: " + "; ".join(map(setting_text, result.best_of_fold)) + ".",
+        _verdict(result),
+    ]
+
+
+def _verdict(result: TuneResult) -> str:
+    if result.gained:
+        return "The search gains: the settings file has the chosen parameters."
+    if not result.best:
+        return "No gain: nothing was better than the reference; the settings file has its parameters."
+    return "No gain shown: the interval is not above zero; the settings file has the reference's parameters."

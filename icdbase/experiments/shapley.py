@@ -24,13 +24,12 @@ from icdbase.evaluation.resampling import bootstrap_interval, standard_error
 from icdbase.experiments.ablation import DIFFERENCE
 from icdbase.experiments.coalition_game import GRID, CoalitionGame, value_coalitions
 from icdbase.experiments.coalitions import Coalition, complement, end_coalitions
-from icdbase.experiments.cross_validation import N_BOOTSTRAP, Splits, json_rows, prepare
+from icdbase.experiments.cross_validation import N_BOOTSTRAP, Basis, Design, json_rows
 from icdbase.experiments.players import Players, as_coder, expand_players
-from icdbase.experiments.trials import TrialRunner
 from icdbase.experiments.variants import changed_parameters
 from icdbase.learning.own_system import SystemCoder
 
-__all__ = ["BUDGET", "MAX_ERROR", "ShapleyResult", "shapley"]
+__all__ = ["BUDGET", "MAX_ERROR", "ShapleyResult", "shapley", "training_set_factor"]
 
 BUDGET = 64
 """Default number of coalitions; all of them with six players or fewer."""
@@ -39,8 +38,8 @@ MAX_ERROR = 0.005
 """Default of the sampling error of the official score at which no more coalitions are drawn."""
 
 
-@dataclass(frozen=True)
-class ShapleyResult:
+@dataclass(frozen=True, kw_only=True)
+class ShapleyResult(Basis):
     """Result of :func:`shapley`.
 
     Attributes
@@ -49,7 +48,7 @@ class ShapleyResult:
         One row for each player and score, players of the largest share first:
         ``player``, ``score`` (``acc``, ``main_accuracy``, ``other_f1``,
         ``<target>_accuracy``, ``<target>_f1``); ``shapley``; ``shapley_low``,
-        ``shapley_high`` (95 % interval over records) and ``records_error``; ``sampling_error``
+        ``shapley_high`` (95 % interval, see Notes) and ``records_error``; ``sampling_error``
         (from the coalitions that were not fitted; 0 if all were);
         ``corrected_error`` (with the choice of training sets, Nadeau and Bengio);
         ``alone``, ``alone_low``, ``alone_high``: v(player) - v(nothing);
@@ -66,11 +65,10 @@ class ShapleyResult:
         Name of its class.
     reference : mapping of str to object
         Parameters of the coder that are not the default.
-    n_records, n_folds, n_repeats, random_state, budget : int
+    budget : int
     max_error : float
     is_exact : bool
         Whether all coalitions were fitted.
-    n_groups : int or None
     """
 
     table: pd.DataFrame
@@ -79,14 +77,9 @@ class ShapleyResult:
     players: Players
     estimator: str
     reference: Mapping[str, object]
-    n_records: int
-    n_folds: int
-    n_repeats: int
-    random_state: int
     budget: int
     max_error: float
     is_exact: bool
-    n_groups: int | None = None
 
     @property
     def n_fits(self) -> int:
@@ -108,9 +101,9 @@ class ShapleyResult:
 
     def to_dict(self) -> dict:
         """Return plain numbers, lists and dicts, ready for ``json.dumps``."""
-        names = ("n_records", "n_folds", "n_repeats", "random_state", "n_groups", "budget", "max_error", "is_exact", "n_fits")
         return {
-            **{name: getattr(self, name) for name in names},
+            **super().to_dict(),
+            **{name: getattr(self, name) for name in ("budget", "max_error", "is_exact", "n_fits")},
             "estimator": self.estimator,
             "reference": dict(self.reference),
             "players": self.players.to_dict(),
@@ -125,12 +118,7 @@ def shapley(
     *,
     budget: int = BUDGET,
     max_error: float = MAX_ERROR,
-    n_folds: int = 5,
-    n_repeats: int = 1,
-    random_state: int = 0,
-    groups: Sequence | None = None,
-    n_jobs: int | None = -1,
-    folder=None,
+    **design,
 ) -> ShapleyResult:
     """Share the score of a coder among its fields, groups of fields, or feature blocks.
 
@@ -152,19 +140,23 @@ def shapley(
     max_error : float
         Standard error of the official score's values from the choice of
         coalitions, at which no more are drawn.
-    n_folds, n_repeats, random_state, groups, n_jobs, folder
-        As for :func:`icdbase.experiments.cross_validation.cross_validate`.
-        With groups, the intervals resample groups, not records.
-
-    Returns
-    -------
-    ShapleyResult
+    **design
+        As for :class:`icdbase.experiments.cross_validation.Design`.
 
     Raises
     ------
     DataError, UsageError
-        As for :func:`cross_validate`, on unknown players and on a budget that
-        is too small.
+        As ``Design``, on unknown players and on a budget that is too small.
+
+    Notes
+    -----
+    Intervals are percentiles of a bootstrap over records (or groups), each limit
+    moved away from the value by :func:`training_set_factor`: in cross-validation
+    every record is tested and trained on, so that records are no independent
+    draws, and the bootstrap alone is too narrow (Bengio and Grandvalet, "No
+    unbiased estimator of the variance of k-fold cross-validation", JMLR 5, 2004;
+    Bates, Hastie and Tibshirani, "Cross-validation: what does it estimate and how
+    well does it do it?", JASA 119, 2024).
 
     Examples
     --------
@@ -183,14 +175,14 @@ def shapley(
     coder = as_coder(coder)
     players = expand_players(coder, players)
     _check_budget(budget, max_error, len(players.parts))
-    records, splits, groups = prepare(coder, records, n_folds, n_repeats, random_state, groups)
-    runner = TrialRunner(coder, records, groups=groups, folder=folder, n_jobs=n_jobs, stage="coalitions")
-    game = CoalitionGame(coder, records, splits, players, runner, budget)
-    value_coalitions(game, max_error, random_state)
-    table, pairs = _tables(game, groups)
+    design = Design(coder, records, **design)
+    game = CoalitionGame(design, players, design.runner("coalitions"), budget)
+    value_coalitions(game, max_error, design.random_state)
+    table, pairs = _tables(game)
+    estimator, reference = _named(coder)
     return ShapleyResult(
-        table, pairs, game.table(), players, *_named(coder), len(records), n_folds, n_repeats, random_state, budget,
-         max_error, len(game.values) == 2**game.n_players, None if groups is None else len(np.unique(groups)),
+        table=table, pairs=pairs, coalitions=game.table(), players=players, estimator=estimator, reference=reference,
+        budget=budget, max_error=max_error, is_exact=len(game.values) == 2**game.n_players, **design.basis,
     )
 
 
@@ -210,7 +202,7 @@ def _check_budget(budget: int, max_error: float, n_players: int) -> None:
         raise UsageError(f"max_error must be above 0, got {max_error}")
 
 
-def _tables(game: CoalitionGame, groups) -> tuple[pd.DataFrame, pd.DataFrame]:
+def _tables(game: CoalitionGame) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return the rows of players and of pairs of players."""
     values, by_record, (weights, errors) = game.means(), game.by_record(), game.weights()
     place = {each: number for number, each in enumerate(game.values)}
@@ -221,16 +213,45 @@ def _tables(game: CoalitionGame, groups) -> tuple[pd.DataFrame, pd.DataFrame]:
         ends = _ends(place, int(player), game.n_players)
         for number, score in enumerate(game.scores):
             row = {"player": game.players.names[player], "score": score}
-            row |= _share(shares[player, number], of_records[player, ..., number], game.splits, groups)
+            row |= _share(shares[player, number], of_records[player, ..., number], game.design)
             row["sampling_error"] = errors[player, number]
             for name, signs in ends.items():
-                row |= _measured(name, signs @ values[:, number], np.tensordot(signs, by_record[..., number], axes=1), groups)
+                row |= _measured(name, signs @ values[:, number], np.tensordot(signs, by_record[..., number], axes=1), game.design)
             rows.append(row)
     for pair in combinations(range(game.n_players), 2):
         if pair in place:
-            pairs += _interaction_rows(game, place, pair, values, by_record, groups)
+            pairs += _interaction_rows(game, place, pair, values, by_record)
     columns = ["first", "second", "score", "interaction", "interaction_low", "interaction_high"]
-    return pd.DataFrame(rows), pd.DataFrame(pairs, columns=columns)
+    table = pd.DataFrame(rows)
+    factors = {score: training_set_factor(rows) for score, rows in table.groupby("score")}
+    table, pairs = _widened(table, factors), _widened(pd.DataFrame(pairs, columns=columns), factors)
+    return table.assign(records_needed=_records_needed(table, factors, len(game.design.records))), pairs
+
+
+def training_set_factor(rows: pd.DataFrame) -> float:
+    """Return how much wider intervals are with the choice of training sets, 1 at least.
+
+    The root mean square of the players' errors after Nadeau and Bengio (2003),
+    by that of their errors over records alone.
+
+    >>> training_set_factor(pd.DataFrame({"records_error": [1.0, 1.0], "corrected_error": [1.0, 2.0]})) ** 2
+    2.5
+    """
+    of_records, corrected = ((rows[name] ** 2).sum() for name in ("records_error", "corrected_error"))
+    return float(np.sqrt(max(1.0, corrected / of_records))) if of_records > 0 else 1.0
+
+
+def _widened(table: pd.DataFrame, factors: Mapping[str, float]) -> pd.DataFrame:
+    """Return a table with each interval widened by the factor of its score."""
+    factor = table["score"].map(factors)
+    limits = [column for column in table if column.endswith(("_low", "_high"))]
+    values = {column: table[column.rpartition("_")[0]] for column in limits}
+    return table.assign(**{column: values[column] + factor * (table[column] - values[column]) for column in limits})
+
+
+def _records_needed(table: pd.DataFrame, factors: Mapping[str, float], n_records: int) -> list[float]:
+    errors = table["records_error"] * table["score"].map(factors)
+    return [records_needed(error, n_records, DIFFERENCE) for error in errors]
 
 
 def _ends(place: Mapping[Coalition, int], player: int, n_players: int) -> dict[str, np.ndarray]:
@@ -248,29 +269,28 @@ def _signs(place: Mapping[Coalition, int], signs: Mapping[Coalition, int]) -> np
     return row
 
 
-def _measured(name: str, value: float, of_records: np.ndarray, groups) -> dict[str, float]:
+def _measured(name: str, value: float, of_records: np.ndarray, design: Design) -> dict[str, float]:
     """Return a value with its interval over records; ``of_records`` has the shape (n_repeats, n_records)."""
-    low, high = bootstrap_interval(of_records.mean(axis=0), groups=groups, n_bootstrap=N_BOOTSTRAP)
+    low, high = bootstrap_interval(of_records.mean(axis=0), groups=design.groups, n_bootstrap=N_BOOTSTRAP)
     return {name: float(value), f"{name}_low": low, f"{name}_high": high}
 
 
-def _share(value: float, of_records: np.ndarray, splits: Splits, groups) -> dict[str, float]:
-    """Return a Shapley value with its interval, its errors and the power of these records."""
-    error = standard_error(of_records.mean(axis=0), groups)
+def _share(value: float, of_records: np.ndarray, design: Design) -> dict[str, float]:
+    """Return a Shapley value with its interval and errors; ``records_needed`` follows when all errors are known."""
     return {
-        **_measured("shapley", value, of_records, groups), "records_error": error,
-        "corrected_error": corrected_error(of_records, splits.folds),
-        "records_needed": records_needed(error, of_records.shape[1], DIFFERENCE),
+        **_measured("shapley", value, of_records, design),
+        "records_error": standard_error(of_records.mean(axis=0), design.groups),
+        "corrected_error": corrected_error(of_records, design.folds), "records_needed": np.nan,
     }
 
 
-def _interaction_rows(game: CoalitionGame, place, pair: Coalition, values, by_record, groups) -> Iterator[dict]:
+def _interaction_rows(game: CoalitionGame, place, pair: Coalition, values, by_record) -> Iterator[dict]:
     signs = _signs(place, {pair: 1, pair[:1]: -1, pair[1:]: -1, (): 1})
     first, second = (game.players.names[player] for player in pair)
     for number, score in enumerate(game.scores):
         of_records = np.tensordot(signs, by_record[..., number], axes=1)
         yield {"first": first, "second": second, "score": score,
-               **_measured("interaction", signs @ values[:, number], of_records, groups)}
+               **_measured("interaction", signs @ values[:, number], of_records, game.design)}
 
 
 def _on_grid(shares: np.ndarray, totals: np.ndarray) -> np.ndarray:

@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
-from icdbase.experiments.plots import ABOVE, GRID, INK, PALE, drawable, finish, style, target_label
+from icdbase.experiments.plots import ABOVE, GRID, INK, PALE, drawable, finish, style, target_label, write_below
 from icdbase.experiments.shapley import ShapleyResult
 from icdbase.tasks.english_names import both_languages
 
@@ -44,7 +44,7 @@ def shapley_figure(result: ShapleyResult, notes: tuple[str, ...] = ()) -> Figure
             panel.set_xlabel("Shapley value")
             finish(figure, panel, "x", ())
         _name_rows(panels[0], labels)
-        _below(figure, (*notes, "bar: share of the score; dark line: 95 % interval over records; pale line: with the sampling of "
+        write_below(figure, (*notes, "bar: share of the score; dark line: 95 % interval over records; pale line: with the sampling of "
                                 "coalitions"))
     return figure
 
@@ -66,7 +66,7 @@ def orders_figure(result: ShapleyResult, notes: tuple[str, ...] = ()) -> Figure:
         axes.legend(frameon=False, **ABOVE | {"ncols": 3})
         _name_rows(axes, labels)
         finish(figure, axes, "x", ())
-        _below(figure, notes)
+        write_below(figure, notes)
     return figure
 
 
@@ -91,7 +91,7 @@ def redundancy_figure(result: ShapleyResult, notes: tuple[str, ...] = ()) -> Fig
         axes.tick_params(length=0)
         for side in axes.spines.values():
             side.set_visible(False)
-        _below(figure, (*notes, "v(both) - v(one) - v(other) + v(none), official score. Blue, below zero: the two repeat each other.",
+        write_below(figure, (*notes, "v(both) - v(one) - v(other) + v(none), official score. Blue, below zero: the two repeat each other.",
                         "Orange, above zero: they say more together. Dot: not fitted together."))
     return figure
 
@@ -112,7 +112,7 @@ def _colours() -> LinearSegmentedColormap:
 def _draw_bars(axes, rows: pd.DataFrame) -> None:
     for place, row in rows.iterrows():
         axes.barh(place, row["shapley"], height=0.62, color=PALE)
-        beyond = Z * np.hypot(row["records_error"], row["sampling_error"])
+        beyond = np.hypot((row["shapley_high"] - row["shapley_low"]) / 2, Z * row["sampling_error"])
         axes.plot([row["shapley"] - beyond, row["shapley"] + beyond], [place, place], color=GRID, linewidth=4, zorder=2)
         axes.plot([row["shapley_low"], row["shapley_high"]], [place, place], color=INK, linewidth=1.8, zorder=3)
     axes.axvline(0, color="black", linewidth=0.8)
@@ -133,8 +133,3 @@ def _height(n_rows: int, notes: tuple[str, ...]) -> float:
 def _name_rows(axes, labels: list[str]) -> None:
     axes.set_yticks(range(len(labels)), labels)
     axes.set_ylim(len(labels) - 0.5, -0.5)
-
-
-def _below(figure: Figure, notes: tuple[str, ...]) -> None:
-    if notes:
-        figure.supxlabel("\n".join(notes), fontsize=8, color="#555555", x=0.01, ha="left")

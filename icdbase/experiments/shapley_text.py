@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from textwrap import wrap
 
 import pandas as pd
 
 from icdbase.core.text_tables import figure, table
 from icdbase.experiments.ablation import DIFFERENCE
-from icdbase.experiments.result_text import basis, formatted_cells, target_columns, text_table
-from icdbase.experiments.shapley import ShapleyResult
+from icdbase.experiments.result_text import basis, formatted_cells, target_columns, text_table, wrapped
+from icdbase.experiments.shapley import ShapleyResult, training_set_factor
 
 __all__ = ["coalitions_note", "paper_sentences", "shapley_columns", "shapley_notes", "shapley_text", "side_by_side", "strongest_pairs"]
 
@@ -47,7 +46,7 @@ def shapley_text(result: ShapleyResult) -> str:
         columns = (("repeat each other most", "both", "{}"), ("v(both) - v(one) - v(other) + v(none)", "interaction", "{:+.3f}"),
                    ("95 % interval", ("interaction_low", "interaction_high"), "{:+.3f} to {:+.3f}"))
         parts += ["", table(*formatted_cells(pairs, columns))]
-    return "\n".join([*parts, "", *_wrapped([paper_sentences(result)["en"]], 66)])
+    return "\n".join([*parts, "", *wrapped([paper_sentences(result)["en"]], 66)])
 
 
 def strongest_pairs(result: ShapleyResult, n_pairs: int = N_PAIRS) -> pd.DataFrame:
@@ -69,15 +68,14 @@ def shapley_notes(result: ShapleyResult) -> list[str]:
         f"Reference: {result.estimator}({changed}).",
         f"All {what}: {everything:.3f}. No {what}: {nothing:.3f}, with the most frequent codes of the training records. "
         f"The values of Acc add up to the difference, {everything - nothing:+.3f}, before they are rounded.",
-        f"95 % interval: bootstrap over {units}. sampling: standard error from the coalitions that were not fitted"
-        f"{' (none)' if result.is_exact else ''}. Median standard error over {units}: "
-        f"{figure(acc['records_error'].median(), form='{:.4f}')}; with the choice of training sets (Nadeau and Bengio 2003): "
-        f"{figure(acc['corrected_error'].median(), form='{:.4f}')}.",
+        f"95 % interval: bootstrap over {units}, {training_set_factor(acc):.2f} times as wide for the choice of training sets "
+        f"(Nadeau and Bengio 2003; median standard error over {units} {figure(acc['records_error'].median(), form='{:.4f}')}). "
+        f"sampling: standard error from the coalitions that were not fitted{' (none)' if result.is_exact else ''}.",
         "alone: what it adds to nothing. last: what it adds to all others (leave-one-out).",
         f"Records that would show a value of {DIFFERENCE} (one test at the 5 % level, 80 % power; median): "
         f"{figure(acc['records_needed'].median(), form='{:,.0f}')}.",
     ]
-    return _wrapped(notes)
+    return wrapped(notes)
 
 
 def coalitions_note(result: ShapleyResult) -> str:
@@ -101,11 +99,11 @@ _SENTENCES = {
 
 _WORDS = {
     "en": {"fields": "fields", "blocks": "feature blocks", "exact": "exact", "error": "sampling error at most {:.4f}",
-           "each": "{:+.3f} ({:+.3f} to {:+.3f}) to {}", "and": ", ", "records": "95 % bootstrap intervals over records",
-           "groups": "95 % bootstrap intervals over groups of records"},
+           "each": "{:+.3f} ({:+.3f} to {:+.3f}) to {}", "and": ", ", "records": "95 % bootstrap intervals over records, corrected for training sets",
+           "groups": "95 % bootstrap intervals over groups of records, corrected for training sets"},
     "zh": {"fields": "字段", "blocks": "特征块", "exact": "精确值", "error": "抽样标准误不超过 {:.4f}",
-           "each": "{3} {0:+.3f}（{1:+.3f} 至 {2:+.3f}）", "and": "、", "records": "按病历自助法的 95% 区间",
-           "groups": "按患者分组自助法的 95% 区间"},
+           "each": "{3} {0:+.3f}（{1:+.3f} 至 {2:+.3f}）", "and": "、", "records": "按病历自助法、校正了训练集选取的 95% 区间",
+           "groups": "按患者分组自助法、校正了训练集选取的 95% 区间"},
 }
 
 
@@ -123,7 +121,3 @@ def _facts(result: ShapleyResult, language: str) -> dict[str, str]:
         "error": words["exact"] if result.is_exact else words["error"].format(acc["sampling_error"].max()),
         "last": f"{acc['last'].sum():+.3f}",
     }
-
-
-def _wrapped(notes: Sequence[str], width: int = 79) -> list[str]:
-    return [line for note in notes for line in wrap(note, width, break_long_words=False, break_on_hyphens=False)]

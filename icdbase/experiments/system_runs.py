@@ -1,25 +1,31 @@
-"""Fits of several systems on the same records: each in a fresh process, with its time and memory.
+"""Fits of several systems on the same records: each in a process of its own, with its time and memory.
 
 A system that fails does not stop the others.  With a run folder, the predictions
 of each fit are stored as in :mod:`icdbase.experiments.trials`, so that an
 interrupted run continues.
+
+Worker processes import the libraries once and never fit: for each fit they fork.
+Where the platform cannot fork safely, each fit gets a newly started process.
 """
 
 from __future__ import annotations
 
+import multiprocessing
+import pickle
 import sys
 import time
 import traceback
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, wait
-from dataclasses import dataclass, field, replace
+from concurrent.futures import Future, as_completed
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from joblib import effective_n_jobs, parallel_config
 from joblib.externals.loky import ProcessPoolExecutor
+from joblib.externals.loky.backend.reduction import dumps
 from sklearn.base import clone
 from threadpoolctl import threadpool_limits
 
@@ -31,6 +37,7 @@ from icdbase.learning.estimator_coder import EstimatorCoder
 
 __all__ = ["SystemRun", "run_systems"]
 
+CAN_FORK = sys.platform == "linux"  # the system libraries of macOS do not survive a fork
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 _LONGEST_MESSAGE = 300
 
@@ -46,8 +53,8 @@ class SystemRun:
     seconds, cpu_seconds : float
         Sum over the trials: fit and predict, by the clock and of the processor, on one thread.
     peak_mib : float or None
-        Largest memory of a fresh process that holds the counted records, fits and
-        predicts; None if it was not measured.
+        Largest memory of a process that holds libraries and counted records, fits
+        and predicts once; None if it was not measured.
     failure : str or None
         Last line of the traceback.
     """
@@ -104,120 +111,137 @@ def run_systems(
     """
     store = _TrialStore(folder, [target.name for target in next(iter(systems.values())).task.targets])
     runs = {name: SystemRun([None] * len(trials)) for name in systems}
-    work = [_Work(name, coder, _keys(coder, records, trials, groups)) for name, coder in systems.items()]
-    for each in work:
-        each.take_stored(store, trials, runs[each.name])
-    total = len(systems) * len(trials)
-    progress.report("systems", sum(run.n_finished for run in runs.values()), total)
-    compute = _in_fresh_processes if fresh_processes else _here
-    for each, place, codes, measured in compute([each for each in work if each.waiting], trials, _Counted(records), groups, n_jobs):
+    keys = {name: _keys(coder, records, trials, groups) for name, coder in systems.items()}
+    waiting = []
+    for name, run in runs.items():
+        for place, (key, trial) in enumerate(zip(keys[name], trials, strict=True)):
+            if (found := store.get_measured(key, len(trial.test))) is None:
+                waiting.append((name, place))
+            else:
+                run.add(place, *found)
+    compute, counted = _in_fresh_processes if fresh_processes else _here, _Counted(systems, records)
+    _report(runs)
+    for name, place, codes, measured in compute(runs, waiting, counted, trials, groups, n_jobs):
         if codes is None:
-            runs[each.name].failure = measured
+            runs[name].failure = measured
         else:
-            store.put(each.keys[place], codes, trial=trials[place], **measured)
-            runs[each.name].add(place, codes, measured)
-        progress.report("systems", sum(run.n_finished for run in runs.values()), total)
+            store.put(keys[name][place], codes, trial=trials[place], **measured)
+            runs[name].add(place, codes, measured)
+        _report(runs)
     return runs
 
 
-@dataclass(eq=False)
-class _Work:
-    """A system, the key of each trial, and the places of those that are to be computed."""
-
-    name: str
-    coder: object
-    keys: list[str]
-    waiting: list[int] = field(default_factory=list)
-    executor: ProcessPoolExecutor | None = None
-
-    def take_stored(self, store: _TrialStore, trials: Sequence[Trial], run: SystemRun) -> None:
-        """Add the trials that are stored to a run; the others wait."""
-        for place, (key, trial) in enumerate(zip(self.keys, trials, strict=True)):
-            found = store.get_measured(key, len(trial.test))
-            if found is None:
-                self.waiting.append(place)
-            else:
-                run.add(place, *found)
-
-    def start(self, counts, groups) -> None:
-        """Start a fresh process, which gets coder, counts and groups once."""
-        self.executor = ProcessPoolExecutor(1, initializer=_set_up, initargs=(self.coder, counts, groups), env=ONE_THREAD)
-
-    def submit(self, trials: Sequence[Trial]) -> Future:
-        """Hand the next trial to the process."""
-        return self.executor.submit(_fit_in_worker, trials[self.waiting[0]])
+def _report(runs: Mapping[str, SystemRun]) -> None:
+    progress.report("systems", sum(run.n_finished for run in runs.values()), sum(len(run.codes) for run in runs.values()))
 
 
 class _Counted:
-    """The records, counted once for all systems that read the same counts."""
+    """The systems and the records, counted once for all that read the same counts."""
 
-    def __init__(self, records: pd.DataFrame):
-        self.records = records
+    def __init__(self, systems: Mapping[str, object], records: pd.DataFrame):
+        self.systems, self.records = systems, records
         self._made: dict[tuple, object] = {}
+        self._packed: dict[tuple, bytes] = {}
 
-    def of(self, coder):
-        """Return the counts that a coder fits on."""
-        parameters = coder.get_params(deep=False)
-        kind = "counts" if isinstance(coder, IcdCoder | EstimatorCoder) else type(coder)
-        key = (kind, repr([parameters.get(name) for name in ("task", "concept_tables", "tokenizer")]))
+    def of(self, name: str):
+        """Return the counts that a system fits on."""
+        key, coder = self._key(name), self.systems[name]
         if key not in self._made:
             self._made[key] = clone(coder).set_params(n_jobs=-1).count(self.records)
         return self._made[key]
 
+    def packed(self, name: str) -> bytes:
+        """Return these counts for another process, one object for all systems that share them."""
+        key, counts = self._key(name), self.of(name)
+        if key not in self._packed:
+            self._packed[key] = bytes(dumps(counts, protocol=pickle.HIGHEST_PROTOCOL))
+        return self._packed[key]
 
-def _here(work: Sequence[_Work], trials: Sequence[Trial], counted: _Counted, groups, n_jobs) -> Iterator[tuple]:
+    def _key(self, name: str) -> tuple:
+        coder = self.systems[name]
+        parameters = coder.get_params(deep=False)
+        kind = "counts" if isinstance(coder, IcdCoder | EstimatorCoder) else type(coder)
+        return kind, repr([parameters.get(name) for name in ("task", "concept_tables", "tokenizer")])
+
+
+def _here(runs, waiting, counted: _Counted, trials: Sequence[Trial], groups, n_jobs) -> Iterator[tuple]:
     """Yield what :func:`_in_fresh_processes` does, from this process and without the memory."""
-    for each in work:
-        for place in each.waiting:
-            codes, measured = _fit_and_predict(each.coder, counted.of(each.coder), trials[place], groups)
-            if codes is None:
-                yield each, place, None, measured
-                break
-            yield each, place, codes, measured | {"peak_mib": None}
+    for name, place in waiting:
+        if not runs[name].failure:
+            codes, measured = _fit_and_predict(counted.systems[name], counted.of(name), trials[place], groups)
+            yield name, place, codes, measured if codes is None else measured | {"peak_mib": None}
 
 
-def _in_fresh_processes(work: Sequence[_Work], trials: Sequence[Trial], counted: _Counted, groups, n_jobs) -> Iterator[tuple]:
-    """Yield (work, place of the trial, codes, measured) as fits finish: a process a system, ``n_jobs`` at a time.
+def _in_fresh_processes(
+    runs: Mapping[str, SystemRun], waiting: Sequence[tuple[str, int]], counted: _Counted, trials: Sequence[Trial], groups, n_jobs
+) -> Iterator[tuple]:
+    """Yield (system, place of the trial, codes, measured) as fits finish: a process a fit, ``n_jobs`` at a time.
 
     A system that fails gives None and a message, and is not run any further.
     """
-    queue, running = list(work), {}
+    if not waiting:
+        return
+    systems = {name: (counted.systems[name], counted.packed(name)) for name, _ in waiting}
+    executor = ProcessPoolExecutor(
+        min(effective_n_jobs(n_jobs), len(waiting)), initializer=_set_up, initargs=(systems, trials, groups), env=ONE_THREAD,
+    )
     try:
-        while queue or running:
-            while queue and len(running) < effective_n_jobs(n_jobs):
-                each = queue.pop(0)
-                each.start(counted.of(each.coder), groups)
-                running[each.submit(trials)] = each
-            for future in wait(running, return_when=FIRST_COMPLETED).done:
-                each = running.pop(future)
-                codes, measured = _result_of(future)
-                yield each, each.waiting.pop(0), codes, measured
-                if each.waiting and codes is not None:
-                    running[each.submit(trials)] = each
-                else:
-                    each.executor.shutdown()
-    finally:
-        for each in running.values():
-            each.executor.shutdown(kill_workers=True)
+        futures = {executor.submit(_fit_in_worker, *fit): fit for fit in waiting}
+        for future in as_completed(futures):
+            name, place = futures[future]
+            if not runs[name].failure:
+                yield name, place, *_result_of(future)
+                if runs[name].failure:
+                    for later in (each for each, fit in futures.items() if fit[0] == name):
+                        later.cancel()
+    except BaseException:
+        executor.shutdown(kill_workers=True)
+        raise
+    executor.shutdown()
 
 
 def _result_of(future: Future) -> tuple:
-    """Return what a fit gave; a process that died is a failure like another."""
+    """Return what a fit gave; a worker that died is a failure like another."""
     error = future.exception()
     return future.result() if error is None else (None, _last_line(error))
 
 
 _IN_WORKER: list = []
-"""In a worker process: the coder, its counts and the groups."""
+"""In a worker process: the systems with their packed counts, the trials and the groups."""
 
 
 def _set_up(*what) -> None:
+    """Keep what all fits of a worker need; to unpack the systems imports their libraries."""
     _IN_WORKER[:] = what
 
 
-def _fit_in_worker(trial: Trial) -> tuple:
-    coder, counts, groups = _IN_WORKER
-    return _fit_and_predict(coder, counts, trial, groups)
+def _fit_in_worker(name: str, place: int) -> tuple:
+    """Fit in a new process: a fork of this one, which has the libraries in memory, or one that imports them."""
+    systems, trials, groups = _IN_WORKER
+    work = (*systems[name], trials[place], groups)
+    if not CAN_FORK:
+        with ProcessPoolExecutor(1, env=ONE_THREAD) as executor:
+            return _result_of(executor.submit(_unpack_and_fit, *work))
+    fork = multiprocessing.get_context("fork")
+    receiver, sender = fork.Pipe(duplex=False)
+    process = fork.Process(target=_send_fit, args=(sender, *work))
+    process.start()
+    sender.close()
+    try:
+        found = receiver.recv()
+    except EOFError:
+        process.join()
+        found = None, f"ProcessError: ended with exit code {process.exitcode} (-9: killed, perhaps for lack of memory)"
+    process.join()
+    return found
+
+
+def _send_fit(sender, *work) -> None:
+    sender.send(_unpack_and_fit(*work))
+
+
+def _unpack_and_fit(coder, packed: bytes, trial: Trial, groups: np.ndarray | None) -> tuple:
+    return _fit_and_predict(coder, pickle.loads(packed), trial, groups)
 
 
 def _fit_and_predict(coder, counts, trial: Trial, groups: np.ndarray | None) -> tuple:

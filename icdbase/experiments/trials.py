@@ -33,7 +33,7 @@ from icdbase.core.versions import code_version, library_versions
 from icdbase.features.counts import Counts
 from icdbase.storage.model_card import fingerprint
 
-__all__ = ["Trial", "TrialRunner", "check_parameters", "run_trials"]
+__all__ = ["Trial", "TrialRunner", "check_parameters"]
 
 FOLDER = "cells"
 """Folder of stored predictions in a run folder."""
@@ -64,17 +64,8 @@ class Trial:
     test: np.ndarray
 
 
-def run_trials(
-    coder: IcdCoder,
-    records: pd.DataFrame,
-    trials: Sequence[Trial],
-    *,
-    groups: np.ndarray | None = None,
-    folder=None,
-    n_jobs: int | None = -1,
-    stage: str = "fits",
-) -> list[pd.DataFrame]:
-    """Fit each trial on its training records and predict its test records.
+class TrialRunner:
+    """Fit trials on their training records and predict their test records; the records are counted once for all calls.
 
     Parameters
     ----------
@@ -82,7 +73,6 @@ def run_trials(
         Not changed.  Its ``n_jobs`` is not used: the trials run in parallel.
     records : DataFrame
         Labelled records, as :func:`icdbase.records.records.check_frame` returns them.
-    trials : sequence of Trial
     groups : array of shape (n_records,), optional
         Records of one group stay in one fold inside each fit.
     folder : str or os.PathLike, optional
@@ -91,22 +81,6 @@ def run_trials(
         Processes; the result does not depend on it.
     stage : str
         Name of the work in reports of progress.
-
-    Returns
-    -------
-    list of DataFrame
-        One for each trial: index of the test records, a column for each target.
-    """
-    return TrialRunner(coder, records, groups=groups, folder=folder, n_jobs=n_jobs, stage=stage).run(trials)
-
-
-class TrialRunner:
-    """Run trials on the same records in several calls; the records are counted once for all of them.
-
-    Parameters
-    ----------
-    coder, records, groups, folder, n_jobs, stage
-        As for :func:`run_trials`.
     """
 
     def __init__(self, coder: IcdCoder, records: pd.DataFrame, *, groups=None, folder=None, n_jobs=-1, stage="fits"):
@@ -117,13 +91,9 @@ class TrialRunner:
         self._done = 0
 
     def run(self, trials: Sequence[Trial], n_later: int = 0) -> list[pd.DataFrame]:
-        """Return the predictions of each trial, as :func:`run_trials` does.
+        """Return for each trial a table: index of its test records, a column for each target.
 
-        Parameters
-        ----------
-        trials : sequence of Trial
-        n_later : int
-            Trials that later calls are expected to run: for the report of progress.
+        ``n_later`` trials are expected in later calls, for the report of progress.
         """
         keys = _keys(self.coder, self.records, trials, self.groups)
         found = {key: self._store.get(key, len(trial.test)) for key, trial in zip(keys, trials, strict=True)}

@@ -18,10 +18,9 @@ import pandas as pd
 
 from icdbase.coder import IcdCoder
 from icdbase.core.errors import UsageError
-from icdbase.evaluation.resampling import paired_bootstrap
 from icdbase.evaluation.scoring import record_scores
-from icdbase.experiments.cross_validation import N_BOOTSTRAP, Splits, json_rows, prepare
-from icdbase.experiments.trials import Trial, check_parameters, run_trials
+from icdbase.experiments.cross_validation import Design, json_rows
+from icdbase.experiments.trials import Trial, check_parameters
 from icdbase.experiments.variants import changed_parameters
 from icdbase.learning.folds import make_folds, nested_order
 
@@ -141,44 +140,27 @@ def _same(name: str, value, now: Mapping, coder: IcdCoder) -> bool:
 
 
 def tune(
-    coder: IcdCoder,
-    records: pd.DataFrame,
-    *,
-    n_candidates: int = 12,
-    n_folds: int = 3,
-    random_state: int = 0,
-    groups: Sequence | None = None,
-    n_jobs: int | None = -1,
-    folder=None,
-    space: Mapping[str, Sequence] = SPACE,
+    coder: IcdCoder, records: pd.DataFrame, *, n_candidates: int = 12, n_folds: int = 3, random_state: int = 0,
+    space: Mapping[str, Sequence] = SPACE, **design,
 ) -> TuneResult:
     """Search for better parameters, and measure by nested cross-validation what the search gains.
 
     Parameters
     ----------
-    coder : IcdCoder
-        The reference; not changed.
-    records : DataFrame
-        Labelled records.
+    coder, records, random_state, **design
+        The reference, and as for :class:`icdbase.experiments.cross_validation.Design`; the seed is that of the
+        candidates, too.
     n_candidates : int
         Settings in the first round, the reference included.
     n_folds : int
         Outer folds.
-    random_state : int
-        Seed of folds and candidates.
-    groups, n_jobs, folder
-        As for :func:`icdbase.experiments.cross_validation.cross_validate`.
     space : mapping of str to sequence
         Parameters and their values.
-
-    Returns
-    -------
-    TuneResult
 
     Raises
     ------
     DataError, UsageError
-        As for :func:`icdbase.experiments.cross_validation.cross_validate`, and on an unknown parameter.
+        As ``Design``, and on an unknown parameter.
 
     Notes
     -----
@@ -196,22 +178,20 @@ def tune(
     ({}, False)
     """
     candidates = candidate_settings(coder, n_candidates, random_state, space)
-    records, splits, groups = prepare(coder, records, n_folds, 1, random_state, groups)
-    outer = splits.trials(coder, {})
-    rows_of = [np.arange(len(records)), *(trial.train for trial in outer)]
-    searches = [_Search(coder, records, rows, candidates, groups, random_state) for rows in rows_of]
-    how = {"groups": groups, "folder": folder, "n_jobs": n_jobs}
+    design = Design(coder, records, n_folds=n_folds, random_state=random_state, **design)
+    outer = design.trials()
+    searches = [_Search(design, rows, candidates) for rows in (np.arange(len(records)), *(trial.train for trial in outer))]
     for number, share in enumerate(SHARES, start=1):
         trials = [search.trials(share) for search in searches]
-        codes = iter(run_trials(coder, records, [trial for part in trials for trial in part], stage=f"search, round {number}", **how))
+        codes = iter(design.runner(f"search, round {number}").run([trial for part in trials for trial in part]))
         for search, part in zip(searches, trials, strict=True):
             search.halve(number, share, [next(codes) for _ in part])
     final, *of_folds = searches
     best_of_fold = [search.best for search in of_folds]
     tuned = [Trial({**trial.parameters, **best}, trial.train, trial.test) for trial, best in zip(outer, best_of_fold, strict=True)]
-    codes = run_trials(coder, records, [*outer, *tuned], stage="nested test", **how)
-    before, after = (_acc(coder, records, splits, part) for part in (codes[: len(outer)], codes[len(outer) :]))
-    difference = paired_bootstrap(after, before, groups=groups, n_bootstrap=N_BOOTSTRAP)
+    codes = design.runner("nested test").run([*outer, *tuned])
+    before, after = (_acc(design.records, design.gather(part)[0], design) for part in (codes[: len(outer)], codes[len(outer) :]))
+    difference = design.paired(after, before)
     return TuneResult(
         acc=float(after.mean()), reference_acc=float(before.mean()), gain=difference.difference, low=difference.low,
         high=difference.high, best=final.best, best_of_fold=best_of_fold, reference=changed_parameters(coder),
@@ -220,8 +200,8 @@ def tune(
     )
 
 
-def _acc(coder: IcdCoder, records: pd.DataFrame, splits: Splits, parts: list[pd.DataFrame]) -> pd.Series:
-    return record_scores(records, splits.gather(records.index, parts)[0], coder.task)["acc"]
+def _acc(gold: pd.DataFrame, predicted: pd.DataFrame, design: Design) -> pd.Series:
+    return record_scores(gold, predicted, design.task)["acc"]
 
 
 class _Search:
@@ -235,13 +215,13 @@ class _Search:
         Score of each candidate in each round.
     """
 
-    def __init__(self, coder: IcdCoder, records: pd.DataFrame, rows: np.ndarray, candidates: list[Setting], groups, random_state: int):
-        self.coder, self.records, self.candidates, self.rows = coder, records, list(candidates), []
-        self.places, labels = rows, records.iloc[rows]
-        self.folds = make_folds(labels, coder.task, INNER_FOLDS, [random_state, 1], None if groups is None else groups[rows])
-        main = labels[coder.task.main.name] if coder.task.main else pd.Series("", labels.index)
-        self.order = [np.flatnonzero(self.folds != fold) for fold in range(INNER_FOLDS)]
-        self.order = [train[nested_order(main.iloc[train], random_state)] for train in self.order]
+    def __init__(self, design: Design, places: np.ndarray, candidates: list[Setting]):
+        self.design, self.places, self.candidates, self.rows = design, places, list(candidates), []
+        labels, groups, seed = design.records.iloc[places], design.groups, design.random_state
+        self.folds = make_folds(labels, design.task, INNER_FOLDS, [seed, 1], None if groups is None else groups[places])
+        main = labels[design.task.main.name] if design.task.main else pd.Series("", labels.index)
+        trained = [np.flatnonzero(self.folds != fold) for fold in range(INNER_FOLDS)]
+        self.order = [train[nested_order(main.iloc[train], seed)] for train in trained]
 
     @property
     def best(self) -> Setting:
@@ -250,7 +230,7 @@ class _Search:
 
     def trials(self, share: float) -> list[Trial]:
         """Return the trials of a round: each candidate on each inner fold."""
-        seed = {"random_state": self.coder.random_state}
+        seed = {"random_state": self.design.coder.random_state}
         return [
             Trial({**seed, **candidate}, self.places[np.sort(order[: max(2, round(share * len(order)))])],
                   self.places[self.folds == fold])
@@ -260,10 +240,10 @@ class _Search:
     def halve(self, number: int, share: float, codes: list[pd.DataFrame]) -> None:
         """Score a round, and keep the best candidates and the reference for the next one."""
         n_train = round(share * min(map(len, self.order)))
-        gold, scores = self.records.iloc[self.places], []
+        gold, scores = self.design.records.iloc[self.places], []
         for place, candidate in enumerate(self.candidates):
             predicted = pd.concat(codes[place * INNER_FOLDS : (place + 1) * INNER_FOLDS])
-            scores.append(float(record_scores(gold, predicted, self.coder.task)["acc"].mean()))
+            scores.append(float(_acc(gold, predicted, self.design).mean()))
             self.rows.append({"round": number, "n_train": n_train, "candidate": setting_text(candidate), "acc": scores[-1]})
         if number < len(SHARES):
             n_kept = -(-len(scores) // KEPT)

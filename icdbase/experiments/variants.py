@@ -18,7 +18,7 @@ from icdbase.learning.classifiers import LEARNERS
 from icdbase.learning.decoding import RULES
 from icdbase.tasks.field_roles import HISTORY_ROLES, PERSON_ROLES
 
-__all__ = ["PRESETS", "changed_parameters", "expand_variants", "read_variants"]
+__all__ = ["PRESETS", "changed_parameters", "expand_variants", "read_json_object", "read_variants"]
 
 Variants = Mapping[str, Mapping[str, object]]
 
@@ -81,15 +81,21 @@ def read_variants(path) -> dict[str, dict[str, object]]:
         If the file is missing or has another form.
     """
     remedy = 'write {"variant name": {"fields": ["主诉"]}, "another": {"calibrate": false}}'
-    try:
-        variants = json.loads(Path(path).read_text("utf-8"))
-    except FileNotFoundError:
-        raise DataError(path, [Problem("no such file", remedy=f"name one of {', '.join(PRESETS)}, or a file")]) from None
-    except (ValueError, RecursionError) as error:
-        raise DataError(path, [Problem(f"not JSON: {error}", remedy=remedy)]) from None
-    if not isinstance(variants, dict) or not all(isinstance(each, dict) for each in variants.values()):
+    variants = read_json_object(path, remedy, f"name one of {', '.join(PRESETS)}, or a file")
+    if variants is None or not all(isinstance(each, dict) for each in variants.values()):
         raise DataError(path, [Problem("not an object of objects", remedy=remedy)])
     return variants
+
+
+def read_json_object(path, remedy: str, if_missing: str) -> dict | None:
+    """Return the object of a JSON file, None if it is something else; errors say ``remedy``, or ``if_missing``."""
+    try:
+        content = json.loads(Path(path).read_text("utf-8-sig"))
+    except (FileNotFoundError, IsADirectoryError):
+        raise DataError(path, [Problem("no such file", remedy=if_missing)]) from None
+    except (ValueError, RecursionError) as error:
+        raise DataError(path, [Problem(f"not JSON: {error}", remedy=remedy)]) from None
+    return content if isinstance(content, dict) else None
 
 
 def changed_parameters(coder: IcdCoder) -> dict[str, object]:

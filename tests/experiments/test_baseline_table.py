@@ -15,10 +15,10 @@ from icdbase.core.errors import DataError, UsageError
 from icdbase.evaluation.baselines import majority_predictions
 from icdbase.evaluation.resampling import paired_bootstrap
 from icdbase.experiments import system_runs
-from icdbase.experiments.baseline_files import write_baselines
 from icdbase.experiments.baseline_systems import BASELINES, build_systems
 from icdbase.experiments.baseline_table import run_baselines
-from icdbase.experiments.baseline_text import baselines_text
+from icdbase.experiments.exports import write_baselines
+from icdbase.experiments.result_text import baselines_text
 from icdbase.learning.estimator_coder import EstimatorCoder
 
 COSTS = ["seconds", "cpu_seconds", "peak_mib"]
@@ -75,7 +75,7 @@ def test_fresh_processes_give_the_same_measure_memory_and_may_die(two, result):
     assert fresh.predictions["ridge"].equals(result.predictions["ridge"])
     assert fresh.table["peak_mib"].gt(10).all() and result.table["peak_mib"].isna().all()
     assert fresh.to_dict().keys() == result.to_dict().keys()
-    assert list(fresh.failures) == ["deadly"] and "Terminated" in fresh.failures["deadly"]
+    assert list(fresh.failures) == ["deadly"] and "exit code 3" in fresh.failures["deadly"]
 
 
 def test_a_system_that_fails_is_named_and_the_others_go_on(two, tmp_path):

@@ -14,7 +14,7 @@ from icdbase.experiments import trials
 from icdbase.experiments.ablation import ablate
 from icdbase.experiments.cross_validation import cross_validate
 from icdbase.experiments.learning_curve import learning_curve
-from icdbase.experiments.trials import Trial, run_trials
+from icdbase.experiments.trials import Trial, TrialRunner
 from icdbase.features.blocks import FeatureBuilder
 from icdbase.learning.folds import inner_folds
 
@@ -91,10 +91,10 @@ def test_features_of_a_fold_equal_those_refitted_from_its_raw_text(records, fiel
 def test_test_text_cannot_move_the_vocabulary_or_anybody_elses_prediction(few):
     coder = IcdCoder(**LEAN)
     cell = Trial({}, np.arange(25), np.arange(25, 40))
-    before = run_trials(coder, few, [cell], n_jobs=1)[0]
+    before = TrialRunner(coder, few, n_jobs=1).run([cell])[0]
     moved = few.copy()
     moved.loc[moved.index[25], "现病史"] = "前所未闻之词，房颤，" * 500
-    after = run_trials(coder, moved, [cell], n_jobs=1)[0]
+    after = TrialRunner(coder, moved, n_jobs=1).run([cell])[0]
     pd.testing.assert_frame_equal(before.iloc[1:], after.iloc[1:])
     counts = coder.count(moved)
     terms = FeatureBuilder().fit(counts.take(cell.train)).terms_
@@ -112,7 +112,7 @@ def test_predict_does_not_see_labels_of_the_test_rows(monkeypatch):
 
 def test_a_cell_equals_fit_and_predict_from_raw_text(few):
     train, test = np.arange(25), np.arange(25, 40)
-    codes = run_trials(IcdCoder(**LEAN), few, [Trial({}, train, test)], n_jobs=1)[0]
+    codes = TrialRunner(IcdCoder(**LEAN), few, n_jobs=1).run([Trial({}, train, test)])[0]
     by_hand = IcdCoder(**LEAN).fit(few.iloc[train]).predict(few.iloc[test])
     pd.testing.assert_frame_equal(codes, by_hand.astype(object))
 
@@ -130,7 +130,7 @@ def test_every_record_is_tested_once_a_repeat(validated):
     assert len(predictions) == 80
     assert predictions.groupby("repeat").apply(lambda table: table.index.is_unique).all()
     assert validated.per_fold["n_records"].tolist() == [10] * 8
-    assert (validated.splits.folds[0] != validated.splits.folds[1]).any()
+    assert (validated.folds[0] != validated.folds[1]).any()
 
 
 def test_pooled_scores_are_means_over_repeats_and_records(validated):
@@ -170,7 +170,7 @@ def test_decoding_variants_share_one_fit_and_equal_fits_of_their_own(monkeypatch
     records = small_records(30, 3)
     rows = np.arange(20), np.arange(20, 30)
     changed = [{}, {"decoding": "top_k:2"}, {"decoding": "threshold:0.3"}]
-    shared = run_trials(lean(), records, [Trial(each, *rows) for each in changed], n_jobs=1)
+    shared = TrialRunner(lean(), records, n_jobs=1).run([Trial(each, *rows) for each in changed])
     assert len(fits) == 1
     for each, codes in zip(changed, shared, strict=True):
         own = lean(**each).fit(records.iloc[:20]).predict(records.iloc[20:])
@@ -183,8 +183,8 @@ def test_variants_that_share_a_fit_inherit_nothing_from_each_other(tmp_path):
     records = small_records(30, 3)
     rows = np.arange(20), np.arange(20, 30)
     changed = [{"decoding": "top_k:3"}, {"decoding": "expected_f1"}, {}]
-    forth = run_trials(lean(), records, [Trial(each, *rows) for each in changed], n_jobs=1, folder=tmp_path / "forth")
-    back = run_trials(lean(), records, [Trial(each, *rows) for each in changed[::-1]], n_jobs=1, folder=tmp_path / "back")
+    forth = TrialRunner(lean(), records, n_jobs=1, folder=tmp_path / "forth").run([Trial(each, *rows) for each in changed])
+    back = TrialRunner(lean(), records, n_jobs=1, folder=tmp_path / "back").run([Trial(each, *rows) for each in changed[::-1]])
     for one, other in zip(forth, back[::-1], strict=True):
         assert one.to_numpy().tolist() == other.to_numpy().tolist()
     assert forth[1].equals(forth[2]) and not forth[0].equals(forth[2])
@@ -238,7 +238,7 @@ def test_records_without_labels_are_refused():
 def test_groups_stay_together_in_cross_validation():
     groups = np.repeat(np.arange(10), 3)
     result = cross_validate(lean(), small_records(30, 0), n_folds=3, groups=groups, n_jobs=1)
-    assert pd.Series(result.splits.folds[0]).groupby(groups).nunique().max() == 1
+    assert pd.Series(result.folds[0]).groupby(groups).nunique().max() == 1
 
 
 def test_groups_stay_together_inside_each_fit(monkeypatch, tmp_path):
@@ -261,7 +261,7 @@ def test_kept_cells_of_other_groups_are_not_read(tmp_path):
     records = small_records(20, 0)
     rows = [Trial({}, np.arange(12), np.arange(12, 20))]
     for groups in (None, np.arange(20).astype(str), (np.arange(20) // 2).astype(str)):
-        run_trials(lean(), records, rows, groups=groups, n_jobs=1, folder=tmp_path)
+        TrialRunner(lean(), records, groups=groups, n_jobs=1, folder=tmp_path).run(rows)
     assert len(list(tmp_path.glob("cells/*.json"))) == 3
 
 

@@ -237,6 +237,18 @@ def test_intervals_are_those_of_the_records_shares(of_twins):
     assert row["sampling_error"] == 0
 
 
+def test_intervals_are_wider_for_the_choice_of_training_sets():
+    """Each record is tested and trained on; where the folds differ more than their records say, the intervals say so."""
+    records = small_records(60, 1, telling="乙栏")
+    records[MAIN] = np.random.default_rng(1).permutation(list(SMALL.main.codes) * 30)
+    rows = shapley(SystemCoder(Guesser(), task=SMALL), records, n_folds=5, random_state=1, n_jobs=1).of("main_accuracy")
+    factor = np.sqrt((rows["corrected_error"] ** 2).sum() / (rows["records_error"] ** 2).sum())
+    assert factor > 1.2
+    half_widths = (rows["shapley_high"] - rows["shapley_low"]) / 2
+    assert (half_widths / (1.96 * rows["records_error"])).tolist() == pytest.approx([factor] * 3, rel=0.1)
+    assert rows["records_needed"].tolist() == [records_needed(error * factor, 60, 0.01) for error in rows["records_error"]]
+
+
 def test_groups_are_what_is_resampled():
     records = small_records(60, 1, telling="乙栏")
     groups = np.repeat(np.arange(12), 5)

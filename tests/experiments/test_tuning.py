@@ -14,9 +14,11 @@ from icdbase.cli.main import main
 from icdbase.cli.options import new_coder
 from icdbase.core.errors import DataError, UsageError
 from icdbase.experiments import tuning
+from icdbase.experiments.exports import write_tune
+from icdbase.experiments.result_text import tune_text
 from icdbase.experiments.settings_file import read_setting, write_setting
+from icdbase.experiments.trials import TrialRunner
 from icdbase.experiments.tuning import SPACE, candidate_settings, tune
-from icdbase.experiments.tuning_text import tune_text, write_tune
 
 LEAN = {"blocks": ("words",), "main_learner": "trees:3", "boosted_features": False, "thinned_share": 0.0, "n_folds": 2}
 DECODING = {"decoding": ("top_k:1", "expected_f1")}
@@ -87,8 +89,8 @@ def test_no_gain_is_said_plainly_and_a_second_run_computes_nothing(records, tmp_
 
 
 def test_the_search_of_a_fold_never_sees_its_test_records(records, monkeypatch):
-    seen, plain = [], tuning.run_trials
-    monkeypatch.setattr(tuning, "run_trials", lambda *a, **k: (seen.append((k["stage"], a[2])), plain(*a, **k))[1])
+    seen, plain = [], TrialRunner.run
+    monkeypatch.setattr(TrialRunner, "run", lambda self, trials: (seen.append((self.stage, trials)), plain(self, trials))[1])
     tune(lean(), records, n_candidates=2, n_folds=2, n_jobs=1, space=DECODING)
     nested = next(trials for stage, trials in seen if stage == "nested test")
     held_out = [set(trial.test) for trial in nested[:2]]

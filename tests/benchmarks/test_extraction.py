@@ -1,19 +1,18 @@
 """Extraction recall, counted by hand."""
 
+from pathlib import Path
+
 import pandas as pd
 import pytest
 
 from icdbase.clinical.concepts import load_concepts
 from icdbase.clinical.diagnosis_lists import DiagnosisLinker
 from icdbase.clinical.implied_codes import Statement
-from icdbase.evaluation.extraction import (
-    extraction_table,
-    extraction_totals,
-    missed_codes,
-    prediction_table,
-    stated_codes,
-)
 from icdbase.tasks.editions import CCL25
+
+with pytest.MonkeyPatch.context() as patch:
+    patch.syspath_prepend(Path(__file__).parents[2] / "benchmarks")
+    from extraction import extraction_table, extraction_totals, missed_codes, prediction_table, stated_codes
 
 
 @pytest.fixture(scope="module")
