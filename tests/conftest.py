@@ -17,9 +17,10 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
 
 SLOW = (
-    "test_ablation.py", "test_coder.py", "test_explain.py", "test_file_prediction.py", "test_demo_page.py", "test_cli.py",
-    "test_cross_validation.py", "test_html_report.py", "test_lessons.py", "test_task_verbs.py", "test_thinning.py", "test_shapley.py",
-    "test_synthetic_calibration.py", "test_pages.py", "test_quality_floors.py",
+    "test_ablation.py", "test_coder.py", "test_demo_page.py", "test_explain.py", "test_cli.py", "test_file_prediction.py",
+    "test_shapley.py", "test_lessons.py", "test_html_report.py", "test_cross_validation.py", "test_task_verbs.py",
+    "test_estimator_coder.py", "test_hostile_models.py", "test_baseline_table.py", "test_quality_floors.py", "test_demo.py",
+    "test_model_folder.py", "test_synthetic_calibration.py", "test_thinning.py", "test_tuning.py", "test_merging_page.py",
 )
 """Files that take longest, longest first."""
 

@@ -20,7 +20,6 @@ def printed(tmp_path_factory):
     lines = {}
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(tmp_path_factory.mktemp("page"))
-        patch.setattr("icdbase.learning.classifiers.N_ESTIMATORS", 10)
         for language, block in re.findall(r"^```(sh|python)\n(.*?)^```", text.replace(*FEWER), re.MULTILINE | re.DOTALL):
             if language == "python":
                 exec(compile(block, PAGE, "exec"), {})

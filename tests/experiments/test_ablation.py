@@ -65,7 +65,7 @@ def test_alone_it_does_as_well_as_all_together():
 def test_shuffled_labels_make_no_field_significant():
     false_alarms = []
     for seed in range(3):
-        records = small_records(60, seed, telling="乙栏")
+        records = small_records(40, seed, telling="乙栏")
         records[[MAIN, OTHERS]] = records[[MAIN, OTHERS]].sample(frac=1, random_state=seed).to_numpy()
         false_alarms += ablate(lean(), records, "fields", n_folds=2, random_state=seed, n_jobs=1).significant()
     assert false_alarms == []
@@ -258,12 +258,18 @@ def wards():
     return make_records(40, random_state=0, task="ccl26")
 
 
+@pytest.fixture(scope="module")
+def cells(tmp_path_factory):
+    """A run folder: a fit that two tests need is made once."""
+    return tmp_path_factory.mktemp("wards")
+
+
 WARDS = {"task": CCL26, "blocks": ("words",), "boosted_features": False, "main_learner": "trees:2", "n_folds": 2}
 OPERATIONS = [target.name for target in CCL26.targets[2:]]
 
 
-def test_every_target_has_its_column_everywhere(wards, tmp_path):
-    result = ablate(IcdCoder(**WARDS), wards, {"主诉": {"fields": ["主诉"]}}, n_folds=2, n_jobs=1)
+def test_every_target_has_its_column_everywhere(wards, cells, tmp_path):
+    result = ablate(IcdCoder(**WARDS), wards, {"主诉": {"fields": ["主诉"]}}, n_folds=2, n_jobs=1, folder=cells)
     main, others = OPERATIONS
     row, reference = result.table.iloc[1], result.table.iloc[0]
     for column, target in ((f"{main}_accuracy", main), (f"{others}_f1", others)):
@@ -283,9 +289,9 @@ def test_every_target_has_its_column_everywhere(wards, tmp_path):
     assert [label.get_text() for label in figure.axes[1].get_legend().texts] == ["main code", "others", *OPERATIONS]
 
 
-def test_every_target_in_cross_validation_and_curve(wards, tmp_path):
+def test_every_target_in_cross_validation_and_curve(wards, cells, tmp_path):
     coder = IcdCoder(**WARDS)
-    curve = learning_curve(coder, wards, sizes=[12, 20], n_folds=2, n_jobs=1)
+    curve = learning_curve(coder, wards, sizes=[12, 20], n_folds=2, n_jobs=1, folder=cells)
     columns = [f"{OPERATIONS[0]}_accuracy", f"{OPERATIONS[1]}_f1"]
     assert curve.table[columns].notna().all(axis=None)
     assert "…" not in curve_text(curve)
@@ -294,7 +300,7 @@ def test_every_target_in_cross_validation_and_curve(wards, tmp_path):
     assert all(name in written["LaTeX"].read_text("utf-8") for name in OPERATIONS)
     labels = [text.get_text() for text in curve_figure(curve.table).axes[0].get_legend().texts]
     assert labels[-2:] == [f"{OPERATIONS[0]}: accuracy", f"{OPERATIONS[1]}: F1"]
-    validated = cross_validate(coder, wards, n_folds=2, n_jobs=1)
+    validated = cross_validate(coder, wards, n_folds=2, n_jobs=1, folder=cells)
     assert validated.per_fold[columns].notna().all(axis=None)
     assert "…" not in cv_text(validated) and cv_text(validated).count(OPERATIONS[0]) == 2
 

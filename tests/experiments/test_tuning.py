@@ -42,7 +42,7 @@ def lean(**changed):
 
 @pytest.fixture(scope="module")
 def records():
-    return small_records(40, 0)
+    return small_records(60, 0)
 
 
 @pytest.fixture(scope="module")
@@ -102,7 +102,7 @@ def test_the_search_of_a_fold_never_sees_its_test_records(records, monkeypatch):
         for fold, places in zip(held_out, searches[1:], strict=True):
             assert all(not fold & {*trials[place].train, *trials[place].test} for place in places)
     sizes = [len(trials[0].train) for stage, trials in seen if stage != "nested test"]
-    assert sizes == sorted(sizes) and sizes[0] < sizes[1] < sizes[2] == 20
+    assert sizes == sorted(sizes) and sizes[0] < sizes[1] < sizes[2] == 30
 
 
 # --- settings files -------------------------------------------------------------------

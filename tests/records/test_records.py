@@ -420,7 +420,7 @@ rows = st.fixed_dictionaries(
 
 
 @pytest.mark.parametrize("ending", [".json", ".jsonl", ".csv", ".tsv", ".xlsx"])
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(data=st.lists(rows, min_size=1, max_size=4), names=st.lists(ids, min_size=4, max_size=4, unique=True))
 def test_what_is_written_is_read_again(tmp_path_factory, ending, data, names):
     own = pd.DataFrame(data).assign(**{ID: names[: len(data)]})

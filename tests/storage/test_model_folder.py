@@ -195,7 +195,7 @@ def test_a_second_save_keeps_the_tables_of_the_model_that_is_there(few_codes, tm
     (copied,) = (tmp_path / "model").glob("concepts-*.csv")
     assert loaded.concept_tables == (str(copied),) and copied.read_bytes() == table.read_bytes()
     model_folder.save(loaded, tmp_path / "model")
-    assert model_folder.load(tmp_path / "model").predict(few_codes[:5]).equals(coder.predict(few_codes[:5]))
+    assert [path.read_bytes() for path in (tmp_path / "model").glob("concepts-*.csv")] == [table.read_bytes()]
     model_folder.save(coder.set_params(concept_tables=()).fit(few_codes.iloc[:30]), tmp_path / "model")
     assert not list((tmp_path / "model").glob("concepts-*.csv"))
 
