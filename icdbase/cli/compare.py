@@ -19,6 +19,8 @@ from icdbase.cli.options import (
     zero_options,
 )
 from icdbase.cli.systems import name_systems, named_errors, read_systems
+from icdbase.cli.translation import lang_option
+from icdbase.core.language import _
 
 # Modules heavier than click are imported inside the verbs: --help must not wait for scikit-learn.
 
@@ -39,7 +41,7 @@ from icdbase.cli.systems import name_systems, named_errors, read_systems
 @json_option
 @click.option("--out", "out_folder", type=FOLDER, help="Folder for the page (compare.html), JSON and CSV.")
 @click.option("--with-text", is_flag=True, help="Quote the listed records on the page, which then contains patient data.")
-@click.option("--language", type=click.Choice(["en", "zh"]), default="en", show_default=True, help="Language shown first on the page.")
+@lang_option(expose_value=True, help="Language of messages, and the one shown first on the page (default: that of the system).")
 def compare(task_name, gold_files, pred_files, names, missing_zero, invalid_zero, n_records, as_json, out_folder, with_text, language):
     """Compare submissions of several systems on the same records."""
     from icdbase import get_task, read_records
@@ -52,7 +54,7 @@ def compare(task_name, gold_files, pred_files, names, missing_zero, invalid_zero
     from icdbase.report.terminal import file_list
 
     if with_text and not out_folder:
-        raise UsageError("--with-text is of the page; add --out FOLDER")
+        raise UsageError(_("--with-text is of the page; add --out FOLDER"))
     named = name_systems(pred_files, names)
     if out_folder:
         check_output(out_folder, folder=True)
@@ -69,9 +71,9 @@ def compare(task_name, gold_files, pred_files, names, missing_zero, invalid_zero
     if as_json:
         echo(json.dumps(result.to_dict(n_records), ensure_ascii=False, indent=2, allow_nan=False))
         return
-    echo(comparison_text(result, title=f"{len(gold):,} records of {shown_paths(gold_files)}"))
+    echo(comparison_text(result, title=_("{:,} records of {}", len(gold), shown_paths(gold_files))))
     if written:
-        echo("\n" + file_list(written) + ("\n\nThe page quotes records: treat it as patient data." if with_text else ""))
+        echo("\n" + file_list(written) + ("\n\n" + _("The page quotes records: treat it as patient data.") if with_text else ""))
 
 
 def _command(task_name: str, gold_files, named: dict[str, Path]) -> str:

@@ -22,12 +22,24 @@ from icdbase.cli.report import report
 from icdbase.cli.score import check, score
 from icdbase.cli.synth import synth
 from icdbase.cli.train import train
+from icdbase.cli.translation import lang_option, translated
 from icdbase.cli.tune import tune
+from icdbase.core.language import asked_language, use_language
 from icdbase.core.terminal import exit_on_error
 
 
 class _Group(click.Group):
-    """A group whose verbs print errors as messages and refuse a repeated path option."""
+    """A group whose verbs print errors as messages, speak the user's language and refuse a repeated path option."""
+
+    def make_context(self, info_name, args, parent=None, **settings):
+        language = asked_language(args)
+        use_language(language)
+        settings["default_map"] = {name: {"language": language} for name in self.commands}
+        return click.Group.make_context(translated(self), info_name, args, parent, **settings)
+
+    def get_command(self, ctx, name):
+        command = super().get_command(ctx, name)
+        return command and translated(command)
 
     def resolve_command(self, ctx, args):
         name, command, words = super().resolve_command(ctx, args)
@@ -45,6 +57,7 @@ class _Group(click.Group):
     "icdbase predict --model models/first --input data/test.json --out pred.json",
     "icdbase score --gold data/test.json --pred pred.json",
 ))
+@lang_option()
 @click.version_option(__version__, prog_name="icdbase")
 def main():
     """Classical-ML baselines for ICD coding of Chinese medical records."""
@@ -53,4 +66,5 @@ def main():
 for command in (
     train, predict, score, check, compare, merge, synth, baselines, cv, ablate, curve, tune, explain, report, demo, init_task,
 ):
-    main.add_command(command)
+    has_its_own = any("--lang" in option.opts for option in command.params)
+    main.add_command(command if has_its_own else lang_option()(command))

@@ -7,6 +7,8 @@ from pathlib import Path
 import click
 
 from icdbase.cli.options import FILE, echo, examples, model_option, train_option
+from icdbase.cli.translation import lang_option
+from icdbase.core.language import _
 
 # Modules heavier than click are imported inside the verbs: --help must not wait for scikit-learn.
 
@@ -27,7 +29,7 @@ from icdbase.cli.options import FILE, echo, examples, model_option, train_option
               help="Show the published figures of CCL25-Eval Task 8, unranked: for the evaluation's own files only.")
 @click.option("--with-text/--without-text", default=None,
               help="Quote the hardest records; the page then contains patient data.  Default: only synthetic ones.")
-@click.option("--language", type=click.Choice(["en", "zh"]), default="en", show_default=True, help="Language shown first.")
+@lang_option(expose_value=True, help="Language of messages, and the one shown first on the page (default: that of the system).")
 def report(model_folder, gold_file, pred_file, out_file, train_files, others, published, with_text, language):
     """Write a scored run as one self-contained HTML page."""
     from icdbase import load, read_records, read_submission
@@ -56,8 +58,8 @@ def report(model_folder, gold_file, pred_file, out_file, train_files, others, pu
                  card=card, with_text=with_text, commands=commands, title=gold_file.name,
                  language=language, published=published)
     real = synthetic_share(gold) != "all"
-    warning = "; quotes records: treat it as patient data" if with_text and real else "" if real else "; synthetic records"
-    echo(f"{len(gold):,} records: {out_file}{warning}")
+    warning = _("; quotes records: treat it as patient data") if with_text and real else "" if real else _("; synthetic records")
+    echo(_("{:,} records: {}{}", len(gold), out_file, warning))
 
 
 def _scored_beside(gold, task, train_files, others) -> dict:
@@ -69,7 +71,7 @@ def _scored_beside(gold, task, train_files, others) -> dict:
     for other in others:
         name, equals, path = other.partition("=")
         if not (name and equals and path) or name in scored:
-            raise UsageError(f"--beside takes NAME=FILE, each name once, got {other!r}")
+            raise UsageError(_("--beside takes NAME=FILE, each name once, got {!r}", other))
         scored[name] = score(gold, read_submission(Path(path), task), task)
     if train_files:
         train = read_records(train_files, task, require_labels=True)

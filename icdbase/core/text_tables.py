@@ -11,6 +11,7 @@ from itertools import zip_longest
 
 from rich.cells import cell_len, chop_cells
 
+from icdbase.core.language import _
 from icdbase.core.terminal import printable
 
 __all__ = ["figure", "plural", "table", "terminal_width"]
@@ -36,7 +37,7 @@ def plural(number: int, noun: str) -> str:
     >>> plural(1, "record"), plural(1485, "record")
     ('1 record', '1,485 records')
     """
-    return f"{number:,} {noun}{'s' * (number != 1)}"
+    return _("{:,} " + noun + "s" * (number != 1), number)
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, title: str = "", width: int | None = None) -> str:

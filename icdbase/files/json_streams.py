@@ -15,6 +15,7 @@ from itertools import chain, islice
 from pathlib import Path
 
 from icdbase.core.errors import DataError, Problem
+from icdbase.core.language import N_, _
 from icdbase.files.encoding import STDIN
 from icdbase.files.json_rows import is_object, json_decoder, json_problem, parsed_lines, rows_of_objects
 from icdbase.files.rows import Rows
@@ -31,7 +32,7 @@ _NEAR_END = 32
 
 _BLANK = " \t\r\n"
 _NOT_BLANK = re.compile(f"[^{_BLANK}]")
-_COPY_AGAIN = "copy or export the file again"
+_COPY_AGAIN = N_("copy or export the file again")
 
 
 def is_stream(path) -> bool:
@@ -92,13 +93,13 @@ def _texts(path, digest) -> Iterator[str]:
             try:
                 text = decoder.decode(block, final=not block)
             except UnicodeDecodeError as error:
-                rule = f"damaged UTF-8 at byte offset {offset - waiting + error.start}"
-                raise DataError(path, [Problem(rule, remedy=_COPY_AGAIN)]) from None
+                rule = _("damaged UTF-8 at byte offset {}", offset - waiting + error.start)
+                raise DataError(path, [Problem(rule, remedy=_(_COPY_AGAIN))]) from None
             offset += len(block)
             nul = text.find("\0")
             if nul >= 0:
-                rule = f"NUL byte in line {lines + text.count(chr(10), 0, nul)}: a damaged or binary file"
-                raise DataError(path, [Problem(rule, remedy="copy or export it again, as UTF-8 text")])
+                rule = _("NUL byte in line {}: a damaged or binary file", lines + text.count(chr(10), 0, nul))
+                raise DataError(path, [Problem(rule, remedy=_("copy or export it again, as UTF-8 text"))])
             lines += text.count("\n")
             if at_start:
                 text = text.lstrip("\ufeff")
@@ -187,7 +188,7 @@ def _item(window: _Window, decoder, path, number: int):
         try:
             value, end = decoder.raw_decode(window.text, window.at)
         except RecursionError:
-            problem = Problem("JSON nested too deeply to be records", remedy="write an array of flat objects")
+            problem = Problem(_("JSON nested too deeply to be records"), remedy=_("write an array of flat objects"))
             raise DataError(path, [problem]) from None
         except json.JSONDecodeError as error:
             whole = error.pos + _NEAR_END < len(window.text) and not error.msg.startswith("Unterminated string")
@@ -205,7 +206,7 @@ def _item(window: _Window, decoder, path, number: int):
 def _broken(window: _Window, path, number: int, message: str, position: int, place=None) -> DataError:
     error = json.JSONDecodeError(message, window.text, position)
     line, error.colno = place or window.place(position)
-    return DataError(path, [json_problem(error, line, f"number {number}")])
+    return DataError(path, [json_problem(error, line, _("number {}", number))])
 
 
 def _trailing_comma() -> tuple[str, bool]:

@@ -1,0 +1,61 @@
+"""Help in the language of the user: what stands in decorators is looked up when click shows it."""
+
+from __future__ import annotations
+
+import re
+from copy import copy
+
+import click
+
+from icdbase.core.language import LANGUAGES, _
+
+__all__ = ["lang_option", "translated"]
+
+_WIDE = "\u2018-\u201d\u2026\u3000-\u303f\u4e00-\u9fff\uff01-\uff60"
+_GLUED = re.compile(f"([{_WIDE}](?=[\u2019\u201d\u2026、。》」』】〕！），：；？])|[\u2018\u201c《「『【〔（])")
+"""A character that no line may end after: punctuation follows, or it is an opening bracket."""
+
+
+class _Formatter(click.HelpFormatter):
+    """Break lines inside Chinese text, of which a character fills two columns; click breaks at blanks only.
+
+    Each such character gets a blank behind it, or where no line may end a filler, which are taken away again.
+    """
+
+    def write_text(self, text):
+        super().write_text(_spaced(text))
+
+    def write_dl(self, rows, *widths, **named_widths):
+        super().write_dl([tuple(map(_spaced, row)) for row in rows], *widths, **named_widths)
+
+    def getvalue(self):
+        return re.sub(f"(?<=[{_WIDE}]) |\u200b", "", super().getvalue())
+
+
+def _spaced(text: str) -> str:
+    return re.sub(f"([{_WIDE}])(?!\u200b)", r"\1 ", _GLUED.sub("\\1\u200b", text))
+
+
+class _Context(click.Context):
+    formatter_class = _Formatter
+
+
+def translated(command: click.Command) -> click.Command:
+    """Return a copy of a command whose help is in the language of the user."""
+    command = copy(command)
+    command.context_class = _Context
+    command.params = [copy(option) for option in command.params]
+    for part in (command, *command.params):
+        for name in ("help", "show_default"):
+            if isinstance(text := getattr(part, name, None), str):
+                setattr(part, name, _(text))
+    command.epilog = command.epilog and command.epilog.replace("Examples:", _("Examples:"), 1)
+    if command.help and "。" in command.help:  # click ends the short help at a full stop of Latin script
+        command.short_help = command.help.partition("。")[0]
+    return command
+
+
+def lang_option(**changed):
+    """Return ``--lang``, with changed arguments of :func:`click.option`; the group of verbs obeys it."""
+    text = "Language of help, messages and tables (default: that of the system)."
+    return click.option("--lang", "language", **{"type": click.Choice(LANGUAGES), "expose_value": False, "help": text} | changed)
