@@ -19,7 +19,6 @@ from icdbase.cli.options import (
     zero_options,
 )
 from icdbase.cli.systems import name_systems, named_errors, read_systems
-from icdbase.cli.translation import lang_option
 from icdbase.core.language import _
 
 # Modules heavier than click are imported inside the verbs: --help must not wait for scikit-learn.
@@ -41,7 +40,7 @@ from icdbase.core.language import _
 @json_option
 @click.option("--out", "out_folder", type=FOLDER, help="Folder for the page (compare.html), JSON and CSV.")
 @click.option("--with-text", is_flag=True, help="Quote the listed records on the page, which then contains patient data.")
-@lang_option(expose_value=True, help="Language of messages, and the one shown first on the page (default: that of the system).")
+@click.option("--lang", "language", type=click.Choice(["en", "zh"]), default="en", show_default=True, help="Language shown first on the page.")
 def compare(task_name, gold_files, pred_files, names, missing_zero, invalid_zero, n_records, as_json, out_folder, with_text, language):
     """Compare submissions of several systems on the same records."""
     from icdbase import get_task, read_records

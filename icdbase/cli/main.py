@@ -57,7 +57,7 @@ class _Group(click.Group):
     "icdbase predict --model models/first --input data/test.json --out pred.json",
     "icdbase score --gold data/test.json --pred pred.json",
 ))
-@lang_option()
+@lang_option
 @click.version_option(__version__, prog_name="icdbase")
 def main():
     """Classical-ML baselines for ICD coding of Chinese medical records."""
@@ -67,4 +67,4 @@ for command in (
     train, predict, score, check, compare, merge, synth, baselines, cv, ablate, curve, tune, explain, report, demo, init_task,
 ):
     has_its_own = any("--lang" in option.opts for option in command.params)
-    main.add_command(command if has_its_own else lang_option()(command))
+    main.add_command(command if has_its_own else lang_option(command))

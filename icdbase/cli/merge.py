@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from textwrap import wrap
 
 import click
 
@@ -110,10 +109,12 @@ def _learn(merger, gold, submissions: Mapping, missing: str) -> None:
 
 def _gain(pair, best: str) -> str:
     """Say what learned weights add to the best system; the pair is best minus learned."""
+    from icdbase.core.text_tables import fill
+
     gain, low, high = (0.0 - pair[name] for name in ("difference", "high", "low"))
     shown = _("a gain") if low > 0 else _("a loss") if high < 0 else _("no gain is shown")
     note = _("Learned weights against {}, the best system: Acc {:+.3f}, 95 % interval {:+.3f} to {:+.3f}: {}.", best, gain, low, high, shown)
-    return "\n".join(wrap(note, 79))
+    return fill(note)
 
 
 def _summary(merged, submissions: Mapping, task) -> str:

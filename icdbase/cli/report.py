@@ -7,7 +7,6 @@ from pathlib import Path
 import click
 
 from icdbase.cli.options import FILE, echo, examples, model_option, train_option
-from icdbase.cli.translation import lang_option
 from icdbase.core.language import _
 
 # Modules heavier than click are imported inside the verbs: --help must not wait for scikit-learn.
@@ -29,7 +28,7 @@ from icdbase.core.language import _
               help="Show the published figures of CCL25-Eval Task 8, unranked: for the evaluation's own files only.")
 @click.option("--with-text/--without-text", default=None,
               help="Quote the hardest records; the page then contains patient data.  Default: only synthetic ones.")
-@lang_option(expose_value=True, help="Language of messages, and the one shown first on the page (default: that of the system).")
+@click.option("--lang", "language", type=click.Choice(["en", "zh"]), default="en", show_default=True, help="Language shown first.")
 def report(model_folder, gold_file, pred_file, out_file, train_files, others, published, with_text, language):
     """Write a scored run as one self-contained HTML page."""
     from icdbase import load, read_records, read_submission

@@ -55,7 +55,6 @@ def translated(command: click.Command) -> click.Command:
     return command
 
 
-def lang_option(**changed):
-    """Return ``--lang``, with changed arguments of :func:`click.option`; the group of verbs obeys it."""
-    text = "Language of help, messages and tables (default: that of the system)."
-    return click.option("--lang", "language", **{"type": click.Choice(LANGUAGES), "expose_value": False, "help": text} | changed)
+lang_option = click.option("--lang", "language", type=click.Choice(LANGUAGES), expose_value=False,
+                           help="Language of help, messages and tables (default: that of the system).")
+"""For verbs without a ``--lang`` of their own; the group of verbs obeys both."""

@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import sys
+import textwrap
 from collections.abc import Iterator, Sequence
 from itertools import zip_longest
 
@@ -14,7 +15,7 @@ from rich.cells import cell_len, chop_cells
 from icdbase.core.language import _
 from icdbase.core.terminal import printable
 
-__all__ = ["figure", "plural", "table", "terminal_width"]
+__all__ = ["figure", "fill", "plural", "table", "terminal_width"]
 
 MIN_TEXT = 16
 """Least width of a column of text that is wrapped; where even that does not fit, each row becomes a block of lines."""
@@ -79,6 +80,16 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, title: str =
     else:
         lines += [line for row in cells for line in _row_lines(row, widths, right)]
     return "\n".join(line for line in map(str.rstrip, lines) if line)
+
+
+def fill(text: str, width: int = 79) -> str:
+    """Break a paragraph into lines of a width; a Chinese character counts as two, and may end a line.
+
+    >>> print(fill("官方得分，减去参照", width=10))
+    官方得分，
+    减去参照
+    """
+    return textwrap.fill(text, width) if text.isascii() else "\n".join(_wrap(text, width))
 
 
 def terminal_width(redirected: int | None = None) -> int | None:

@@ -10,6 +10,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from icdbase.core.errors import UsageError, did_you_mean
+from icdbase.core.language import _
 from icdbase.features.blocks import Features
 from icdbase.learning.calibration import CodeCalibrator, TemperatureScaler
 from icdbase.learning.logistic import PerCodeLogistic, StackingLogistic
@@ -39,9 +40,9 @@ def parse_learner(learner: str) -> tuple[str, int]:
     """
     name, colon, number = str(learner).partition(":")
     if name not in LEARNERS:
-        raise UsageError(f"unknown main_learner {learner!r}{did_you_mean(name, LEARNERS)}")
+        raise UsageError(_("unknown main_learner {!r}{}", learner, did_you_mean(name, LEARNERS)))
     if colon and (name == "linear" or not (number.isascii() and number.isdigit() and int(number))):
-        raise UsageError(f"main_learner {learner!r}: write trees:30 or both:30 for 30 trees per class")
+        raise UsageError(_("main_learner {!r}: write trees:30 or both:30 for 30 trees per class", learner))
     return name, int(number) if colon else N_ESTIMATORS
 
 
