@@ -6,6 +6,7 @@ python .ci/messages.py        then translate what it lists, and run it again
 import ast
 import sys
 from datetime import datetime, timezone
+from inspect import cleandoc
 from pathlib import Path
 
 from babel.messages import Catalog
@@ -22,11 +23,12 @@ OF_LIBRARIES = (
     "Usage:", "Options", "Commands", "Error: {message}", "Try '{command} {option}' for help.", "Missing command.",
     "Invalid value: {message}", "Invalid value for {param_hint}: {message}", "Missing argument", "Missing option",
     "Missing parameter", "No such option {name!r}.", "No such command {name!r}.", "Choose from:\n\t{choices}",
-    "Did you mean {possibility}?", "(Did you mean one of: {possibilities}?)",
-    "{value!r} is not {choice}.", "{value!r} is not one of {choices}.", "{value!r} is not a valid {number_type}.",
+    ("Did you mean {possibility}?", "(Did you mean one of: {possibilities}?)"),
+    ("{value!r} is not {choice}.", "{value!r} is not one of {choices}."), "{value!r} is not a valid {number_type}.",
     "{value} is not in the range {range}.", "{name} {filename!r} is a file.", "{name} {filename!r} is a directory.",
-    "Option {name!r} does not take a value.", "Option {name!r} requires an argument.",
-    "Got unexpected extra argument ({args})", "Got unexpected extra arguments ({args})",
+    ("Option {name!r} requires an argument.", "Option {name!r} requires {nargs} arguments."),
+    ("Got unexpected extra argument ({args})", "Got unexpected extra arguments ({args})"),
+    "Option {name!r} does not take a value.",
     "default: {default}", "required", "file", "directory", "Show this message and exit.", "Show the version and exit.",
     "%(prog)s, version %(version)s", "Aborted!",
     # argparse
@@ -38,10 +40,10 @@ OF_LIBRARIES = (
     "Expecting property name enclosed in double quotes", "Invalid \\escape", "Unterminated string starting at",
     "Illegal trailing comma before end of object", "Illegal trailing comma before end of array",
 )
-"""Messages of libraries that reach the user; click and argparse look them up by themselves."""
+"""Messages of libraries that reach the user; click and argparse look them up by themselves.  A pair: one and several."""
 
 
-def messages() -> dict[str, str]:
+def messages() -> dict[str | tuple[str, str], str]:
     """Return every message, and where it stands."""
     found = dict.fromkeys(OF_LIBRARIES, "libraries")
     for path in [ROOT / "run_baseline.py", *sorted((ROOT / "icdbase").rglob("*.py"))]:
@@ -50,7 +52,7 @@ def messages() -> dict[str, str]:
     for command in (verbs, *verbs.commands.values()):
         for part in (command, *command.params):
             for text in filter(lambda text: isinstance(text, str), (getattr(part, "help", None), getattr(part, "show_default", None))):
-                found.setdefault(text, f"help:{command.name}")
+                found.setdefault(cleandoc(text), f"help:{command.name}")
     return found
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from icdbase.core.language import _
+from icdbase.core.language import N_, _
 from icdbase.core.terminal import printable
 
 __all__ = [
@@ -81,7 +81,7 @@ def named_in(text: str) -> list[str]:
 
 def train_option(**changed):
     """Return ``--train``, with changed arguments of :func:`click.option`."""
-    text = "Labelled records (JSON, CSV, xlsx, ...); may be repeated: the files are joined."
+    text = N_("Labelled records (JSON, CSV, xlsx, ...); may be repeated: the files are joined.")
     return click.option("--train", "train_files", **{"type": FILE, "multiple": True, "required": True, "help": text} | changed)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from copy import copy
+from inspect import cleandoc
 
 import click
 
@@ -12,7 +13,8 @@ from icdbase.core.language import LANGUAGES, _
 __all__ = ["lang_option", "translated"]
 
 _WIDE = "\u2018-\u201d\u2026\u3000-\u303f\u4e00-\u9fff\uff01-\uff60"
-_GLUED = re.compile(f"([{_WIDE}](?=[\u2019\u201d\u2026、。》」』】〕！），：；？])|[\u2018\u201c《「『【〔（])")
+_CLOSING, _OPENING = r"\u2019\u201d\u2026、。》」』】〕！），：；？)}\]", "\u2018\u201c《「『【〔（"
+_GLUED = re.compile(f"([{_WIDE}](?=[{_CLOSING}])|[{_OPENING}])")
 """A character that no line may end after: punctuation follows, or it is an opening bracket."""
 
 
@@ -21,6 +23,10 @@ class _Formatter(click.HelpFormatter):
 
     Each such character gets a blank behind it, or where no line may end a filler, which are taken away again.
     """
+
+    def __init__(self, *sizes, **named_sizes):
+        super().__init__(*sizes, **named_sizes)
+        self.width -= 1  # at the end of a line the last character has lost its blank
 
     def write_text(self, text):
         super().write_text(_spaced(text))
@@ -48,7 +54,7 @@ def translated(command: click.Command) -> click.Command:
     for part in (command, *command.params):
         for name in ("help", "show_default"):
             if isinstance(text := getattr(part, name, None), str):
-                setattr(part, name, _(text))
+                setattr(part, name, _(cleandoc(text)))
     command.epilog = command.epilog and command.epilog.replace("Examples:", _("Examples:"), 1)
     if command.help and "。" in command.help:  # click ends the short help at a full stop of Latin script
         command.short_help = command.help.partition("。")[0]

@@ -23,7 +23,7 @@ from icdbase.clinical.diagnosis_lists import DiagnosisLinker
 from icdbase.clinical.operations import OperationFinder
 from icdbase.core import progress
 from icdbase.core.errors import UsageError
-from icdbase.core.language import _
+from icdbase.core.language import N_, _
 from icdbase.core.workload import MIN_RECORDS_FOR_PROCESSES
 from icdbase.features.base import FieldCounts
 from icdbase.features.concepts import ConceptCounts, ConceptExtractor
@@ -140,7 +140,7 @@ def count_records(
     run = Parallel(n_jobs=n_jobs, return_as="generator", batch_size=1)
     # As bytes a part is sent with its job.  Dask would keep a frame on one worker and lose it with that worker.
     counted = run(delayed(_count_packed)(pickle.dumps(part), task, **options) for part in parts)
-    return _joined(list(progress.track(counted, "reading records", -(-len(records) // _CHUNK))), _labels(records, task))
+    return _joined(list(progress.track(counted, N_("reading records"), -(-len(records) // _CHUNK))), _labels(records, task))
 
 
 class CountingEstimator(BaseEstimator):

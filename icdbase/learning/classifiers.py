@@ -10,7 +10,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from icdbase.core.errors import UsageError, did_you_mean
-from icdbase.core.language import _
+from icdbase.core.language import N_, _
 from icdbase.features.blocks import Features
 from icdbase.learning.calibration import CodeCalibrator, TemperatureScaler
 from icdbase.learning.logistic import PerCodeLogistic, StackingLogistic
@@ -115,7 +115,7 @@ class SingleCodeClassifier(BaseEstimator):
             models = [make().fit(seen, labels[train], self.classes_) for make in makers]
             return models, np.stack([model.margins(unseen) for model in models], axis=1)
 
-        self.base_models_, margins = out_of_fold(fit_predict, folds, self.n_jobs, "main code")
+        self.base_models_, margins = out_of_fold(fit_predict, folds, self.n_jobs, N_("main code"))
         self.weights_ = [1.0] if len(makers) == 1 else [
             1 / (len(makers) * TemperatureScaler().fit(margins[whole, model], labels[whole]).temperature_)
             for model in range(len(makers))
@@ -204,7 +204,7 @@ class CodeSetClassifier(BaseEstimator):
             model = self._new_base_model().fit(features.take(train), truth[train], _rows(context, train))
             return model, model.margins(features.take(test), _rows(context, test))
 
-        self.base_model_, margins = out_of_fold(fit_predict, folds, self.n_jobs, "other codes")
+        self.base_model_, margins = out_of_fold(fit_predict, folds, self.n_jobs, N_("other codes"))
         whole = folds != THINNED
         margins, truth, context = margins[whole], truth[whole], _rows(context, whole)
         self.stacker_ = None

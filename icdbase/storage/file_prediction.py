@@ -91,7 +91,7 @@ def predict_file(model_folder, input_file, out_file, *, batch_size: int = BATCH_
     fields = [coder.task.id_field, coder.task.prediction_field]
     with _PartFile(out_file, identity) as part:
         done = part.n_rows
-        progress.report("predicting", done, batches.n_records)
+        progress.report(N_("predicting"), done, batches.n_records)
         try:
             for rows in _predicted(coder, batches.frames(batch_size, done), batches.n_records - done, n_jobs):
                 part.append(rows)

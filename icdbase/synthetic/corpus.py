@@ -11,7 +11,7 @@ from pathlib import Path
 
 from icdbase.core.atomic_files import atomic_write
 from icdbase.core.errors import UsageError, did_you_mean
-from icdbase.core.language import _
+from icdbase.core.language import N_, _
 from icdbase.core.progress import report
 from icdbase.synthetic.chance import Chance
 from icdbase.synthetic.simulate import SimulatedRecord, simulate
@@ -166,7 +166,7 @@ def write_corpus(
                     file.write((",\n" if place else "[\n") + _as_json(record, () if labelled else labels))
                 number = next(done)
                 if number % 100 == 0 or number == n:
-                    report("synthetic records", number, n)
+                    report(N_("synthetic records"), number, n)
                     if progress:
                         progress(number)
             for file in files:
