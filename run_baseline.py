@@ -8,7 +8,7 @@ from pathlib import Path
 from icdbase import IcdCoder, get_task, majority_predictions, read_records, save, score, write_submission
 from icdbase.core import progress
 from icdbase.core.atomic_files import atomic_write, check_output
-from icdbase.core.language import LANGUAGES, N_, _, asked_language, use_language
+from icdbase.core.language import LANGUAGES, N_, _, asked_language, speaking
 from icdbase.core.terminal import exit_on_error
 from icdbase.evaluation.score_tables import score_table, target_table
 from icdbase.report.html import write_report
@@ -49,7 +49,6 @@ def scored(systems, test, task, path):
 
 
 def main():
-    use_language(asked_language(sys.argv))
     args = parsed_arguments()
     # Check the outputs before the work.
     paths = {N_("predictions"): check_output(args.out / "predictions.json"), N_("model"): check_model_folder(args.out / "model")}
@@ -77,5 +76,5 @@ def main():
 
 
 if __name__ == "__main__":
-    with exit_on_error():
+    with speaking(asked_language(sys.argv)), exit_on_error():
         main()

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import settings
 
 import icdbase
-from icdbase.core.language import use_language
+
+os.environ["LANGUAGE"] = "en"  # whatever the language of the machine
 
 # HYPOTHESIS_PROFILE=thorough looks longer; a machine under load is no failure.
 settings.register_profile("quick", max_examples=50, deadline=None)
@@ -28,12 +29,6 @@ SLOW = (
 def pytest_collection_modifyitems(items):
     """Let the slow files start first, so that no process ends up with one of them while the others are done."""
     items.sort(key=lambda item: SLOW.index(item.path.name) if item.path.name in SLOW else len(SLOW))
-
-
-@pytest.fixture(autouse=True)
-def english():
-    """Messages are in English, whatever the language of the machine or of the test before."""
-    use_language("en")
 
 
 @pytest.fixture(scope="session")

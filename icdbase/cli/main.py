@@ -6,6 +6,8 @@ Results go to stdout; progress, warnings and errors go to stderr.  Exit codes:
 
 from __future__ import annotations
 
+import sys
+
 import click
 
 from icdbase import __version__
@@ -24,17 +26,20 @@ from icdbase.cli.synth import synth
 from icdbase.cli.train import train
 from icdbase.cli.translation import lang_option, translated
 from icdbase.cli.tune import tune
-from icdbase.core.language import asked_language, use_language
+from icdbase.core.language import asked_language, speaking
 from icdbase.core.terminal import exit_on_error
 
 
 class _Group(click.Group):
     """A group whose verbs print errors as messages, speak the user's language and refuse a repeated path option."""
 
+    def main(self, args=None, **settings):
+        args = sys.argv[1:] if args is None else list(args)
+        with speaking(asked_language(args)):
+            return super().main(args, **settings)
+
     def make_context(self, info_name, args, parent=None, **settings):
-        language = asked_language(args)
-        use_language(language)
-        settings["default_map"] = {name: {"language": language} for name in self.commands}
+        settings["default_map"] = {name: {"language": asked_language(args)} for name in self.commands}
         return click.Group.make_context(translated(self), info_name, args, parent, **settings)
 
     def get_command(self, ctx, name):

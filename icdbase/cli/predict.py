@@ -54,7 +54,7 @@ def predict(model_folder, input_file, out_file, top_k, n_jobs, batch_size, backe
         return
     with progress.bars(), use_backend(backend, scheduler):
         n_records = predict_file(model_folder, input_file, out_file, batch_size=batch_size, n_jobs=n_jobs)
-    echo(f"{plural(n_records, 'prediction')}: {out_file}")
+    echo(_("{}: {}", plural(n_records, "prediction"), out_file))
 
 
 def _warn_of_unlike(reasons) -> None:

@@ -1,7 +1,7 @@
 """The language of messages: English, or Chinese where the locale or ``--lang`` asks; standard gettext.
 
-Python users read English.  Programs that a person starts call :func:`use_language`; ``CONTRIBUTING.md`` says how to
-add a message.
+Python users read English.  Programs that a person starts run inside :func:`speaking`; ``CONTRIBUTING.md`` says
+how to add a message.
 """
 
 from __future__ import annotations
@@ -9,10 +9,11 @@ from __future__ import annotations
 import gettext
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["LANGUAGES", "N_", "_", "asked_language", "use_language"]
+__all__ = ["LANGUAGES", "N_", "_", "asked_language", "speaking"]
 
 LANGUAGES = ("en", "zh")
 
@@ -20,13 +21,19 @@ _DOMAIN, _FOLDER = "icdbase", Path(__file__).with_name("locale")
 _catalogue = gettext.NullTranslations()
 
 
-def use_language(language: str) -> None:
-    """Translate messages from now on, those of click and argparse too."""
+@contextmanager
+def speaking(language: str) -> Iterator[None]:
+    """Translate the messages that are made inside the block, those of click and argparse too."""
     global _catalogue
+    before = _catalogue, os.environ.get("LANGUAGE", "")
     os.environ["LANGUAGE"] = language  # read by the gettext of click and argparse, and by child processes
     gettext.bindtextdomain(_DOMAIN, _FOLDER)
     gettext.textdomain(_DOMAIN)
     _catalogue = gettext.translation(_DOMAIN, _FOLDER, [language], fallback=True)
+    try:
+        yield
+    finally:
+        _catalogue, os.environ["LANGUAGE"] = before
 
 
 def asked_language(words: Sequence[str] = ()) -> str:

@@ -40,7 +40,7 @@ def corpus_line(name: str, records: pd.DataFrame, task: Task) -> str:
             parts.append(f"{known.nunique()} {target.name}")
         else:
             parts.append(_("{:.2f} {} a record", known.map(len).mean(), target.name))
-    return printable(f"{name}: {', '.join(parts)}")
+    return printable(_("{}: {}", name, _(", ").join(parts)))
 
 
 def top_table(rows: Sequence[Mapping], task: Task) -> str:

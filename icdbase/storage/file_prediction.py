@@ -122,7 +122,7 @@ def unlike_message(unlike: Mapping[str, str], n_records: int) -> str:
     >>> unlike_message({"1": "little text"}, 3)
     '1 of 3 records is unlike the training records, its codes are a guess: 1 (little text)'
     """
-    named = ", ".join(f"{record} ({_(reason)})" for record, reason in list(unlike.items())[:N_NAMED])
+    named = ", ".join(_("{} ({})", record, _(reason)) for record, reason in list(unlike.items())[:N_NAMED])
     more = _(", and {} more", len(unlike) - N_NAMED) if len(unlike) > N_NAMED else ""
     form = _("{} of {} is unlike the training records, its codes are a guess: {}{}")
     if len(unlike) > 1:

@@ -14,7 +14,7 @@ from rich.cells import cell_len
 
 from icdbase.cli.main import main
 from icdbase.core.errors import Problem
-from icdbase.core.language import asked_language, use_language
+from icdbase.core.language import asked_language
 
 ROOT = Path(__file__).parents[2]
 SPEC = importlib.util.spec_from_file_location("messages", ROOT / ".ci/messages.py")
@@ -85,6 +85,7 @@ def test_compiled_catalogue_is_that_of_the_source():
 def places(text: str) -> list[tuple]:
     """The values of a template with their formats, in the order of the values."""
     parts = [(name, form, conversion) for _, name, form, conversion in Formatter().parse(text) if name is not None]
+    assert len({name == "" for name, *_ in parts}) < 2, f"number all values or none: {text}"
     return sorted((name or str(number), form, conversion or "") for number, (name, form, conversion) in enumerate(parts))
 
 
@@ -161,7 +162,6 @@ def test_language_of_the_environment(monkeypatch, environment, language):
 
 def test_python_users_read_english(broken):
     in_chinese("--help")
-    use_language("en")
     assert str(Problem("text missing", "ZY1", "主诉", "add it")) == "record ZY1, field 主诉: text missing; add it"
 
 
