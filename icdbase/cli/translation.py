@@ -32,7 +32,8 @@ class _Formatter(click.HelpFormatter):
         super().write_text(_spaced(text))
 
     def write_dl(self, rows, *widths, **named_widths):
-        super().write_dl([tuple(map(_spaced, row)) for row in rows], *widths, **named_widths)
+        # click may have made its help option in another language.
+        super().write_dl([(term, _spaced(_(text))) for term, text in rows], *widths, **named_widths)
 
     def getvalue(self):
         return re.sub(f"(?<=[{_WIDE}]) |\u200b", "", super().getvalue())

@@ -89,7 +89,9 @@ def fill(text: str, width: int = 79) -> str:
     官方得分，
     减去参照
     """
-    return textwrap.fill(text, width) if text.isascii() else "\n".join(_wrap(text, width))
+    if any(cell_len(character) > 1 for character in text):
+        return "\n".join(_wrap(text, width))
+    return textwrap.fill(text, width, break_long_words=False, break_on_hyphens=False)
 
 
 def terminal_width(redirected: int | None = None) -> int | None:
