@@ -9,12 +9,11 @@ from inspect import cleandoc
 import click
 
 from icdbase.core.language import LANGUAGES, _
+from icdbase.core.terminal import CLOSING, OPENING, WIDE
 
 __all__ = ["lang_option", "translated"]
 
-_WIDE = "\u2018-\u201d\u2026\u3000-\u303f\u4e00-\u9fff\uff01-\uff60"
-_CLOSING, _OPENING = r"\u2019\u201d\u2026、。》」』】〕！），：；？)}\]", "\u2018\u201c《「『【〔（"
-_GLUED = re.compile(f"([{_WIDE}](?=[{_CLOSING}])|[{_OPENING}])")
+_GLUED = re.compile(f"([{WIDE}](?=[{CLOSING}])|[{OPENING}])")
 """A character that no line may end after: punctuation follows, or it is an opening bracket."""
 
 
@@ -36,11 +35,11 @@ class _Formatter(click.HelpFormatter):
         super().write_dl([(term, _spaced(_(text))) for term, text in rows], *widths, **named_widths)
 
     def getvalue(self):
-        return re.sub(f"(?<=[{_WIDE}]) |\u200b", "", super().getvalue())
+        return re.sub(f"(?<=[{WIDE}]) |\u200b", "", super().getvalue())
 
 
 def _spaced(text: str) -> str:
-    return re.sub(f"([{_WIDE}])(?!\u200b)", r"\1 ", _GLUED.sub("\\1\u200b", text))
+    return re.sub(f"([{WIDE}])(?!\u200b)", r"\1 ", _GLUED.sub("\\1\u200b", text))
 
 
 class _Context(click.Context):

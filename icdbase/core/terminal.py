@@ -12,7 +12,13 @@ from contextlib import contextmanager
 from icdbase.core.errors import IcdbaseError, IcdbaseWarning
 from icdbase.core.language import _
 
-__all__ = ["exit_on_error", "printable"]
+__all__ = ["CLOSING", "OPENING", "WIDE", "exit_on_error", "printable"]
+
+WIDE = "\u2018-\u201d\u2026\u3000-\u303f\u4e00-\u9fff\uff01-\uff60"
+"""Chinese characters and marks, which fill two columns; part of a pattern."""
+
+CLOSING, OPENING = r"\u2019\u201d\u2026、。》」』】〕！），：；？)}\]", "\u2018\u201c《「『【〔（"
+"""Marks before which no line may end, and those after which none may; parts of patterns."""
 
 # Control characters except tab and line feed, marks of writing direction, line and paragraph separators,
 # halves of surrogate pairs.

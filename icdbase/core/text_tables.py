@@ -6,16 +6,17 @@ import os
 import re
 import shutil
 import sys
-import textwrap
 from collections.abc import Iterator, Sequence
 from itertools import zip_longest
 
 from rich.cells import cell_len, chop_cells
 
 from icdbase.core.language import _
-from icdbase.core.terminal import printable
+from icdbase.core.terminal import CLOSING, OPENING, WIDE, printable
 
 __all__ = ["figure", "fill", "plural", "table", "terminal_width"]
+
+_WORD = re.compile(rf"[{OPENING}]*(?:[{WIDE}]|[^\s{WIDE}]+)[{CLOSING}]*\s*")
 
 MIN_TEXT = 16
 """Least width of a column of text that is wrapped; where even that does not fit, each row becomes a block of lines."""
@@ -83,15 +84,18 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, title: str =
 
 
 def fill(text: str, width: int = 79) -> str:
-    """Break a paragraph into lines of a width; a Chinese character counts as two, and may end a line.
+    """Break a paragraph into lines of a width, between words or Chinese characters, which count as two.
 
     >>> print(fill("官方得分，减去参照", width=10))
     官方得分，
     减去参照
     """
-    if any(cell_len(character) > 1 for character in text):
-        return "\n".join(_wrap(text, width))
-    return textwrap.fill(text, width, break_long_words=False, break_on_hyphens=False)
+    lines = [""]
+    for word in _WORD.findall(text):
+        if lines[-1] and cell_len(lines[-1] + word.rstrip()) > width:
+            lines.append("")
+        lines[-1] += word
+    return "\n".join(map(str.rstrip, lines))
 
 
 def terminal_width(redirected: int | None = None) -> int | None:

@@ -50,7 +50,7 @@ def write_tune(result: TuneResult, folder) -> dict[str, Path]:
     folder = Path(folder)
     comments = [_("written by icdbase tune; read by icdbase train --setting FILE"), *_notes(result)]
     return {
-        "setting": write_setting(result.setting, folder / "setting.toml", comments),
-        "search": write_csv(result.search, folder / "search.csv"),
+        N_("setting"): write_setting(result.setting, folder / "setting.toml", comments),
+        N_("search"): write_csv(result.search, folder / "search.csv"),
         "JSON": write_json(result.to_dict(), folder / "tune.json"),
     }
