@@ -81,7 +81,7 @@ def write_catalogue() -> list[str]:
         known = before.get(text)
         after.add(text, known.string if known else "", locations=[(place, None)])
     with CATALOGUE.open("wb") as file:
-        write_po(file, after, width=120, omit_header=False, sort_by_file=False)
+        write_po(file, after, width=None)
     with CATALOGUE.with_suffix(".mo").open("wb") as file:
         write_mo(file, after)
     return [message.id for message in after if message.id and not message.string]

@@ -48,7 +48,7 @@ def demo(folders, host, port, opens):
         address = _address(host, listener.getsockname()[1])
         if not _is_loopback(host):
             echo(_("warning: everybody who can reach this machine's network address can use the page and read the traffic; "
-                 "do not paste text of patients, or leave out --host"), err=True)
+                   "do not paste text of patients, or leave out --host"), err=True)
         echo(_("{}  (stop with Ctrl-C)", address))
         if opens and _has_screen():
             webbrowser.open(address)

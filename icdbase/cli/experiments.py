@@ -320,7 +320,7 @@ def _compare(result, path: Path, row: str) -> None:
     now = json.loads(json.dumps(result.to_dict()))
     if now != before:
         other = [new[row] for new, old in zip(now["table"], before["table"], strict=False) if new != old]
-        raise DataError(path, [Problem(_("the figures differ from those computed now: {}", ', '.join(other)),
+        raise DataError(path, [Problem(_("the figures differ from those computed now: {}", ", ".join(other)),
                                        remedy=_("compare code and libraries in run.json with those installed"))])
     echo(_("same figures as {}", path), err=True)
 

@@ -62,7 +62,7 @@ def train(task_name, train_files, model_folder, seed, setting, fields, min_df, m
     save(coder, model_folder, records=records, options={name: value for name, value in options.items() if value})
     for target, codes in coder.unseen_codes_.items():
         if codes:
-            echo(_("{}: never predicted, no training record: {}", target, ', '.join(codes)))
+            echo(_("{}: never predicted, no training record: {}", target, ", ".join(codes)))
     for target, counts in coder.outside_codes_.items():
         if counts:
             echo(_("{}: not learned and never predicted, outside the candidate list: {}", target, counted(counts)))

@@ -120,7 +120,7 @@ def cannot_write(path, remedy: str = "") -> Iterator[None]:
         yield
     except OSError as error:
         if isinstance(error, IsADirectoryError):
-            remedy = _("name a file in it, {} say", Path(path) / 'out.json')
+            remedy = _("name a file in it, {} say", Path(path) / "out.json")
         elif isinstance(error, FileExistsError | NotADirectoryError):
             remedy = _("a file stands where a folder is meant: name another folder")
         remedy = remedy or _("check the folder, its permissions and the disk")

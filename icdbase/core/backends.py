@@ -91,7 +91,7 @@ def _client(scheduler: str):
     except (OSError, ValueError) as error:
         raise UsageError(
             _("no scheduler answers at {} ({}); start one with 'dask scheduler', "
-            "and check address and firewall", scheduler, type(error).__name__)
+              "and check address and firewall", scheduler, type(error).__name__)
         ) from None
 
 

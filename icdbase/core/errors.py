@@ -165,7 +165,7 @@ def _lines_of_kind(alike: list[Problem]) -> list[str]:
         return list(map(str, alike))
     examples = list({problem.rule: problem for problem in reversed(alike)}.values())[::-1][:_EXAMPLES]
     records = dict.fromkeys(problem.record for problem in alike)
-    rule = _("{}: {:,} records, e.g. {}", first.rule, len(records), ', '.join(list(records)[:_EXAMPLES]))
+    rule = _("{}: {:,} records, e.g. {}", first.rule, len(records), ", ".join(list(records)[:_EXAMPLES]))
     if len(examples) > 1:
         rule = _("{:,} records, e.g. {}", len(records), ", ".join(_("{}: {}", each.record, each.rule) for each in examples))
     return [str(replace(first, rule=rule, record=""))]

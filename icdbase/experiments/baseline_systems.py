@@ -139,7 +139,7 @@ def build_systems(systems: Iterable[str] | Mapping[str, object] | None = None, *
     common = {"task": CCL25, "random_state": 0, "n_jobs": 1} | common
     named = dict(systems) if isinstance(systems, Mapping) else {name: name for name in (BASELINES if systems is None else systems)}
     if not named:
-        raise UsageError(_("no system named; known: {}", ', '.join(BASELINES)))
+        raise UsageError(_("no system named; known: {}", ", ".join(BASELINES)))
     return {str(name): _coder(str(name), system, common) for name, system in named.items()}
 
 
@@ -150,7 +150,7 @@ def _coder(name: str, system, common: Mapping):
         return BASELINES[system](**common)
     if hasattr(system, "count") and hasattr(system, "task"):
         if system.task != common["task"]:
-            raise UsageError(_("system {!r} is of the task {}, the others are of {}", name, system.task.name, common['task'].name))
+            raise UsageError(_("system {!r} is of the task {}, the others are of {}", name, system.task.name, common["task"].name))
         return system
     if isinstance(system, BaseEstimator) and is_classifier(system):
         return EstimatorCoder(system, **common)

@@ -91,7 +91,7 @@ def expand_players(coder, players: str | Mapping[str, Sequence[str]] | Players =
         order = _chosen(coder, players)
         parts = {name: (name,) for name in order}
     else:
-        raise UsageError(_("unknown players {!r}{}; or a JSON file of groups", players, did_you_mean(players, ('fields', 'blocks'))))
+        raise UsageError(_("unknown players {!r}{}; or a JSON file of groups", players, did_you_mean(players, ("fields", "blocks"))))
     if len(parts) < 2:
         raise UsageError(_("nothing to share: {} player; name two at least", len(parts)))
     return Players("blocks" if players == "blocks" else "fields", parts, order)

@@ -206,7 +206,7 @@ def _check_budget(budget: int, max_error: float, n_players: int) -> None:
     least = min(2**n_players, len(end_coalitions(n_players)))
     if budget < least:
         raise UsageError(_("a budget of {} coalitions is too small for {} players; it must be {} at least, "
-                         "and {} make the values exact", budget, n_players, least, 2**n_players))
+                           "and {} make the values exact", budget, n_players, least, 2**n_players))
     if not max_error > 0:
         raise UsageError(_("max_error must be above 0, got {}", max_error))
 

@@ -85,7 +85,7 @@ def read_variants(path) -> dict[str, dict[str, object]]:
     try:
         variants = json.loads(Path(path).read_text("utf-8"))
     except FileNotFoundError:
-        raise DataError(path, [Problem(_("no such file"), remedy=_("name one of {}, or a file", ', '.join(PRESETS)))]) from None
+        raise DataError(path, [Problem(_("no such file"), remedy=_("name one of {}, or a file", ", ".join(PRESETS)))]) from None
     except (ValueError, RecursionError) as error:
         raise DataError(path, [Problem(f"not JSON: {error}", remedy=remedy)]) from None
     if not isinstance(variants, dict) or not all(isinstance(each, dict) for each in variants.values()):

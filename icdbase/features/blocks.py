@@ -124,7 +124,7 @@ class FeatureBuilder(BaseEstimator):
             if name not in BLOCKS:
                 raise UsageError(_("unknown feature block {!r}{}", name, did_you_mean(name, BLOCKS)))
         if not chosen:
-            raise UsageError(_("no feature block chosen{}", did_you_mean('', BLOCKS)))
+            raise UsageError(_("no feature block chosen{}", did_you_mean("", BLOCKS)))
         if self.min_df < 1:
             raise UsageError(_("min_df must be at least 1, got {}", self.min_df))
         fields = self.fields_ = counts.task.check_fields(counts.task.text_fields if self.fields is None else self.fields)
@@ -148,7 +148,7 @@ class FeatureBuilder(BaseEstimator):
         """
         check_is_fitted(self)
         if other := differing_parts(self.fingerprint_, counts.fingerprint):
-            raise ModelError(_("the counts and the model differ in: {}; they have changed since training", ', '.join(other)))
+            raise ModelError(_("the counts and the model differ in: {}; they have changed since training", ", ".join(other)))
         matrices = {name: block.transform(getattr(counts, block.source)) for name, block in self.blocks_.items()}
         names = {name: np.array([str(key) for key in block.feature_ids()], dtype=str) for name, block in self.blocks_.items()}
         return Features(matrices, names)

@@ -157,7 +157,7 @@ class CountingEstimator(BaseEstimator):
             return self.count(records)
         own = counting_fingerprint(self.task, self.concept_tables, self.tokenizer)
         if other := differing_parts(own, records.fingerprint):
-            raise UsageError(_("the counts and this coder differ in: {}; make them with its count()", ', '.join(other)))
+            raise UsageError(_("the counts and this coder differ in: {}; make them with its count()", ", ".join(other)))
         return records
 
 
@@ -174,7 +174,7 @@ def _joined(parts: Sequence[Counts], labels: pd.DataFrame) -> Counts:
     first = parts[0]
     for part in parts:
         if other := differing_parts(first.fingerprint, part.fingerprint):
-            raise UsageError(_("two parts of the counts differ in: {}; give all workers the same files", ', '.join(other)))
+            raise UsageError(_("two parts of the counts differ in: {}; give all workers the same files", ", ".join(other)))
     joined = {name: getattr(first, name).concatenate([getattr(part, name) for part in parts]) for name in _PARTS}
     return replace(first, labels=labels, **joined)
 

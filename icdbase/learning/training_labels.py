@@ -60,9 +60,9 @@ def too_few_records(labels: pd.DataFrame, predicted: pd.DataFrame, n_records: in
     found = []
     if n_records < FEW_RECORDS:
         found.append(_("{} training records: from fewer than {} little is learned of the text; "
-                     "add records, or compare with icdbase.majority_predictions", n_records, FEW_RECORDS))
+                       "add records, or compare with icdbase.majority_predictions", n_records, FEW_RECORDS))
     for name, given in labels.items():
         if name in predicted and predicted[name].nunique(dropna=False) == 1 < given.nunique(dropna=False):
             found.append(_("{}: {} training records get one and the same answer, whatever their text; train on "
-                         "more records of each code, and check that the text columns hold the text", name, len(labels)))
+                           "more records of each code, and check that the text columns hold the text", name, len(labels)))
     return found

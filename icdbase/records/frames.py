@@ -131,7 +131,7 @@ def _read_label(row: dict, target: Target, parser: LabelParser, record: str) -> 
                        'codes of another kind need a task with code_system = "free"', several)
             problems.append(Problem(_("{} is no ICD code", describe_label(piece)), record, name, remedy))
         if target.is_single and label and len(label) > 1:
-            rule = _("{} codes where one is expected: {}", len(label), '; '.join(label[:_CODES_SHOWN]))
+            rule = _("{} codes where one is expected: {}", len(label), "; ".join(label[:_CODES_SHOWN]))
             problems.append(Problem(rule, record, name, _("keep the main one and move the others")))
         if label is not None:
             labels[name] = label

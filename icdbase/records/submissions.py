@@ -132,7 +132,7 @@ def _notes(predictions: pd.DataFrame, unreadable: list[Problem], n_first_only: i
         notes.append(_("{} of {} answers cannot be read and count as wrong: {}", len(records), len(predictions), _listed(records)))
     if n_first_only:
         notes.append(_("{} of {} answers are a code for {} and no more, "
-                     "without a sign |: nothing is predicted for the rest", n_first_only, len(predictions), task.targets[0].name))
+                       "without a sign |: nothing is predicted for the rest", n_first_only, len(predictions), task.targets[0].name))
     return list(filter(None, notes))
 
 
@@ -202,7 +202,7 @@ def _strict_parse(value, task: Task, parser: LabelParser) -> tuple[dict, list[Pr
             problems.append(Problem(rule, remedy=_("add the most likely code")))
         unknown = [code for code in found if target.codes and code not in target.codes]
         if unknown:
-            rule = _("not in the candidate list of {}: {}", target.name, ', '.join(unknown[:_SHOWN]))
+            rule = _("not in the candidate list of {}: {}", target.name, ", ".join(unknown[:_SHOWN]))
             problems.append(Problem(rule, remedy=_("replace by a candidate code, or leave out")))
     return codes, [replace(problem, field=task.prediction_field) for problem in problems]
 
@@ -215,7 +215,7 @@ def _difference(written: str, task: Task) -> str:
         counts = Counter(map(task.canonical_code, part.split(task.separators[0])))
         repeated = [code for code, count in counts.items() if code and count > 1]
         if repeated:
-            return _("{} repeated in {}", ', '.join(repeated), target.name)
+            return _("{} repeated in {}", ", ".join(repeated), target.name)
     return _("the separators, blanks, case or width are not official")
 
 

@@ -155,7 +155,7 @@ def _built_in(rows: Rows) -> Task | None:
 def _opened(task: Task, outside: list[str]) -> str:
     """Return a task file that takes a built-in task, but learns whatever codes the training records carry."""
     lines = [
-        _("# records of {}, with codes outside the candidate list of {}:", task.name, ', '.join(outside)),
+        _("# records of {}, with codes outside the candidate list of {}:", task.name, ", ".join(outside)),
         _("# here the targets are open, their codes are those of the training records"),
         f'base = "{task.name}"',
     ]
@@ -218,7 +218,7 @@ def _toml(identity: _Column, texts: list[_Column], labels: list[_Column], left_o
         f"text_fields = [{', '.join(_quoted(column.name) for column in texts)}]",
     ]
     if left_out:
-        lines.append(_("# not used: {}", ', '.join(map(_quoted, left_out))))
+        lines.append(_("# not used: {}", ", ".join(map(_quoted, left_out))))
     if not is_chinese:
         lines += [
             _('# no Chinese: words are cut at blanks ("ngrams" for inflected languages), and only words are counted'),

@@ -144,7 +144,7 @@ def check_published(gold: pd.DataFrame, task: Task) -> None:
         raise UsageError(_("no published figures are known for task {!r}; leave out --published", task.name))
     if share := synthetic_share(gold):
         raise UsageError(_("{} of these records are synthetic; the published figures are of the evaluation's own "
-                         "files: leave out --published", share))
+                           "files: leave out --published", share))
 
 
 def _cards(by_record: pd.DataFrame, n_bootstrap: int) -> list[tuple[str, float, tuple[float, float]]]:

@@ -124,7 +124,7 @@ def read_card(folder) -> dict:
     if card.get("format_version") != FORMAT_VERSION:
         raise ModelError(
             _("{}: format version {!r:.20}, this icdbase reads {}; "
-            "train again with this version", path, card.get('format_version'), FORMAT_VERSION)
+              "train again with this version", path, card.get("format_version"), FORMAT_VERSION)
         )
     return card
 
@@ -149,6 +149,6 @@ def warn_of_versions(folder: Path, card: Mapping):
         if made.split(".")[0] != here.split(".")[0]:
             warnings.warn(
                 _("{}: made with {} {}, here is {}; predictions may differ, "
-                "train again to be sure", folder, name, made, here),
+                  "train again to be sure", folder, name, made, here),
                 VersionWarning,
             )

@@ -91,7 +91,7 @@ def save(
     if found := card["vocabulary"]["with_long_numbers"]:
         warnings.warn(
             _("{}: {} of the model's words hold six digits or more, as the numbers of phones and ID cards "
-            "do; take them out of the records, or raise --min-df, before you give the model away", folder, found),
+              "do; take them out of the records, or raise --min-df, before you give the model away", folder, found),
             PrivacyWarning,
         )
     return folder
@@ -121,7 +121,7 @@ def check_model_folder(folder) -> Path:
     if others and not is_card(folder / CARD):
         raise UsageError(
             _("{} is no model folder, it holds {}; name a new or empty folder for the model, "
-            "models/first say", folder, ascii(others[0])[1:-1])
+              "models/first say", folder, ascii(others[0])[1:-1])
         )
     return folder
 
@@ -201,7 +201,7 @@ def _read_model_file(path: Path, card: Mapping) -> bytes:
     try:
         content = read_bytes(path, MAX_MODEL_BYTES)
     except OSError as error:
-        raise ModelError(_("{}: cannot be read ({}); train again", path, error.strerror or _('no plain file'))) from None
+        raise ModelError(_("{}: cannot be read ({}); train again", path, error.strerror or _("no plain file"))) from None
     except ValueError as error:
         raise ModelError(_("{}: {}; train again", path, error)) from None
     if hashlib.sha256(content).hexdigest() != card.get("sha256"):

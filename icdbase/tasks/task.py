@@ -195,7 +195,7 @@ class Task:
             if name not in self.text_fields:
                 raise UsageError(_("unknown text field {!r}{}", name, did_you_mean(name, self.text_fields)))
         if not chosen:
-            raise UsageError(_("no text field chosen{}", did_you_mean('', self.text_fields)))
+            raise UsageError(_("no text field chosen{}", did_you_mean("", self.text_fields)))
         return tuple(name for name in self.text_fields if name in chosen)
 
 

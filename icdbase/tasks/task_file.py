@@ -288,7 +288,7 @@ def _read_codes(path: Path, task: Task) -> list[tuple[str, str, str, str]]:
     rows = read_rows(path, _CODE_COLUMNS)
     problems, codes = list(rows.problems), []
     if "code" not in rows.columns:
-        problems.append(Problem(_("the column is missing"), field="code", remedy=_("columns: {}", ', '.join(_CODE_COLUMNS))))
+        problems.append(Problem(_("the column is missing"), field="code", remedy=_("columns: {}", ", ".join(_CODE_COLUMNS))))
     spellings = {spelling: target.name for target in task.targets for spelling in target.spellings}
     for number, row in [] if problems else rows.records:
         target, code, name, group = (str(row.get(key) or "").strip() for key in _CODE_COLUMNS)
