@@ -64,8 +64,6 @@ def merge(task_name, pred_files, out_file, gold_files, dev_files, missing_zero, 
 def _check_options(pred_files, gold_files, dev_files) -> None:
     from icdbase.core.errors import UsageError
 
-    if len(pred_files) < 2:
-        raise UsageError(_("two submissions at least: give --pred twice"))
     if bool(gold_files) != bool(dev_files):
         raise UsageError(_("--gold and --dev-pred go together: labelled records, and what each system predicted for them"))
     if dev_files and len(dev_files) != len(pred_files):

@@ -18,7 +18,7 @@ from pathlib import Path
 from icdbase.core.errors import DataError, Problem
 from icdbase.core.language import N_, _
 
-__all__ = ["STDIN", "clean_name", "decode", "is_zip", "read_bytes", "without_fence"]
+__all__ = ["STDIN", "clean_name", "damaged_utf8", "decode", "is_zip", "nul_byte", "read_bytes", "without_fence"]
 
 STDIN = "-"
 
@@ -142,9 +142,20 @@ def decode(data: bytes, path) -> tuple[str, str]:
     text = text.lstrip("\ufeff")  # some editors add a second mark
     nul = text.find("\0")
     if nul >= 0:
-        rule = _("NUL byte in line {}: a damaged or binary file", text.count(chr(10), 0, nul) + 1)
-        raise DataError(path, [Problem(rule, remedy=_("copy or export it again, as UTF-8 text"))])
+        raise nul_byte(path, text.count("\n", 0, nul) + 1)
     return text, encoding
+
+
+def nul_byte(path, line: int) -> DataError:
+    """Return the error of a text that holds a NUL byte."""
+    rule = _("NUL byte in line {}: a damaged or binary file", line)
+    return DataError(path, [Problem(rule, remedy=_("copy or export it again, as UTF-8 text"))])
+
+
+def damaged_utf8(path, offset: int) -> DataError:
+    """Return the error of a text that is UTF-8 up to a byte."""
+    rule = _("damaged UTF-8 at byte offset {}", offset)
+    return DataError(path, [Problem(rule, remedy=_("copy or export it again"))])
 
 
 def _decode(data: bytes, path) -> tuple[str, str]:
@@ -160,8 +171,7 @@ def _decode(data: bytes, path) -> tuple[str, str]:
     # Bytes of GB18030 hardly ever make Chinese UTF-8, but damaged UTF-8 often passes
     # as GB18030 gibberish: Chinese before the first bad byte means damage.
     if len(_CHINESE.findall(data[:bad_utf8].decode("utf-8"))) >= _ENOUGH_CHINESE:
-        rule = _("damaged UTF-8 at byte offset {}", bad_utf8)
-        raise DataError(path, [Problem(rule, remedy=_("copy or export the file again"))])
+        raise damaged_utf8(path, bad_utf8)
     try:
         return data.decode("gb18030"), "gb18030"
     except UnicodeDecodeError as error:
@@ -174,7 +184,7 @@ def _decode_marked(data: bytes, mark: bytes, encoding: str, path) -> str:
         return data[len(mark) :].decode(encoding)
     except UnicodeDecodeError as error:
         rule = _("marked as {} but damaged at byte offset {}", encoding.upper(), len(mark) + error.start)
-        raise DataError(path, [Problem(rule, remedy=_("copy or export the file again"))]) from None
+        raise DataError(path, [Problem(rule, remedy=_("copy or export it again"))]) from None
 
 
 def _refuse_binary(data: bytes, path) -> None:

@@ -16,7 +16,7 @@ from icdbase.core.language import _
 from icdbase.files.cells import type_name
 from icdbase.files.encoding import clean_name
 
-__all__ = ["JSON_LINES_ENDINGS", "is_object", "json_decoder", "json_problem", "parsed_lines", "read_array", "read_objects", "rows_of_objects", "try_parse"]
+__all__ = ["JSON_LINES_ENDINGS", "is_object", "json_decoder", "json_problem", "parsed_lines", "read_array", "read_objects", "rows_of_objects", "too_deep", "try_parse"]
 
 JSON_LINES_ENDINGS = (".jsonl", ".ndjson")
 
@@ -77,7 +77,12 @@ def try_parse(text: str, problem: Callable[[json.JSONDecodeError], Problem]):
     except json.JSONDecodeError as error:
         return None, problem(error)
     except RecursionError:
-        return None, Problem(_("JSON nested too deeply to be records"), remedy=_("write an array of flat objects"))
+        return None, too_deep()
+
+
+def too_deep() -> Problem:
+    """Return the problem of JSON that Python cannot parse, for it is nested hundreds of times."""
+    return Problem(_("JSON nested too deeply to be records"), remedy=_("write an array of flat objects"))
 
 
 def json_problem(error: json.JSONDecodeError, line: int, record: str) -> Problem:

@@ -14,10 +14,10 @@ from collections.abc import Collection, Iterator
 from itertools import chain, islice
 from pathlib import Path
 
-from icdbase.core.errors import DataError, Problem
-from icdbase.core.language import N_, _
-from icdbase.files.encoding import STDIN
-from icdbase.files.json_rows import is_object, json_decoder, json_problem, parsed_lines, rows_of_objects
+from icdbase.core.errors import DataError
+from icdbase.core.language import _
+from icdbase.files.encoding import STDIN, damaged_utf8, nul_byte
+from icdbase.files.json_rows import is_object, json_decoder, json_problem, parsed_lines, rows_of_objects, too_deep
 from icdbase.files.rows import Rows
 
 __all__ = ["is_stream", "stream_rows"]
@@ -32,7 +32,6 @@ _NEAR_END = 32
 
 _BLANK = " \t\r\n"
 _NOT_BLANK = re.compile(f"[^{_BLANK}]")
-_COPY_AGAIN = N_("copy or export the file again")
 
 
 def is_stream(path) -> bool:
@@ -93,13 +92,11 @@ def _texts(path, digest) -> Iterator[str]:
             try:
                 text = decoder.decode(block, final=not block)
             except UnicodeDecodeError as error:
-                rule = _("damaged UTF-8 at byte offset {}", offset - waiting + error.start)
-                raise DataError(path, [Problem(rule, remedy=_(_COPY_AGAIN))]) from None
+                raise damaged_utf8(path, offset - waiting + error.start) from None
             offset += len(block)
             nul = text.find("\0")
             if nul >= 0:
-                rule = _("NUL byte in line {}: a damaged or binary file", lines + text.count(chr(10), 0, nul))
-                raise DataError(path, [Problem(rule, remedy=_("copy or export it again, as UTF-8 text"))])
+                raise nul_byte(path, lines + text.count("\n", 0, nul))
             lines += text.count("\n")
             if at_start:
                 text = text.lstrip("\ufeff")
@@ -188,8 +185,7 @@ def _item(window: _Window, decoder, path, number: int):
         try:
             value, end = decoder.raw_decode(window.text, window.at)
         except RecursionError:
-            problem = Problem(_("JSON nested too deeply to be records"), remedy=_("write an array of flat objects"))
-            raise DataError(path, [problem]) from None
+            raise DataError(path, [too_deep()]) from None
         except json.JSONDecodeError as error:
             whole = error.pos + _NEAR_END < len(window.text) and not error.msg.startswith("Unterminated string")
             if not window.ended and not whole:

@@ -20,7 +20,7 @@ from icdbase.files.json_rows import JSON_LINES_ENDINGS, read_array, read_objects
 from icdbase.files.tables import read_delimited, rows_of_cells, write_delimited
 from icdbase.files.workbooks import read_workbook, refuse_long_cells, write_workbook
 
-__all__ = ["Rows", "is_table", "read_rows", "write_rows"]
+__all__ = ["Rows", "is_table", "no_record", "read_rows", "write_rows"]
 
 
 @dataclass
@@ -80,8 +80,13 @@ def read_rows(path, known: Collection[str], *, from_object: Callable[[dict], lis
         text, encoding = decode(data, path)
         rows = _read_text(text, encoding, path, known, from_object)
     if not rows.records and not rows.problems:
-        raise DataError(path, [Problem(_("no record in the file"), remedy=_("check that it is the right file"))])
+        raise DataError(path, [no_record()])
     return rows
+
+
+def no_record() -> Problem:
+    """Return the problem of a file without a record."""
+    return Problem(_("no record in the file"), remedy=_("check that it is the right file"))
 
 
 def _read_text(text: str, encoding: str, path, known, from_object) -> Rows:

@@ -15,6 +15,7 @@ import pandas as pd
 from icdbase.core.errors import DataError, DataWarning, Problem
 from icdbase.core.language import _
 from icdbase.files.json_streams import is_stream, stream_rows
+from icdbase.files.rows import no_record
 from icdbase.records.checks import column_problems, id_column_problems, known_columns, misspelt_fields
 from icdbase.records.frames import build_frame
 from icdbase.records.ids import IdRegister
@@ -90,7 +91,7 @@ class RecordBatches:
         if self.n_records:
             problems += column_problems(columns, self.task, layout)
         elif not problems:
-            problems.append(Problem(_("no record in the file"), remedy=_("check that it is the right file")))
+            problems.append(no_record())
         if problems:
             raise DataError(self.path, id_column_problems(problems, columns, self.task, layout))
         for finding in misspelt_fields(columns, self.task, layout):
