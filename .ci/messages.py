@@ -78,8 +78,10 @@ def write_catalogue() -> list[str]:
     after = Catalog("zh", project="icdbase", fuzzy=False, creation_date=begun, revision_date=begun, last_translator="",
                     language_team="", msgid_bugs_address="", header_comment="# Chinese messages of icdbase.")
     for text, place in sorted(messages().items(), key=lambda item: item[1]):
-        known = before.get(text)
+        known = before.get(text) or before.obsolete.get(text)
         after.add(text, known.string if known else "", locations=[(place, None)])
+    gone = {message.id: message for message in before if message.id and message.string and message.id not in after}
+    after.obsolete = {text: message for text, message in (before.obsolete | gone).items() if text not in after}
     with CATALOGUE.open("wb") as file:
         write_po(file, after, width=None)
     with CATALOGUE.with_suffix(".mo").open("wb") as file:
