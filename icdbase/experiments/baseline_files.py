@@ -9,7 +9,6 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.figure import Figure
 
-from icdbase.core.language import N_
 from icdbase.experiments.baseline_table import BaselineResult
 from icdbase.experiments.baseline_text import baseline_columns, baseline_notes, basis, failure_lines
 from icdbase.experiments.exports import write_plot, write_tables
@@ -35,7 +34,7 @@ def write_baselines(result: BaselineResult, folder, task: Task = CCL25) -> dict[
     written |= write_plot(baseline_figure(result.table, [f"{basis(result)}."]), folder / "baselines")
     for name, file in submission_names(result.predictions).items():
         write_submission(result.predictions[name], folder / SUBMISSIONS / file, task)
-    return written | {N_("submissions"): folder / SUBMISSIONS}
+    return written | {"submissions": folder / SUBMISSIONS}
 
 
 def submission_names(systems: Sequence[str]) -> dict[str, str]:

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from textwrap import wrap
 
-from icdbase.core.language import N_, _
-from icdbase.core.text_tables import fill, plural, table
+from icdbase.core.text_tables import plural, table
 from icdbase.experiments.baseline_table import BaselineResult
 from icdbase.experiments.result_text import formatted_cells, holm_text, target_columns
 
 __all__ = ["baseline_columns", "baseline_notes", "baselines_text"]
 
 # Heading, column or columns of the result, format.
-_SYSTEM = ((N_("system"), "system", "{}"),)
-_SCORE = (("Acc", "acc", "{:.3f}"), (N_("95 % interval"), ("acc_low", "acc_high"), "{:.3f}-{:.3f}"))
-_MACRO = ((N_("macro F1"), "macro_f1", "{:.3f}"),)
-_COST = ((N_("seconds"), "seconds", "{:.1f}"), (N_("CPU s"), "cpu_seconds", "{:.1f}"), ("MiB", "peak_mib", "{:.0f}"))
+_SYSTEM = (("system", "system", "{}"),)
+_SCORE = (("Acc", "acc", "{:.3f}"), ("95 % interval", ("acc_low", "acc_high"), "{:.3f}-{:.3f}"))
+_MACRO = (("macro F1", "macro_f1", "{:.3f}"),)
+_COST = (("seconds", "seconds", "{:.1f}"), ("CPU s", "cpu_seconds", "{:.1f}"), ("MiB", "peak_mib", "{:.0f}"))
 _PAIRED = (
-    (N_("to the best"), "difference", "{:+.3f}"),
-    (N_("95 % interval"), ("low", "high"), "{:+.3f} to {:+.3f}"),
+    ("to the best", "difference", "{:+.3f}"),
+    ("95 % interval", ("low", "high"), "{:+.3f} to {:+.3f}"),
     ("p Holm", ("p_holm", "p"), holm_text),
 )
 
@@ -47,31 +47,31 @@ def baselines_text(result: BaselineResult) -> str:
 
 def baseline_notes(result: BaselineResult) -> list[str]:
     """Return notes on how the table was computed; at most 79 characters a line."""
-    units = _("records") if result.n_groups is None else _("groups")
-    notes = [_("{}; seed {}.", basis(result), result.random_state)]
+    units = "records" if result.n_groups is None else "groups"
+    notes = [f"{basis(result)}; seed {result.random_state}."]
     if len(result.table) > 1:
         notes.append(
-            _("To the best: official score minus that of {}, over the same records; 95 % interval of each system alone, "
-              "paired bootstrap over {}; p: approximate randomisation, Holm over {}. "
-              "The best one is chosen on these records too.", result.best, units, plural(len(result.table) - 1, "system")),
+            f"To the best: official score minus that of {result.best}, over the same records; 95 % interval of each "
+            f"system alone, paired bootstrap over {units}; p: approximate randomisation, Holm over "
+            f"{plural(len(result.table) - 1, 'system')}. The best one is chosen on these records too.",
         )
     notes.append(
-        _("seconds: fit and predict on one thread, by the clock; CPU s: of the processor. "
-          "Reading and counting the records, once for all systems, is not in it."),
+        "seconds: fit and predict on one thread, by the clock; CPU s: of the processor. Reading and counting the records, "
+        "once for all systems, is not in it.",
     )
     if result.table["peak_mib"].notna().any():
-        notes[-1] += " " + _("MiB: largest memory of the system's own process.")
-    return [line for note in notes for line in fill(note).splitlines()]
+        notes[-1] += " MiB: largest memory of the system's own process."
+    return [line for note in notes for line in wrap(note, 79, break_long_words=False, break_on_hyphens=False)]
 
 
 def basis(result: BaselineResult) -> str:
     """Return how many records a table is based on."""
     if result.n_folds is None:
-        return _("{}, {}", plural(result.n_train, "training record"), plural(result.n_test, "test record"))
-    grouped = "" if result.n_groups is None else _(" in {} groups", result.n_groups)
-    return _("{}{}, {} folds", plural(result.n_train, "record"), grouped, result.n_folds)
+        return f"{plural(result.n_train, 'training record')}, {plural(result.n_test, 'test record')}"
+    grouped = "" if result.n_groups is None else f" in {result.n_groups} groups"
+    return f"{plural(result.n_train, 'record')}{grouped}, {result.n_folds} folds"
 
 
 def failure_lines(result: BaselineResult) -> list[str]:
     """Return a line for each system that failed."""
-    return [_("{} failed: {}", name, line) for name, line in result.failures.items()]
+    return [f"{name} failed: {line}" for name, line in result.failures.items()]

@@ -12,7 +12,6 @@ import pandas as pd
 
 from icdbase.coder import IcdCoder
 from icdbase.core.errors import DataWarning, UsageError
-from icdbase.core.language import _
 from icdbase.evaluation.per_code import per_code_table
 from icdbase.evaluation.resampling import bootstrap_interval
 from icdbase.evaluation.scoring import Scores, record_scores, score
@@ -171,9 +170,9 @@ def prepare(
 ) -> tuple[pd.DataFrame, Splits, np.ndarray | None]:
     """Return checked records, their folds and the group of each record (or None)."""
     if not isinstance(n_repeats, Integral) or n_repeats < 1:
-        raise UsageError(_("n_repeats must be a whole number of at least 1, got {!r}", n_repeats))
+        raise UsageError(f"n_repeats must be a whole number of at least 1, got {n_repeats!r}")
     if not isinstance(coder.random_state, Integral):
-        raise UsageError(_("the coder's random_state must be a whole number here, got {!r}", coder.random_state))
+        raise UsageError(f"the coder's random_state must be a whole number here, got {coder.random_state!r}")
     records = check_frame(records, coder.task, require_labels=True)
     groups = check_groups(groups, records)
     for message in not_learned(records, coder.task):

@@ -10,7 +10,6 @@ import pandas as pd
 
 from icdbase.coder import IcdCoder
 from icdbase.core.errors import UsageError
-from icdbase.core.language import _
 from icdbase.evaluation.resampling import paired_bootstrap
 from icdbase.evaluation.scoring import Scores
 from icdbase.experiments.cross_validation import N_BOOTSTRAP, evaluate, json_rows, prepare, target_measures
@@ -112,7 +111,7 @@ def _checked_sizes(sizes: Iterable[int] | None, largest: int) -> list[int]:
         return sorted({largest, *(size for size in halved if size >= SMALLEST_SIZE)})
     sizes = sorted(set(sizes))
     if not sizes or sizes[0] < 2 or sizes[-1] > largest:
-        raise UsageError(_("sizes must lie from 2 to {}, the training records of the smallest fold; got {}", largest, sizes))
+        raise UsageError(f"sizes must lie from 2 to {largest}, the training records of the smallest fold; got {sizes}")
     return sizes
 
 

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from icdbase.core.errors import DataError, Problem, UsageError, did_you_mean
-from icdbase.core.language import _
 from icdbase.experiments.coalitions import Coalition
 from icdbase.learning.own_system import SystemCoder
 from icdbase.tasks.editions import CCL25
@@ -91,9 +90,9 @@ def expand_players(coder, players: str | Mapping[str, Sequence[str]] | Players =
         order = _chosen(coder, players)
         parts = {name: (name,) for name in order}
     else:
-        raise UsageError(_("unknown players {!r}{}; or a JSON file of groups", players, did_you_mean(players, ("fields", "blocks"))))
+        raise UsageError(f"unknown players {players!r}{did_you_mean(players, ('fields', 'blocks'))}; or a JSON file of groups")
     if len(parts) < 2:
-        raise UsageError(_("nothing to share: {} player; name two at least", len(parts)))
+        raise UsageError(f"nothing to share: {len(parts)} player; name two at least")
     return Players("blocks" if players == "blocks" else "fields", parts, order)
 
 
@@ -110,17 +109,17 @@ def _groups(task: Task, order: Sequence[str], groups: Mapping[str, Sequence[str]
     parts, owner = {}, {}
     for name, fields in groups.items():
         if isinstance(fields, str) or not fields:
-            raise UsageError(_("group {!r}: write a list of fields, one at least", name))
+            raise UsageError(f"group {name!r}: write a list of fields, one at least")
         parts[str(name)] = task.check_fields(fields)
         for field in parts[str(name)]:
             if field in owner:
-                raise UsageError(_("field {!r} stands in the groups {!r} and {!r}; leave it in one", field, owner[field], name))
+                raise UsageError(f"field {field!r} stands in the groups {owner[field]!r} and {name!r}; leave it in one")
             if field not in order:
-                raise UsageError(_("group {!r}: the coder does not read {!r}", name, field))
+                raise UsageError(f"group {name!r}: the coder does not read {field!r}")
             owner[field] = name
     alone = {field: (field,) for field in order if field not in owner}
     for name in parts.keys() & alone.keys():
-        raise UsageError(_("group {!r} has the name of a field outside it; choose another name", name))
+        raise UsageError(f"group {name!r} has the name of a field outside it; choose another name")
     return parts | alone
 
 
@@ -138,16 +137,16 @@ def read_groups_of_fields(path) -> dict[str, list[str]]:
     DataError
         If the file is missing or has another form.
     """
-    remedy = _('write {"name of a group": ["field", "field"], "another": ["field"]}')
+    remedy = 'write {"name of a group": ["field", "field"], "another": ["field"]}'
     try:
         groups = json.loads(Path(path).read_text("utf-8-sig"))
     except (FileNotFoundError, IsADirectoryError):
-        raise DataError(path, [Problem(_("no such file"), remedy=_("write shapley, shapley:blocks or shapley:FILE.json"))]) from None
+        raise DataError(path, [Problem("no such file", remedy="write shapley, shapley:blocks or shapley:FILE.json")]) from None
     except (ValueError, RecursionError) as error:
         raise DataError(path, [Problem(f"not JSON: {error}", remedy=remedy)]) from None
     lists = isinstance(groups, dict) and all(isinstance(each, list) for each in groups.values())
     if not lists or not all(isinstance(field, str) for each in groups.values() for field in each):
-        raise DataError(path, [Problem(_("not an object of lists of fields"), remedy=remedy)])
+        raise DataError(path, [Problem("not an object of lists of fields", remedy=remedy)])
     return groups
 
 

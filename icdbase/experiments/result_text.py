@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from textwrap import wrap
 
 import pandas as pd
 
 from icdbase.coder import IcdCoder
-from icdbase.core.language import N_, _
-from icdbase.core.text_tables import figure, fill, plural, table
+from icdbase.core.text_tables import figure, plural, table
 from icdbase.evaluation.score_tables import score_table, target_table
 from icdbase.experiments.ablation import DIFFERENCE, SMALLEST_P, AblationResult
 from icdbase.experiments.cross_validation import CvResult
@@ -24,28 +24,28 @@ def holm_text(p_holm: float, p: float) -> str:
 
 # Heading, column or columns of the result, format.
 _ABLATION_COLUMNS = (
-    (N_("variant"), "variant", "{}"),
+    ("variant", "variant", "{}"),
     ("Acc", "acc", "{:.3f}"),
-    (N_("change"), "difference", "{:+.3f}"),
-    (N_("95 % interval"), ("low", "high"), "{:+.3f} to {:+.3f}"),
+    ("change", "difference", "{:+.3f}"),
+    ("95 % interval", ("low", "high"), "{:+.3f} to {:+.3f}"),
     ("p Holm", ("p_holm", "p"), holm_text),
 )
 _CURVE_COLUMNS = (
-    (N_("train on"), "n_train", "{:d}"),
+    ("train on", "n_train", "{:d}"),
     ("Acc", "acc", "{:.3f}"),
-    (N_("95 % interval"), ("low", "high"), "{:.3f} to {:.3f}"),
+    ("95 % interval", ("low", "high"), "{:.3f} to {:.3f}"),
 )
 _GAIN_COLUMNS = (
-    (N_("gain"), "gain", "{:+.3f}"),
-    (N_("95 % interval"), ("gain_low", "gain_high"), "{:+.3f} to {:+.3f}"),
+    ("gain", "gain", "{:+.3f}"),
+    ("95 % interval", ("gain_low", "gain_high"), "{:+.3f} to {:+.3f}"),
 )
 _FOLD_COLUMNS = (
-    (N_("repeat"), "repeat", "{:.0f}"),
-    (N_("fold"), "fold", "{:.0f}"),
-    (N_("records"), "n_records", "{:.0f}"),
+    ("repeat", "repeat", "{:.0f}"),
+    ("fold", "fold", "{:.0f}"),
+    ("records", "n_records", "{:.0f}"),
     ("Acc", "acc", "{:.3f}"),
 )
-_RECALL_COLUMN = ((N_("recall variant"), "acc_recall_variant", "{:.3f}"),)
+_RECALL_COLUMN = (("recall variant", "acc_recall_variant", "{:.3f}"),)
 
 
 def ablation_columns(result: AblationResult) -> tuple[Sequence, Sequence, Sequence]:
@@ -59,7 +59,7 @@ def curve_columns(result: CurveResult) -> tuple[Sequence, Sequence, Sequence]:
 def target_columns(values: pd.DataFrame, endings: Sequence[str], form: str) -> list[tuple[str, str, str]]:
     """Return a column for each target: ``main_accuracy`` and ``other_f1`` by role, ``<target>_f1`` by name."""
     parts = [(column, *column.rpartition("_")[::2]) for column in values.columns]
-    named = {"main": N_("main"), "other": N_("others")}
+    named = {"main": "main", "other": "others"}
     return [(named.get(name, name), column, form) for column, name, ending in parts if name and ending in endings]
 
 
@@ -70,30 +70,30 @@ def ablation_text(result: AblationResult) -> str:
 
 def ablation_notes(result: AblationResult) -> list[str]:
     """Return notes on how the table was computed and what it cannot show; at most 79 characters a line."""
-    units = _("records") if result.n_groups is None else _("groups")
+    units = "records" if result.n_groups is None else "groups"
     changed = ", ".join(f"{name}={value!r}" for name, value in result.reference.items())
     different = ", ".join(result.significant())
     notes = [
-        _("{}; fold seed {}.", basis(result), result.random_state),
-        _("Reference: {}({}). {}", result.estimator, changed, inner_folds_note(result)).strip(),
-        _("Change of the official score, variant minus reference, over the same records. The 95 % interval is of each "
-          "variant alone, not corrected for their number: paired bootstrap over {}. p: approximate randomisation, "
-          "Holm over {}.", units, plural(len(result.variants), "variant")),
+        f"{basis(result)}; fold seed {result.random_state}.",
+        f"Reference: {result.estimator}({changed}). {inner_folds_note(result)}".strip(),
+        "Change of the official score, variant minus reference, over the same records. The 95 % interval is of each "
+        f"variant alone, not corrected for their number: paired bootstrap over {units}. p: approximate randomisation, "
+        f"Holm over {plural(len(result.variants), 'variant')}.",
         *sensitivity_notes(result),
-        _("A part without a significant change may still be useful."),
-        _("Different from the reference: {}.", different) if different
-        else _("No variant differs significantly from the reference."),
+        "A part without a significant change may still be useful.",
+        f"Different from the reference: {different}." if different
+        else "No variant differs significantly from the reference.",
     ]
-    return [line for note in notes for line in fill(note).splitlines()]
+    return [line for note in notes for line in wrap(note, 79, break_long_words=False, break_on_hyphens=False)]
 
 
 def sensitivity_notes(result: AblationResult) -> list[str]:
     """Return notes on how small a change these records can show."""
     return [
-        _("Median half-width of the intervals: {:.3f}.", result.half_width),
-        _("Smallest change that one uncorrected test at the 5 % level finds with 80 % power: {:.3f}. "
-          "Records that would so show a change of {}: {}.",
-          result.detectable_difference, DIFFERENCE, figure(result.records_needed, form="{:,.0f}")),
+        f"Median half-width of the intervals: {result.half_width:.3f}.",
+        "Smallest change that one uncorrected test at the 5 % level finds with 80 % power: "
+        f"{result.detectable_difference:.3f}. Records that would so show a change of {DIFFERENCE}: "
+        f"{figure(result.records_needed, form='{:,.0f}')}.",
         training_sets_note(result.table.iloc[1:]),
     ]
 
@@ -101,7 +101,7 @@ def sensitivity_notes(result: AblationResult) -> list[str]:
 def training_sets_note(rows: pd.DataFrame) -> str:
     """Return a note on the standard errors, without and with the choice of training sets."""
     plain, corrected = (figure(rows[name].median(), form="{:.4f}") for name in ("standard_error", "corrected_error"))
-    return _("Median standard error: {}; with the choice of training sets (Nadeau and Bengio 2003): {}.", plain, corrected)
+    return f"Median standard error: {plain}; with the choice of training sets (Nadeau and Bengio 2003): {corrected}."
 
 
 def inner_folds_note(result: AblationResult) -> str:
@@ -110,15 +110,13 @@ def inner_folds_note(result: AblationResult) -> str:
         return ""
     default = IcdCoder().n_folds
     n_folds = result.reference.get("n_folds", default)
-    if n_folds != default:
-        return _("Folds inside each fit: {}, where icdbase train has {}.", n_folds, default)
-    return _("Folds inside each fit: {}.", n_folds)
+    return f"Folds inside each fit: {n_folds}{'' if n_folds == default else f', where icdbase train has {default}'}."
 
 
 def basis(result) -> str:
     """Return how many records, folds and repeats a result is based on."""
-    grouped = "" if result.n_groups is None else _(" in {} groups", result.n_groups)
-    return _("{} records{}, {} folds, {}", result.n_records, grouped, result.n_folds, plural(result.n_repeats, "repeat"))
+    grouped = "" if result.n_groups is None else f" in {result.n_groups} groups"
+    return f"{result.n_records} records{grouped}, {result.n_folds} folds, {plural(result.n_repeats, 'repeat')}"
 
 
 def curve_text(result: CurveResult) -> str:
@@ -128,8 +126,8 @@ def curve_text(result: CurveResult) -> str:
 
 def curve_notes(result: CurveResult) -> list[str]:
     """Return notes on how the curve was computed."""
-    return [_("{}; nested training sets, the same test records.", basis(result)),
-            _("Gain: Acc above the row before, paired bootstrap.")]
+    return [f"{basis(result)}; nested training sets, the same test records.",
+            "Gain: Acc above the row before, paired bootstrap."]
 
 
 def cv_text(result: CvResult, name: str = "icdbase") -> str:
@@ -155,7 +153,7 @@ def formatted_cells(values: pd.DataFrame, columns: Sequence[tuple]) -> tuple[lis
     used = [column for column in columns if values[_names(column)].notna().any(axis=None)]
     rows = [[figure(*(row[name] for name in _names(column)), form=column[2]) for column in used]
             for row in values.to_dict(orient="records")]
-    return [_(heading) for heading, *__ in used], rows
+    return [heading for heading, _, _ in used], rows
 
 
 def _names(column: tuple) -> list[str]:

@@ -18,7 +18,6 @@ import pandas as pd
 
 from icdbase.coder import IcdCoder
 from icdbase.core.errors import UsageError
-from icdbase.core.language import _
 from icdbase.evaluation.resampling import paired_bootstrap
 from icdbase.evaluation.scoring import record_scores
 from icdbase.experiments.cross_validation import N_BOOTSTRAP, Splits, json_rows, prepare
@@ -33,7 +32,7 @@ SPACE: Mapping[str, tuple] = {
     "boosted_features": (True, False),
     "main_learner": ("trees", "linear", "both"),
     "decoding": ("expected_f1", "expected_f1:0", "threshold:0.4"),
-    "thinned_share": (0.0, 0.5),
+    "thinned_share": (0.0, 0.25),
     "main_informs_others": (True, False),
 }
 """Values to choose from: the parameters that change the score in docs/what-pays.md, and those of named settings."""
@@ -123,7 +122,7 @@ def candidate_settings(
     [{}, {'main_learner': 'linear'}]
     """
     if n_candidates < 2:
-        raise UsageError(_("a search needs at least 2 candidates, the reference included; got {}", n_candidates))
+        raise UsageError(f"a search needs at least 2 candidates, the reference included; got {n_candidates}")
     check_parameters(coder, dict.fromkeys(space), "search space")
     now = coder.get_params(deep=False)
     settings = [dict(zip(space, values, strict=True)) for values in product(*space.values())]

@@ -13,7 +13,6 @@ from pathlib import Path
 
 from icdbase.coder import SETTINGS, IcdCoder
 from icdbase.core.errors import DataError, Problem, UsageError, did_you_mean
-from icdbase.core.language import _
 from icdbase.experiments.trials import check_parameters
 from icdbase.learning.classifiers import LEARNERS
 from icdbase.learning.decoding import RULES
@@ -58,10 +57,10 @@ def expand_variants(coder: IcdCoder, factors: str | Iterable[str] | Variants) ->
         variants = {}
         for name in (name.strip() for name in names):
             if name not in PRESETS:
-                raise UsageError(_("unknown factors {!r}{}; or a JSON file", name, did_you_mean(name, PRESETS)))
+                raise UsageError(f"unknown factors {name!r}{did_you_mean(name, PRESETS)}; or a JSON file")
             variants |= PRESETS[name](coder)
     if not variants:
-        raise UsageError(_("nothing to vary: the coder has at most one of the named parts"))
+        raise UsageError("nothing to vary: the coder has at most one of the named parts")
     for name, parameters in variants.items():
         check_parameters(coder, parameters, name)
     return variants
@@ -81,15 +80,15 @@ def read_variants(path) -> dict[str, dict[str, object]]:
     DataError
         If the file is missing or has another form.
     """
-    remedy = _('write {"variant name": {"fields": ["主诉"]}, "another": {"calibrate": false}}')
+    remedy = 'write {"variant name": {"fields": ["主诉"]}, "another": {"calibrate": false}}'
     try:
         variants = json.loads(Path(path).read_text("utf-8"))
     except FileNotFoundError:
-        raise DataError(path, [Problem(_("no such file"), remedy=_("name one of {}, or a file", ", ".join(PRESETS)))]) from None
+        raise DataError(path, [Problem("no such file", remedy=f"name one of {', '.join(PRESETS)}, or a file")]) from None
     except (ValueError, RecursionError) as error:
         raise DataError(path, [Problem(f"not JSON: {error}", remedy=remedy)]) from None
     if not isinstance(variants, dict) or not all(isinstance(each, dict) for each in variants.values()):
-        raise DataError(path, [Problem(_("not an object of objects"), remedy=remedy)])
+        raise DataError(path, [Problem("not an object of objects", remedy=remedy)])
     return variants
 
 
