@@ -143,8 +143,7 @@ def _read_table(path, known: dict[str, Concept]) -> dict[str, Concept]:
             if concept.name in concepts:
                 raise _RowError("concept", _("the concept has two rows"), _("join them"))
         except _RowError as error:
-            rule = _("line {}, column {}: {}", number, error.column, error.rule)
-            problems.append(Problem(rule, remedy=error.remedy))
+            problems.append(Problem(_("line {}, column {}: {}", number, error.column, error.rule), remedy=error.remedy))
             continue
         concepts[concept.name] = concept
     problems += _loose_composites(concepts, known)
