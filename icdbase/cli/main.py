@@ -35,7 +35,7 @@ class _Group(click.Group):
 
     def main(self, args=None, **settings):
         args = sys.argv[1:] if args is None else list(args)
-        with speaking(asked_language(args)):
+        with speaking(asked_language(args)), exit_on_error():
             return super().main(args, **settings)
 
     def make_context(self, info_name, args, parent=None, **settings):
@@ -50,10 +50,6 @@ class _Group(click.Group):
         name, command, words = super().resolve_command(ctx, args)
         refuse_repeated_paths(command, ctx, words)
         return name, command, words
-
-    def invoke(self, ctx):
-        with exit_on_error():
-            return super().invoke(ctx)
 
 
 @click.group(cls=_Group, epilog=examples(
