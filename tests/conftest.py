@@ -10,6 +10,8 @@ from hypothesis import settings
 
 import icdbase
 
+os.environ["LANGUAGE"] = "en"  # whatever the language of the machine
+
 # HYPOTHESIS_PROFILE=thorough looks longer; a machine under load is no failure.
 settings.register_profile("quick", max_examples=50, deadline=None)
 settings.register_profile("thorough", max_examples=3000, deadline=None)

@@ -21,6 +21,7 @@ from icdbase.cli.options import (
     task_option,
     train_option,
 )
+from icdbase.core.language import _
 
 # Modules heavier than click are imported inside the verbs: --help must not wait for scikit-learn.
 
@@ -88,7 +89,7 @@ def _show(result, as_json: bool, written, title: str) -> None:
     if as_json:
         echo(json.dumps(result.to_dict(), ensure_ascii=False, indent=2))
         for line in failure_lines(result):
-            echo(f"warning: {line}", err=True)
+            echo(_("warning: {}", line), err=True)
     else:
         echo(f"{title}\n\n{baselines_text(result)}")
         if written:

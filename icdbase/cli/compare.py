@@ -19,6 +19,7 @@ from icdbase.cli.options import (
     zero_options,
 )
 from icdbase.cli.systems import name_systems, named_errors, read_systems
+from icdbase.core.language import _
 
 # Modules heavier than click are imported inside the verbs: --help must not wait for scikit-learn.
 
@@ -52,7 +53,7 @@ def compare(task_name, gold_files, pred_files, names, missing_zero, invalid_zero
     from icdbase.report.terminal import file_list
 
     if with_text and not out_folder:
-        raise UsageError("--with-text is of the page; add --out FOLDER")
+        raise UsageError(_("--with-text is of the page; add --out FOLDER"))
     named = name_systems(pred_files, names)
     if out_folder:
         check_output(out_folder, folder=True)
@@ -69,9 +70,9 @@ def compare(task_name, gold_files, pred_files, names, missing_zero, invalid_zero
     if as_json:
         echo(json.dumps(result.to_dict(n_records), ensure_ascii=False, indent=2, allow_nan=False))
         return
-    echo(comparison_text(result, title=f"{len(gold):,} records of {shown_paths(gold_files)}"))
+    echo(comparison_text(result, title=_("{:,} records of {}", len(gold), shown_paths(gold_files))))
     if written:
-        echo("\n" + file_list(written) + ("\n\nThe page quotes records: treat it as patient data." if with_text else ""))
+        echo("\n" + file_list(written) + ("\n\n" + _("The page quotes records: treat it as patient data.") if with_text else ""))
 
 
 def _command(task_name: str, gold_files, named: dict[str, Path]) -> str:

@@ -27,6 +27,7 @@ from icdbase.cli.options import (
     task_option,
     train_option,
 )
+from icdbase.core.language import _
 
 # Modules heavier than click are imported inside the verbs: --help must not wait for scikit-learn.
 
@@ -97,7 +98,7 @@ def ablate(train_files, out_folder, factors, budget, max_error, inner_folds, rer
     if rerun_file is not None:
         run = _repeated_ablation(rerun_file, train_files, out_folder)
     elif not train_files or out_folder is None:
-        raise click.UsageError("name the records with --train and a folder with --out, or a run with --rerun")
+        raise click.UsageError(_("name the records with --train and a folder with --out, or a run with --rerun"))
     else:
         coder, options = _coder_and_options(**design)
         coder.set_params(n_folds=coder.n_folds if inner_folds is None else inner_folds)
@@ -168,11 +169,11 @@ def _compared(coder, factors: str, budget: int | None, max_error: float | None) 
     """Return what --factors names, as ``run.json`` has it."""
     from icdbase.experiments.shapley import BUDGET, MAX_ERROR
 
-    kind, _, whose = factors.replace("：", ":").partition(":")
+    kind, *__, whose = factors.replace("：", ":").partition(":")
     if kind != "shapley":
         for option, value in (("--budget", budget), ("--max-error", max_error)):
             if value is not None:
-                raise click.UsageError(f"{option} goes with --factors shapley only")
+                raise click.UsageError(_("{} goes with --factors shapley only", option))
         return {"variants": _variants(coder, factors)}
     return {"shapley": {
         "players": _players(coder, whose),
@@ -198,7 +199,7 @@ def _whole_numbers(context: click.Context, option: click.Parameter, text: str | 
     try:
         return [int(part) for part in text.replace("，", ",").split(",")]
     except ValueError:
-        raise click.UsageError(f"--sizes must be whole numbers with commas between them, got {text!r}") from None
+        raise click.UsageError(_("--sizes must be whole numbers with commas between them, got {!r}", text)) from None
 
 
 @click.command(epilog=examples("icdbase curve --train ICD-Coding-train.json --out runs/curve"))
@@ -295,7 +296,7 @@ def _refuse_beside_rerun(*names: str) -> None:
     for name in names:
         if source(name) is click.core.ParameterSource.COMMANDLINE:
             option = name.removesuffix("_name").replace("_", "-")
-            raise click.UsageError(f"--{option} does not go with --rerun, which repeats a run unchanged; leave it out")
+            raise click.UsageError(_("--{} does not go with --rerun, which repeats a run unchanged; leave it out", option))
 
 
 def _check_rerun(card, records, train_files: Sequence[Path]) -> None:
@@ -305,7 +306,7 @@ def _check_rerun(card, records, train_files: Sequence[Path]) -> None:
 
     card.check_records(records, shown_paths(train_files))
     if card.code != code_version():
-        warnings.warn(f"the run was made by icdbase {card.code}, this is {code_version()}; figures may differ",
+        warnings.warn(_("the run was made by icdbase {}, this is {}; figures may differ", card.code, code_version()),
                       VersionWarning)
 
 
@@ -319,9 +320,9 @@ def _compare(result, path: Path, row: str) -> None:
     now = json.loads(json.dumps(result.to_dict()))
     if now != before:
         other = [new[row] for new, old in zip(now["table"], before["table"], strict=False) if new != old]
-        raise DataError(path, [Problem(f"the figures differ from those computed now: {', '.join(other)}",
-                                       remedy="compare code and libraries in run.json with those installed")])
-    echo(f"same figures as {path}", err=True)
+        raise DataError(path, [Problem(_("the figures differ from those computed now: {}", ", ".join(other)),
+                                       remedy=_("compare code and libraries in run.json with those installed"))])
+    echo(_("same figures as {}", path), err=True)
 
 
 def _show(result, text: str, as_json: bool, written: dict[str, Path]) -> None:

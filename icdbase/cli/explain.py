@@ -9,6 +9,7 @@ import sys
 import click
 
 from icdbase.cli.options import echo, examples, input_option, json_option, load_model, model_option
+from icdbase.core.language import _
 
 # Modules heavier than click are imported inside the verbs: --help must not wait for scikit-learn.
 
@@ -38,9 +39,8 @@ def explain(model_folder, input_file, record_id, codes, language, as_json):
     coder = load_model(model_folder)
     records = read_records(input_file, coder.task)
     if record_id not in records.index:
-        near = did_you_mean(record_id, records.index) if len(records) else ""
-        hint = near if near.startswith("; did") else "; --record takes one of the ids of the file"
-        raise UsageError(f"{input_file}: no record {record_id!r}{hint}")
+        hint = did_you_mean(record_id, records.index, _("; --record takes one of the ids of the file"))
+        raise UsageError(_("{}: no record {!r}{}", input_file, record_id, hint))
     explanation = explain_record(coder, records.loc[[record_id]], codes or None)
     if as_json:
         echo(json.dumps(explanation.to_dict(), ensure_ascii=False, indent=2))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from icdbase.cli.options import FILE, echo, examples
+from icdbase.core.language import _
 
 # Modules heavier than click are imported inside the verbs: --help must not wait for scikit-learn.
 
@@ -23,9 +24,9 @@ def init_task(records_file, out_file):
     from icdbase.report.terminal import quoted
 
     if out_file is not None and out_file.suffix.lower() != ".toml":
-        raise UsageError(f"--out must end in .toml, got {out_file.name!r}")
+        raise UsageError(_("--out must end in .toml, got {!r}", out_file.name))
     if out_file is not None and out_file.exists():
-        raise UsageError(f"{out_file} is there already; name another file, or remove it first")
+        raise UsageError(_("{} is there already; name another file, or remove it first", out_file))
     proposed = propose_task(records_file)
     if out_file is None:
         echo(proposed, nl=False)
@@ -33,4 +34,4 @@ def init_task(records_file, out_file):
     with atomic_write(out_file) as file:
         file.write(proposed)
     names = f"--task {quoted(out_file)} --train {quoted(records_file)}"
-    echo(f"{out_file}: check it, then\n  icdbase train {names} --model models/mine")
+    echo(_("{}: check it, then", out_file) + f"\n  icdbase train {names} --model models/mine")

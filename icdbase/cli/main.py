@@ -6,6 +6,8 @@ Results go to stdout; progress, warnings and errors go to stderr.  Exit codes:
 
 from __future__ import annotations
 
+import sys
+
 import click
 
 from icdbase import __version__
@@ -22,21 +24,32 @@ from icdbase.cli.report import report
 from icdbase.cli.score import check, score
 from icdbase.cli.synth import synth
 from icdbase.cli.train import train
+from icdbase.cli.translation import lang_option, translated
 from icdbase.cli.tune import tune
+from icdbase.core.language import asked_language, speaking
 from icdbase.core.terminal import exit_on_error
 
 
 class _Group(click.Group):
-    """A group whose verbs print errors as messages and refuse a repeated path option."""
+    """A group whose verbs print errors as messages, speak the user's language and refuse a repeated path option."""
+
+    def main(self, args=None, **settings):
+        args = sys.argv[1:] if args is None else list(args)
+        with speaking(asked_language(args)), exit_on_error():
+            return super().main(args, **settings)
+
+    def make_context(self, info_name, args, parent=None, **settings):
+        settings["default_map"] = {name: {"language": asked_language(args)} for name in self.commands}
+        return click.Group.make_context(translated(self), info_name, args, parent, **settings)
+
+    def get_command(self, ctx, name):
+        command = super().get_command(ctx, name)
+        return command and translated(command)
 
     def resolve_command(self, ctx, args):
         name, command, words = super().resolve_command(ctx, args)
         refuse_repeated_paths(command, ctx, words)
         return name, command, words
-
-    def invoke(self, ctx):
-        with exit_on_error():
-            return super().invoke(ctx)
 
 
 @click.group(cls=_Group, epilog=examples(
@@ -45,6 +58,7 @@ class _Group(click.Group):
     "icdbase predict --model models/first --input data/test.json --out pred.json",
     "icdbase score --gold data/test.json --pred pred.json",
 ))
+@lang_option
 @click.version_option(__version__, prog_name="icdbase")
 def main():
     """Classical-ML baselines for ICD coding of Chinese medical records."""
@@ -53,4 +67,5 @@ def main():
 for command in (
     train, predict, score, check, compare, merge, synth, baselines, cv, ablate, curve, tune, explain, report, demo, init_task,
 ):
-    main.add_command(command)
+    has_its_own = any("--lang" in option.opts for option in command.params)
+    main.add_command(command if has_its_own else lang_option(command))

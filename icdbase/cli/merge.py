@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from textwrap import wrap
 
 import click
 
 from icdbase.cli.options import FILE, echo, examples, shown_paths, task_option
 from icdbase.cli.systems import name_systems, named_errors, read_systems
+from icdbase.core.language import _
 
 # Modules heavier than click are imported inside the verbs: --help must not wait for scikit-learn.
-
-MAJORITY, LEARNED = "(one vote each)", "(learned weights)"
-"""How the two ways to vote are called beside the systems."""
 
 
 @click.command(epilog=examples(
@@ -59,20 +56,18 @@ def merge(task_name, pred_files, out_file, gold_files, dev_files, missing_zero, 
         merged = merger.predict(list(submissions.values()))
     write_submission(merged, out_file, task)
     echo(_summary(merged, submissions, task))
-    echo(f"\n{len(merged):,} records of {len(named)} submissions: {out_file}")
+    echo("\n" + _("{:,} records of {} submissions: {}", len(merged), len(named), out_file))
     if not gold_files:
-        echo("One vote each. A weak system pulls a good one down: see --gold and --dev-pred.")
+        echo(_("One vote each. A weak system pulls a good one down: see --gold and --dev-pred."))
 
 
 def _check_options(pred_files, gold_files, dev_files) -> None:
     from icdbase.core.errors import UsageError
 
-    if len(pred_files) < 2:
-        raise UsageError("two submissions at least: give --pred twice")
     if bool(gold_files) != bool(dev_files):
-        raise UsageError("--gold and --dev-pred go together: labelled records, and what each system predicted for them")
+        raise UsageError(_("--gold and --dev-pred go together: labelled records, and what each system predicted for them"))
     if dev_files and len(dev_files) != len(pred_files):
-        raise UsageError(f"{len(dev_files)} --dev-pred for {len(pred_files)} --pred; give one for each system, in the same order")
+        raise UsageError(_("{} --dev-pred for {} --pred; give one for each system, in the same order", len(dev_files), len(pred_files)))
 
 
 def _refuse_missing(submissions: Mapping, named: Mapping[str, Path], task) -> None:
@@ -87,8 +82,8 @@ def _refuse_missing(submissions: Mapping, named: Mapping[str, Path], task) -> No
             if len(missing):
                 listed = ", ".join(map(shown_id, missing[:5])) + (", ..." if len(missing) > 5 else "")
                 remedy = lost_zeros(missing, codes.index.difference(theirs.index)) or (
-                    "are both of the same records? Then predict them too, or let the others vote alone (--missing-zero)")
-                rule = f"no prediction for {len(missing)} of the {len(theirs)} records of {named[other]}: {listed}"
+                    _("are both of the same records? Then predict them too, or let the others vote alone (--missing-zero)"))
+                rule = _("no prediction for {} of the {} records of {}: {}", len(missing), len(theirs), named[other], listed)
                 raise DataError(named[name], [Problem(rule, field=task.id_field, remedy=remedy)])
 
 
@@ -101,20 +96,23 @@ def _learn(merger, gold, submissions: Mapping, missing: str) -> None:
     for name, codes in submissions.items():
         align(gold, codes, merger.task, missing, source=name)  # files of other records are named before the work
     tables = [codes[codes.index.isin(gold.index)] for codes in submissions.values()]
-    merged = {MAJORITY: merger.predict(tables), LEARNED: merger.cross_predict(gold, tables)}
+    majority, learned = _("(one vote each)"), _("(learned weights)")  # their names beside the systems
+    merged = {majority: merger.predict(tables), learned: merger.cross_predict(gold, tables)}
     result = compare(gold, {**submissions, **merged}, merger.task, missing=missing)
     best = max(submissions, key=lambda name: result.scores[name].acc)
-    echo(score_table(result.scores, title=f"{len(gold):,} labelled records; weights learned on four fifths of them, five times"))
-    echo("\n" + _gain(result.pairs.set_index(["measure", "a", "b"]).loc["acc", best, LEARNED], best) + "\n")
+    echo(score_table(result.scores, title=_("{:,} labelled records; weights learned on four fifths of them, five times", len(gold))))
+    echo("\n" + _gain(result.pairs.set_index(["measure", "a", "b"]).loc["acc", best, learned], best) + "\n")
     merger.fit(gold, tables)
 
 
 def _gain(pair, best: str) -> str:
     """Say what learned weights add to the best system; the pair is best minus learned."""
+    from icdbase.core.text_tables import fill
+
     gain, low, high = (0.0 - pair[name] for name in ("difference", "high", "low"))
-    shown = "a gain" if low > 0 else "a loss" if high < 0 else "no gain is shown"
-    note = f"Learned weights against {best}, the best system: Acc {gain:+.3f}, 95 % interval {low:+.3f} to {high:+.3f}: {shown}."
-    return "\n".join(wrap(note, 79))
+    shown = _("a gain") if low > 0 else _("a loss") if high < 0 else _("no gain is shown")
+    note = _("Learned weights against {}, the best system: Acc {:+.3f}, 95 % interval {:+.3f} to {:+.3f}: {}.", best, gain, low, high, shown)
+    return fill(note)
 
 
 def _summary(merged, submissions: Mapping, task) -> str:
@@ -127,7 +125,7 @@ def _summary(merged, submissions: Mapping, task) -> str:
         both = merged.loc[merged.index.isin(codes.index)]
         alike = (likeness(*(_as_answers(each, target) for each in (both, codes.loc[both.index])), target) for target in task.targets)
         rows.append([name, *map(figure, alike)])
-    return table(["system", *(target.name for target in task.targets)], rows, title="agreement with the merged codes (sets: mean F1)")
+    return table([_("system"), *(target.name for target in task.targets)], rows, title=_("agreement with the merged codes (sets: mean F1)"))
 
 
 def _as_answers(codes, target) -> list:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from icdbase.core.language import N_, _
 from icdbase.core.terminal import printable
 
 __all__ = [
@@ -43,13 +44,13 @@ def shown_paths(paths) -> str:
 def refuse_repeated_paths(command: click.Command, context: click.Context, words: list[str]) -> None:
     """Raise a UsageError if an option for one file or folder is repeated: click would ignore the first."""
     try:
-        _, _, order = command.make_parser(context).parse_args(list(words))
+        order = command.make_parser(context).parse_args(list(words))[2]
     except click.UsageError:
         return  # click reports this error when it runs the verb
     for option in order:
         single = isinstance(option, click.Option) and isinstance(option.type, click.Path) and not option.multiple
         if single and order.count(option) > 1:
-            raise click.UsageError(f"{option.opts[0]} takes one value here, got {order.count(option)}")
+            raise click.UsageError(_("{} takes one value here, got {}", option.opts[0], order.count(option)))
 
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Machine-readable result.")
@@ -80,7 +81,7 @@ def named_in(text: str) -> list[str]:
 
 def train_option(**changed):
     """Return ``--train``, with changed arguments of :func:`click.option`."""
-    text = "Labelled records (JSON, CSV, xlsx, ...); may be repeated: the files are joined."
+    text = N_("Labelled records (JSON, CSV, xlsx, ...); may be repeated: the files are joined.")
     return click.option("--train", "train_files", **{"type": FILE, "multiple": True, "required": True, "help": text} | changed)
 
 
@@ -127,14 +128,14 @@ def read_groups(paths: Sequence[Path], column: str | None, records, task) -> lis
     groups = []
     for path in paths:
         if str(path) == "-":
-            raise UsageError("--group needs a file: standard input cannot be read twice")
+            raise UsageError(_("--group needs a file: standard input cannot be read twice"))
         rows = read_rows(path, {*known_columns(task), column})
         if column not in rows.columns:
-            raise DataError(path, [Problem(f"no such column{did_you_mean(column, rows.columns)}", field=column,
-                                           remedy="name the column with the patient's number")])
+            raise DataError(path, [Problem(_("no such column{}", did_you_mean(column, rows.columns)), field=column,
+                                           remedy=_("name the column with the patient's number"))])
         groups += [row.get(column) for _, row in rows.records]
     if len(groups) != len(records):
-        raise DataError(shown_paths(paths), [Problem(f"{len(records)} records, but {len(groups)} groups", field=column)])
+        raise DataError(shown_paths(paths), [Problem(_("{} records, but {} groups", len(records), len(groups)), field=column)])
     return groups
 
 
@@ -156,7 +157,7 @@ def new_coder(setting: str, seed: int, concepts=(), **parameters):
     from icdbase.experiments.settings_file import read_setting
 
     if setting not in SETTINGS and Path(setting).suffix != ".toml":
-        raise UsageError(f"unknown setting {setting!r}{did_you_mean(setting, SETTINGS)}; or a .toml file")
+        raise UsageError(_("unknown setting {!r}{}; or a .toml file", setting, did_you_mean(setting, SETTINGS)))
     chosen = SETTINGS[setting] if setting in SETTINGS else read_setting(setting)
     tables = tuple(str(path.resolve()) for path in concepts)
     load_concepts(tables)  # so that errors come before the work

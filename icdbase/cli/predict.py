@@ -7,6 +7,7 @@ import warnings
 import click
 
 from icdbase.cli.options import FILE, backend_options, echo, examples, input_option, load_model, model_option
+from icdbase.core.language import _
 from icdbase.core.workload import BATCH_SIZE
 
 # Modules heavier than click are imported inside the verbs: --help must not wait for scikit-learn.
@@ -39,7 +40,7 @@ def predict(model_folder, input_file, out_file, top_k, n_jobs, batch_size, backe
     from icdbase.core.text_tables import plural
 
     if top_k is None and str(out_file) == "-":
-        raise click.UsageError("--out needs a file; only --top prints a table")
+        raise click.UsageError(_("--out needs a file; only --top prints a table"))
     if top_k is not None:
         if str(out_file) != "-":
             check_output(out_file)
@@ -53,7 +54,7 @@ def predict(model_folder, input_file, out_file, top_k, n_jobs, batch_size, backe
         return
     with progress.bars(), use_backend(backend, scheduler):
         n_records = predict_file(model_folder, input_file, out_file, batch_size=batch_size, n_jobs=n_jobs)
-    echo(f"{plural(n_records, 'prediction')}: {out_file}")
+    echo(_("{}: {}", plural(n_records, "prediction"), out_file))
 
 
 def _warn_of_unlike(reasons) -> None:
@@ -73,4 +74,4 @@ def _show_top(top, out_file, task) -> None:
         echo(top_table(top_rows(top, task), task))
         return
     write_top(top, out_file, task)
-    echo(f"{len(top):,} records: {out_file}")
+    echo(_("{:,} records: {}", len(top), out_file))

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from icdbase.cli.options import FILE, echo, examples, load_model, model_option, train_option
+from icdbase.core.language import _
 
 # Modules heavier than click are imported inside the verbs: --help must not wait for scikit-learn.
 
@@ -56,8 +57,8 @@ def report(model_folder, gold_file, pred_file, out_file, train_files, others, pu
                  card=card, with_text=with_text, commands=commands, title=gold_file.name,
                  language=language, published=published)
     real = synthetic_share(gold) != "all"
-    warning = "; quotes records: treat it as patient data" if with_text and real else "" if real else "; synthetic records"
-    echo(f"{len(gold):,} records: {out_file}{warning}")
+    warning = _("; quotes records: treat it as patient data") if with_text and real else "" if real else _("; synthetic records")
+    echo(_("{:,} records: {}{}", len(gold), out_file, warning))
 
 
 def _scored_beside(gold, task, train_files, others) -> dict:
@@ -69,7 +70,7 @@ def _scored_beside(gold, task, train_files, others) -> dict:
     for other in others:
         name, equals, path = other.partition("=")
         if not (name and equals and path) or name in scored:
-            raise UsageError(f"--beside takes NAME=FILE, each name once, got {other!r}")
+            raise UsageError(_("--beside takes NAME=FILE, each name once, got {!r}", other))
         scored[name] = score(gold, read_submission(Path(path), task), task)
     if train_files:
         train = read_records(train_files, task, require_labels=True)

@@ -7,6 +7,7 @@ import json
 import click
 
 from icdbase.cli.options import FILE, echo, examples, gold_option, json_option, shown_paths, task_option, zero_options
+from icdbase.core.language import _
 
 # Modules heavier than click are imported inside the verbs: --help must not wait for scikit-learn.
 
@@ -49,11 +50,11 @@ def score(task_name, gold_files, pred_file, top_file, per_code, missing_zero, in
             result["per_code"] = json.loads(codes.reset_index().to_json(orient="records", force_ascii=False))
         echo(json.dumps(result, ensure_ascii=False, indent=2))
         return
-    echo(score_table({pred_file.name: scores}, title=f"{len(gold):,} records of {shown_paths(gold_files)}"))
+    echo(score_table({pred_file.name: scores}, title=_("{:,} records of {}", len(gold), shown_paths(gold_files))))
     if scores.n_missing:
-        echo(f"without prediction, scored 0: {scores.n_missing:,}")
+        echo(_("without prediction, scored 0: {:,}", scores.n_missing))
     if n_invalid:
-        echo(f"cannot be read, counted as wrong: {n_invalid:,}")
+        echo(_("cannot be read, counted as wrong: {:,}", n_invalid))
     if len(task.targets) > 2:
         echo("\n" + target_table(scores))
     if per_code:
@@ -95,4 +96,4 @@ def check(task_name, input_files, pred_file, as_json):
         click.get_current_context().exit(1 if problems else 0)
     if problems:
         raise DataError(pred_file, problems)
-    echo(f"{pred_file}: would be accepted, {len(records):,} records")
+    echo(_("{}: would be accepted, {:,} records", pred_file, len(records)))

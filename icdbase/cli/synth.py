@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from icdbase.cli.options import FOLDER, echo, examples
+from icdbase.core.language import _
 
 # Modules heavier than click are imported inside the verbs: --help must not wait for scikit-learn.
 
@@ -26,9 +27,9 @@ def synth(task_name, n_records, seed, out_folder, describe):
     from icdbase.core import progress
 
     if out_folder is None and not describe:
-        raise click.UsageError("name a folder with --out, or add --describe")
+        raise click.UsageError(_("name a folder with --out, or add --describe"))
     if describe and task_name != "ccl25":
-        raise click.UsageError("--describe measures the cardiology department only; leave out --task")
+        raise click.UsageError(_("--describe measures the cardiology department only; leave out --task"))
     with progress.bars():
         if out_folder is not None:
             for path in synthetic.write_corpus(out_folder, n_records, seed, task=task_name):

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from icdbase.core.language import _
+
 __all__ = ["name_systems", "named_errors", "read_systems"]
 
 
@@ -47,12 +49,12 @@ def name_systems(paths: Sequence[Path], names: Sequence[str] = ()) -> dict[str, 
     from icdbase.core.errors import UsageError
 
     if len(paths) < 2:
-        raise UsageError("two submissions at least: give --pred twice; icdbase score scores one")
+        raise UsageError(_("two submissions at least: give --pred twice; icdbase score scores one"))
     if names and len(names) != len(paths):
-        raise UsageError(f"{len(names)} --name for {len(paths)} --pred; give one for each")
+        raise UsageError(_("{} --name for {} --pred; give one for each", len(names), len(paths)))
     chosen = [name.strip() for name in names] or _own_names(paths)
     if not all(chosen) or len(set(chosen)) < len(chosen):
-        raise UsageError("two systems have the same name, or one has none; give each its own with --name")
+        raise UsageError(_("two systems have the same name, or one has none; give each its own with --name"))
     return dict(zip(chosen, paths, strict=True))
 
 
@@ -72,5 +74,5 @@ def _own_names(paths: Sequence[Path]) -> list[str]:
 
 def _tail(path: Path, n_parts: int, ending: bool) -> str:
     if str(path) == "-":
-        return "standard input"
+        return _("standard input")
     return "/".join([*path.parts[-n_parts:-1], path.name if ending else path.stem])

@@ -17,6 +17,7 @@ from icdbase.cli.options import (
     task_option,
     train_option,
 )
+from icdbase.core.language import _
 
 # Modules heavier than click are imported inside the verbs: --help must not wait for scikit-learn.
 
@@ -61,11 +62,11 @@ def train(task_name, train_files, model_folder, seed, setting, fields, min_df, m
     save(coder, model_folder, records=records, options={name: value for name, value in options.items() if value})
     for target, codes in coder.unseen_codes_.items():
         if codes:
-            echo(f"{target}: no training record, predicted only where a record states them: {', '.join(codes)}")
+            echo(_("{}: no training record, predicted only where a record states them: {}", target, ", ".join(codes)))
     for target, counts in coder.outside_codes_.items():
         if counts:
-            echo(f"{target}: not learned and never predicted, outside the candidate list: {counted(counts)}")
-    echo(f"model: {model_folder}")
+            echo(_("{}: not learned and never predicted, outside the candidate list: {}", target, counted(counts)))
+    echo(_("model: {}", model_folder))
 
 
 def _chosen_fields(fields: str | None, task) -> tuple[str, ...] | None:

@@ -21,6 +21,7 @@ from pathlib import Path
 from icdbase.clinical.assertion import STATUSES, assert_status
 from icdbase.clinical.tables import read_table
 from icdbase.core.errors import DataError, Problem
+from icdbase.core.language import _
 from icdbase.text.normalization import normalize
 from icdbase.text.phrase_matching import PhraseMatcher, iter_phrases
 
@@ -129,22 +130,21 @@ def _read_table(path, known: dict[str, Concept]) -> dict[str, Concept]:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
-        raise DataError(path, [Problem("not UTF-8", remedy="save the table as CSV UTF-8")]) from error
+        raise DataError(path, [Problem(_("not UTF-8"), remedy=_("save the table as CSV UTF-8"))]) from error
     except OSError as error:
-        raise DataError(path, [Problem(f"cannot be read ({error.strerror})", remedy="check the path")]) from error
+        raise DataError(path, [Problem(_("cannot be read ({})", error.strerror), remedy=_("check the path"))]) from error
     lines = [(number, row) for number, row in _numbered_rows(text)]
     if not lines or tuple(cell.strip() for cell in lines[0][1]) != COLUMNS:
-        raise DataError(path, [Problem("line 1: the header is not " + ",".join(COLUMNS), remedy="add it")])
+        raise DataError(path, [Problem(_("line 1: the header is not {}", ",".join(COLUMNS)), remedy=_("add it"))])
     concepts, problems, owner = {}, [], {}
     for number, row in lines[1:]:
         try:
             concept = _concept(row, known)
             _claim_forms(concept, owner)
             if concept.name in concepts:
-                raise _RowError("concept", "the concept has two rows", "join them")
+                raise _RowError("concept", _("the concept has two rows"), _("join them"))
         except _RowError as error:
-            rule = f"line {number}, column {error.column}: {error.rule}"
-            problems.append(Problem(rule, remedy=error.remedy))
+            problems.append(Problem(_("line {}, column {}: {}", number, error.column, error.rule), remedy=error.remedy))
             continue
         concepts[concept.name] = concept
     problems += _loose_composites(concepts, known)
@@ -168,18 +168,19 @@ class _RowError(Exception):
 
 def _concept(row: Sequence[str], known: dict[str, Concept]) -> Concept:
     if len(row) != len(COLUMNS):
-        raise _RowError("forms", f"{len(row)} cells instead of {len(COLUMNS)}", "write | between forms, and quote a cell that holds a comma")
+        rule = _("{} cells instead of {}", len(row), len(COLUMNS))
+        raise _RowError("forms", rule, _("write | between forms, and quote a cell that holds a comma"))
     name, kind, codes, forms = (cell.strip() for cell in row)
     if not name:
-        raise _RowError("concept", "the name is missing", "name the concept")
+        raise _RowError("concept", _("the name is missing"), _("name the concept"))
     if not kind and name not in known:
-        raise _RowError("kind", "the kind is missing", "write disease, symptom, drug, or a kind of your own")
+        raise _RowError("kind", _("the kind is missing"), _("write disease, symptom, drug, or a kind of your own"))
     listed = tuple(code.strip() for code in codes.split("|") if code.strip())
     written = list(islice((form for cell in forms.split("|") if cell.strip() for form in iter_phrases(cell.strip())), _MAX_FORMS + 1))
     if any("{" in form or "}" in form for form in written):
-        raise _RowError("forms", "a brace without its partner", "write choices as {one/two}")
+        raise _RowError("forms", _("a brace without its partner"), _("write choices as {one/two}"))
     if len(written) > _MAX_FORMS:
-        raise _RowError("forms", f"more than {_MAX_FORMS} forms", f"keep to {_MAX_FORMS}, with fewer choices in braces")
+        raise _RowError("forms", _("more than {} forms", _MAX_FORMS), _("keep to {}, with fewer choices in braces", _MAX_FORMS))
     if kind == COMPOSITE:
         return Concept(name, kind, listed, tuple(form.strip() for form in written))
     # Normalised in one go, which is many times faster; no rule of normalisation reaches across the bar.
@@ -204,13 +205,13 @@ def _claim_forms(concept: Concept, owner: dict[str, str]):
     for form in concept.forms:
         other = owner.setdefault(form, concept.name)
         if other != concept.name:
-            raise _RowError("forms", f"{form!r} belongs to {other} already", "keep it in one of the two")
+            raise _RowError("forms", _("{!r} belongs to {} already", form, other), _("keep it in one of the two"))
 
 
 def _loose_composites(concepts: dict[str, Concept], known: dict[str, Concept]) -> list[Problem]:
     names = concepts.keys() | known.keys()
     return [
-        Problem(f"composite {concept.name}: {form!r} is not two known concepts", remedy="write organ+finding")
+        Problem(_("composite {}: {!r} is not two known concepts", concept.name, form), remedy=_("write organ+finding"))
         for concept in concepts.values()
         if concept.kind == COMPOSITE
         for form in concept.forms

@@ -13,6 +13,7 @@ from uuid import uuid4
 from zlib import crc32
 
 from icdbase.core.errors import DataError, Problem
+from icdbase.core.language import _
 
 try:
     import fcntl
@@ -113,23 +114,24 @@ def check_output(path, *, folder: bool = False) -> Path:
 
 
 @contextmanager
-def cannot_write(path, remedy: str = "check the folder, its permissions and the disk") -> Iterator[None]:
+def cannot_write(path, remedy: str = "") -> Iterator[None]:
     """Turn an OSError while ``path`` is written into a DataError with a remedy."""
     try:
         yield
     except OSError as error:
         if isinstance(error, IsADirectoryError):
-            remedy = f"name a file in it, {Path(path) / 'out.json'} say"
+            remedy = _("name a file in it, {} say", Path(path) / "out.json")
         elif isinstance(error, FileExistsError | NotADirectoryError):
-            remedy = "a file stands where a folder is meant: name another folder"
-        rule = f"the file cannot be written ({error.strerror or type(error).__name__})"
+            remedy = _("a file stands where a folder is meant: name another folder")
+        remedy = remedy or _("check the folder, its permissions and the disk")
+        rule = _("the file cannot be written ({})", error.strerror or type(error).__name__)
         raise DataError(path, [Problem(rule, remedy=remedy)]) from error
 
 
 def _refuse_folder(path: Path) -> None:
     """Raise an OSError if the path is a folder."""
     if path.is_dir():
-        raise IsADirectoryError(None, "this is a folder")
+        raise IsADirectoryError(None, _("this is a folder"))
 
 
 def _replace(temporary: Path, path: Path) -> None:
@@ -144,8 +146,8 @@ def _replace(temporary: Path, path: Path) -> None:
         temporary.replace(path)
     except PermissionError as error:
         kept = temporary.replace(path.with_name(f"{path.stem}.{temporary.stem[-8:]}{path.suffix}"))
-        remedy = f"close {path.name} in the program that has it open; what was to be written is in {kept}"
-        raise DataError(path, [Problem("the file cannot be replaced", remedy=remedy)]) from error
+        remedy = _("close {} in the program that has it open; what was to be written is in {}", path.name, kept)
+        raise DataError(path, [Problem(_("the file cannot be replaced"), remedy=remedy)]) from error
 
 
 @contextmanager
@@ -173,8 +175,8 @@ def only_writer(path, *, wait: bool = False) -> Iterator[None]:
         target.parent.mkdir(parents=True, exist_ok=True)
         handle = _open_locked(lock, wait)
     if handle is None:
-        remedy = "wait until it has ended, or name another output"
-        raise DataError(path, [Problem("another run is writing here", remedy=remedy)])
+        remedy = _("wait until it has ended, or name another output")
+        raise DataError(path, [Problem(_("another run is writing here"), remedy=remedy)])
     try:
         yield
     finally:

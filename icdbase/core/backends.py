@@ -13,6 +13,7 @@ from joblib import parallel_config
 from joblib.parallel import get_active_backend
 
 from icdbase.core.errors import UsageError, did_you_mean
+from icdbase.core.language import _
 from icdbase.core.versions import code_version
 
 __all__ = ["BACKENDS", "on_cluster", "scatter", "use_backend"]
@@ -46,9 +47,9 @@ def use_backend(name: str = "local", scheduler: str | None = None) -> Iterator[N
     ...     pass
     """
     if name not in BACKENDS:
-        raise UsageError(f"unknown backend {name!r}{did_you_mean(name, BACKENDS)}")
+        raise UsageError(_("unknown backend {!r}{}", name, did_you_mean(name, BACKENDS)))
     if (name == "dask") != bool(scheduler):
-        raise UsageError("a Dask cluster needs both: backend dask and the address of its scheduler")
+        raise UsageError(_("a Dask cluster needs both: backend dask and the address of its scheduler"))
     if name == "local":
         yield
         return
@@ -84,13 +85,13 @@ def _client(scheduler: str):
     try:
         from distributed import Client
     except ImportError:
-        raise UsageError("Dask is not installed; pip install -e '.[dask]' in the folder of icdbase") from None
+        raise UsageError(_("Dask is not installed; pip install -e '.[dask]' in the folder of icdbase")) from None
     try:
         return Client(scheduler, timeout=WAIT, set_as_default=False)
     except (OSError, ValueError) as error:
         raise UsageError(
-            f"no scheduler answers at {scheduler} ({type(error).__name__}); start one with 'dask scheduler', "
-            "and check address and firewall"
+            _("no scheduler answers at {} ({}); start one with 'dask scheduler', "
+              "and check address and firewall", scheduler, type(error).__name__)
         ) from None
 
 
@@ -99,11 +100,11 @@ def _check_workers(client, scheduler: str) -> None:
     try:
         client.wait_for_workers(1, timeout=WAIT)
     except TimeoutError:
-        raise UsageError(f"{scheduler} has no worker; start some with 'dask worker {scheduler}'") from None
+        raise UsageError(_("{} has no worker; start some with 'dask worker {}'", scheduler, scheduler)) from None
     try:
         found = client.run(code_version)
     except ImportError:  # ModuleNotFoundError comes back from the worker as itself
-        raise UsageError("a worker has no icdbase; install this version there") from None
+        raise UsageError(_("a worker has no icdbase; install this version there")) from None
     for worker, its_version in found.items():
         if its_version != code_version():
-            raise UsageError(f"worker {worker} has icdbase {its_version}, here is {code_version()}; install the same")
+            raise UsageError(_("worker {} has icdbase {}, here is {}; install the same", worker, its_version, code_version()))

@@ -13,6 +13,8 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from icdbase.core.language import _
+
 __all__ = [
     "DataError",
     "DataWarning",
@@ -30,7 +32,7 @@ __all__ = [
 MAX_PROBLEMS_SHOWN = 20
 _LISTED_ONE_BY_ONE = 3
 _EXAMPLES = 3
-_VALUE = re.compile(r"'[^']*'|[^\s,;:]+")
+_VALUE = re.compile(r"'[^']*'|[\w.+*/-]+", re.ASCII)
 _VALUES = re.compile(r"#(?:[,;]? #)+")
 
 
@@ -88,10 +90,11 @@ class Problem:
     remedy: str = ""
 
     def __str__(self) -> str:
-        parts = (("record", self.record), ("field", self.field))
-        where = ", ".join(f"{name} {value}" for name, value in parts if value)
-        text = f"{where}: {self.rule}" if where else self.rule
-        return f"{text}; {self.remedy}" if self.remedy else text
+        where = _("record {}", self.record) if self.record else ""
+        if self.field:
+            where = _("{}, field {}", where, self.field) if where else _("field {}", self.field)
+        text = _("{}: {}", where, self.rule) if where else self.rule
+        return _("{}; {}", text, self.remedy) if self.remedy else text
 
 
 class DataError(IcdbaseError):
@@ -117,11 +120,11 @@ class DataError(IcdbaseError):
 
     def _message(self) -> str:
         if len(self.problems) == 1:
-            return f"{self.path}: {self.problems[0]}"
+            return _("{}: {}", self.path, self.problems[0])
         listed = grouped(self.problems)
-        lines = [f"{self.path}: {len(self.problems)} problems", *listed[:MAX_PROBLEMS_SHOWN]]
+        lines = [_("{}: {} problems", self.path, len(self.problems)), *listed[:MAX_PROBLEMS_SHOWN]]
         if len(listed) > MAX_PROBLEMS_SHOWN:
-            lines.append(f"... and {len(listed) - MAX_PROBLEMS_SHOWN} more")
+            lines.append(_("... and {} more", len(listed) - MAX_PROBLEMS_SHOWN))
         return "\n  - ".join(lines)
 
     def __reduce__(self):
@@ -162,14 +165,14 @@ def _lines_of_kind(alike: list[Problem]) -> list[str]:
         return list(map(str, alike))
     examples = list({problem.rule: problem for problem in reversed(alike)}.values())[::-1][:_EXAMPLES]
     records = dict.fromkeys(problem.record for problem in alike)
-    rule = f"{first.rule}: {len(records):,} records, e.g. {', '.join(list(records)[:_EXAMPLES])}"
+    rule = _("{}: {:,} records, e.g. {}", first.rule, len(records), ", ".join(list(records)[:_EXAMPLES]))
     if len(examples) > 1:
-        rule = f"{len(records):,} records, e.g. " + ", ".join(f"{each.record}: {each.rule}" for each in examples)
+        rule = _("{:,} records, e.g. {}", len(records), ", ".join(_("{}: {}", each.record, each.rule) for each in examples))
     return [str(replace(first, rule=rule, record=""))]
 
 
-def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Return ``"; did you mean X?"`` for a near miss, else the known names.
+def did_you_mean(name: str, known: Iterable[str], otherwise: str = "") -> str:
+    """Return ``"; did you mean X?"`` for a near miss, else ``otherwise`` or the known names.
 
     >>> did_you_mean("主述", ["主诉", "现病史"])
     "; did you mean '主诉'?"
@@ -179,5 +182,5 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     known = list(known)
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
     if near:
-        return f"; did you mean {near[0]!r}?"
-    return f"; known: {', '.join(known)}"
+        return _("; did you mean {!r}?", near[0])
+    return otherwise or _("; known: {}", ", ".join(known))

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
+from icdbase.core.language import _
+
 __all__ = ["bars", "report", "track"]
 
 _listeners: list = []
@@ -43,7 +45,7 @@ def bars(enabled: bool | None = None):
 
         def listener(stage: str, done: int, total: int) -> None:
             if stage not in tasks:
-                tasks[stage] = progress.add_task(stage, total=total)
+                tasks[stage] = progress.add_task(_(stage), total=total)
             progress.update(tasks[stage], completed=done, total=total)
 
         _listeners.append(listener)

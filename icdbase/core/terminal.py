@@ -10,8 +10,15 @@ from concurrent.futures import BrokenExecutor
 from contextlib import contextmanager
 
 from icdbase.core.errors import IcdbaseError, IcdbaseWarning
+from icdbase.core.language import _
 
-__all__ = ["exit_on_error", "printable"]
+__all__ = ["CLOSING", "OPENING", "WIDE", "exit_on_error", "printable"]
+
+WIDE = "\u2018-\u201d\u2026\u3000-\u303f\u4e00-\u9fff\uff01-\uff60"
+"""Chinese characters and marks, which fill two columns; part of a pattern."""
+
+CLOSING, OPENING = r"\u2019\u201d\u2026、。》」』】〕！），：；？)}\]", "\u2018\u201c《「『【〔（"
+"""Marks before which no line may end, and those after which none may; parts of patterns."""
 
 # Control characters except tab and line feed, marks of writing direction, line and paragraph separators,
 # halves of surrogate pairs.
@@ -46,12 +53,12 @@ def exit_on_error() -> Iterator[None]:
         except BrokenPipeError:  # the reader of the output, such as head, has ended
             raise
         except (IcdbaseError, OSError, MemoryError, BrokenExecutor) as error:
-            print(printable(f"error: {_message(error)}"), file=sys.stderr)
+            print(printable(_("error: {}", _message(error))), file=sys.stderr)
             raise SystemExit(getattr(error, "exit_code", 1)) from None
 
 
 def _show_warning(message, category, filename, lineno, file=None, line=None) -> None:
-    print(printable(f"warning: {message}"), file=sys.stderr)
+    print(printable(_("warning: {}", message)), file=sys.stderr)
 
 
 def _message(error: BaseException) -> str:
@@ -60,9 +67,9 @@ def _message(error: BaseException) -> str:
         return str(error)
     if isinstance(error, OSError):
         where = f"{error.filename}: " if error.filename else ""
-        return f"{where}{error.strerror or type(error).__name__}; check the path, its permissions and the disk"
-    what = "not enough memory" if isinstance(error, MemoryError) else "a worker process was killed, mostly for memory"
-    return f"{what}; close other programs, or give --n-jobs 1 or fewer records at a time (docs/large-files.md)"
+        return _("{}{}; check the path, its permissions and the disk", where, error.strerror or type(error).__name__)
+    what = _("not enough memory") if isinstance(error, MemoryError) else _("a worker process was killed, mostly for memory")
+    return _("{}; close other programs, or give --n-jobs 1 or fewer records at a time (docs/large-files.md)", what)
 
 
 def _enable_chinese(*streams) -> None:

@@ -11,9 +11,12 @@ from itertools import zip_longest
 
 from rich.cells import cell_len, chop_cells
 
-from icdbase.core.terminal import printable
+from icdbase.core.language import _
+from icdbase.core.terminal import CLOSING, OPENING, WIDE, printable
 
-__all__ = ["figure", "plural", "table", "terminal_width"]
+__all__ = ["figure", "fill", "plural", "table", "terminal_width"]
+
+_WORD = re.compile(rf"[{OPENING}]*(?:[{WIDE}]|[^\s{WIDE}]+)[{CLOSING}]*\s*")
 
 MIN_TEXT = 16
 """Least width of a column of text that is wrapped; where even that does not fit, each row becomes a block of lines."""
@@ -36,7 +39,7 @@ def plural(number: int, noun: str) -> str:
     >>> plural(1, "record"), plural(1485, "record")
     ('1 record', '1,485 records')
     """
-    return f"{number:,} {noun}{'s' * (number != 1)}"
+    return _("{:,} " + noun + "s" * (number != 1), number)
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, title: str = "", width: int | None = None) -> str:
@@ -78,6 +81,21 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, title: str =
     else:
         lines += [line for row in cells for line in _row_lines(row, widths, right)]
     return "\n".join(line for line in map(str.rstrip, lines) if line)
+
+
+def fill(text: str, width: int = 79) -> str:
+    """Break a paragraph into lines of a width, between words or Chinese characters, which count as two.
+
+    >>> print(fill("官方得分，减去参照", width=10))
+    官方得分，
+    减去参照
+    """
+    lines = [""]
+    for word in _WORD.findall(text):
+        if lines[-1] and cell_len(lines[-1] + word.rstrip()) > width:
+            lines.append("")
+        lines[-1] += word
+    return "\n".join(map(str.rstrip, lines))
 
 
 def terminal_width(redirected: int | None = None) -> int | None:

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from icdbase.core.errors import DataError, Problem, UsageError
+from icdbase.core.language import _
 from icdbase.records.checks import lost_zeros, missing_label
 from icdbase.records.ids import shown_id
 from icdbase.records.labels import LabelParser
@@ -61,7 +62,7 @@ class Pairs:
 def align(gold: pd.DataFrame, pred: pd.DataFrame, task: Task, missing: str, source: str = "predictions") -> Pairs:
     """Match predictions to gold records by id; ``missing`` is "raise" or "zero"; errors call the predictions ``source``."""
     if missing not in ("raise", "zero"):
-        raise UsageError(f"missing must be 'raise' or 'zero', got {missing!r}")
+        raise UsageError(_("missing must be 'raise' or 'zero', got {!r}", missing))
     parser = LabelParser(task)
     truth = _read_gold(gold, task, parser)
     _check_table(pred, task, source)
@@ -83,7 +84,7 @@ def align(gold: pd.DataFrame, pred: pd.DataFrame, task: Task, missing: str, sour
 def _read_gold(gold: pd.DataFrame, task: Task, parser: LabelParser) -> dict[str, list]:
     _check_table(gold, task, "gold")
     if not len(gold):
-        raise DataError("gold", [Problem("no records", remedy="give at least one labelled record")])
+        raise DataError("gold", [Problem(_("no records"), remedy=_("give at least one labelled record"))])
     labels = {target.name: _read_column(gold, target, parser, "gold") for target in task.targets}
     problems = [
         missing_label(shown_id(record), target.name)
@@ -99,17 +100,17 @@ def _read_gold(gold: pd.DataFrame, task: Task, parser: LabelParser) -> dict[str,
 
 def _check_table(table: pd.DataFrame, task: Task, source: str) -> None:
     if not isinstance(table, pd.DataFrame):
-        raise UsageError(f"{source} must be a DataFrame indexed by record id, got {type(table).__name__}")
+        raise UsageError(_("{} must be a DataFrame indexed by record id, got {}", source, type(table).__name__))
     lacking = [target.name for target in task.targets if target.name not in table.columns]
     if lacking:
-        rule, remedy = "the column is missing", f"task {task.name} needs a column for each target"
+        rule, remedy = _("the column is missing"), _("task {} needs a column for each target", task.name)
         if source == "gold":
-            rule, remedy = "the label column is missing", f"{remedy}; is it a file without labels?"
+            rule, remedy = _("the label column is missing"), _("{}; is it a file without labels?", remedy)
         raise DataError(source, [Problem(rule, field=name, remedy=remedy) for name in lacking])
     doubled = table.index[table.index.duplicated()].unique()
     if len(doubled):
-        rule = f"{len(doubled)} record ids come more than once: {_name_ids(doubled)}"
-        raise DataError(source, [Problem(rule, remedy="keep one row a record")])
+        rule = _("{} record ids come more than once: {}", len(doubled), _name_ids(doubled))
+        raise DataError(source, [Problem(rule, remedy=_("keep one row a record"))])
 
 
 def _read_column(table: pd.DataFrame, target: Target, parser: LabelParser, source: str) -> list:
@@ -126,15 +127,13 @@ def _read_column(table: pd.DataFrame, target: Target, parser: LabelParser, sourc
 
 
 def _missing_problem(wanted: pd.Index, given: pd.Index, absent: np.ndarray) -> Problem:
-    rule = f"no prediction for {absent.sum()} of {len(wanted)} gold records: {_name_ids(wanted[absent])}"
-    remedy = "predict them too, or score them 0 with missing='zero' (--missing-zero)"
+    rule = _("no prediction for {} of {} gold records: {}", absent.sum(), len(wanted), _name_ids(wanted[absent]))
+    remedy = _("predict them too, or score them 0 with missing='zero' (--missing-zero)")
     if zeros := lost_zeros(wanted[absent], given.difference(wanted)):
         remedy = zeros
     elif absent.all() and len(given):
-        remedy = (
-            f"no id matches (gold has e.g. {_with_type(wanted[0])}, predictions {_with_type(given[0])}): "
-            f"are both of the same file, and both text or both numbers? Else {remedy}"
-        )
+        remedy = _("no id matches (gold has e.g. {}, predictions {}): are both of the same file, and both text or both "
+                   "numbers? Else {}", _with_type(wanted[0]), _with_type(given[0]), remedy)
     return Problem(rule, remedy=remedy)
 
 

@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 
 from icdbase.core.errors import DataWarning, UsageError
+from icdbase.core.language import _
 from icdbase.evaluation.alignment import Pairs, align
 from icdbase.evaluation.per_code import as_code_set, pair_code_table
 from icdbase.evaluation.resampling import (
@@ -193,7 +194,7 @@ def compare(
     (0.25, 1.0)
     """
     if len(predictions) < 2:
-        raise UsageError(f"{len(predictions)} system given, two at least are compared")
+        raise UsageError(_("{} system given, two at least are compared", len(predictions)))
     answers = {name: align(gold, codes, task, missing, source=name) for name, codes in predictions.items()}
     _warn_of_other_ids(gold, predictions)
     how = {"confidence": confidence, "n_bootstrap": n_bootstrap, "random_state": random_state}
@@ -219,7 +220,7 @@ def _warn_of_other_ids(gold: pd.DataFrame, predictions: Mapping[str, pd.DataFram
         other = codes.index.difference(gold.index, sort=False)
         if len(other):
             listed = ", ".join(map(shown_id, other[:_IDS_NAMED])) + (", ..." if len(other) > _IDS_NAMED else "")
-            warnings.warn(f"{name}: {len(other)} of the ids not among the gold records, not compared: {listed}",
+            warnings.warn(_("{}: {} of the ids not among the gold records, not compared: {}", name, len(other), listed),
                           DataWarning, stacklevel=3)
 
 

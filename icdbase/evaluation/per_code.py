@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from icdbase.core.errors import UsageError, did_you_mean
+from icdbase.core.language import _
 from icdbase.evaluation.alignment import Pairs, align
 from icdbase.tasks.codes import NO_CODE_SHOWN
 from icdbase.tasks.editions import CCL25
@@ -167,9 +168,9 @@ def as_code_set(codes: str | frozenset | None) -> frozenset:
 def _single_target(task: Task, name: str | None) -> Target:
     singles = {target.name: target for target in task.targets if target.is_single}
     if not singles:
-        raise UsageError(f"task {task.name} has no single target; a confusion table needs one")
+        raise UsageError(_("task {} has no single target; a confusion table needs one", task.name))
     if name is None:
         return next(iter(singles.values()))
     if name not in singles:
-        raise UsageError(f"{name!r} is no single target of task {task.name}{did_you_mean(name, singles)}")
+        raise UsageError(_("{!r} is no single target of task {}{}", name, task.name, did_you_mean(name, singles)))
     return singles[name]

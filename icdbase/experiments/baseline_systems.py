@@ -15,6 +15,7 @@ from sklearn.neighbors import KNeighborsClassifier
 
 from icdbase.coder import SETTINGS, IcdCoder
 from icdbase.core.errors import UsageError, did_you_mean
+from icdbase.core.language import _
 from icdbase.evaluation.baselines import majority_predictions
 from icdbase.learning.estimator_coder import EstimatorCoder
 from icdbase.learning.own_system import SystemCoder
@@ -137,21 +138,21 @@ def build_systems(systems: Iterable[str] | Mapping[str, object] | None = None, *
     common = {"task": CCL25, "random_state": 0, "n_jobs": 1} | common
     named = dict(systems) if isinstance(systems, Mapping) else {name: name for name in (BASELINES if systems is None else systems)}
     if not named:
-        raise UsageError(f"no system named; known: {', '.join(BASELINES)}")
+        raise UsageError(_("no system named; known: {}", ", ".join(BASELINES)))
     return {str(name): _coder(str(name), system, common) for name, system in named.items()}
 
 
 def _coder(name: str, system, common: Mapping):
     if isinstance(system, str):
         if system not in BASELINES:
-            raise UsageError(f"unknown system {system!r}{did_you_mean(system, BASELINES)}")
+            raise UsageError(_("unknown system {!r}{}", system, did_you_mean(system, BASELINES)))
         return BASELINES[system](**common)
     if hasattr(system, "count") and hasattr(system, "task"):
         if system.task != common["task"]:
-            raise UsageError(f"system {name!r} is of the task {system.task.name}, the others are of {common['task'].name}")
+            raise UsageError(_("system {!r} is of the task {}, the others are of {}", name, system.task.name, common["task"].name))
         return system
     if isinstance(system, BaseEstimator) and is_classifier(system):
         return EstimatorCoder(system, **common)
     if hasattr(system, "fit") and hasattr(system, "predict"):
         return SystemCoder(system, **{each: common[each] for each in ("task", "random_state", "n_jobs")})
-    raise UsageError(f"system {name!r}: {type(system).__name__} has no fit(records) and predict(records)")
+    raise UsageError(_("system {!r}: {} has no fit(records) and predict(records)", name, type(system).__name__))

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from icdbase.core.errors import DataError, DataWarning, Problem, UsageError
+from icdbase.core.language import _
 from icdbase.evaluation.resampling import approximate_randomisation, holm, paired_bootstrap
 from icdbase.evaluation.scoring import Scores
 from icdbase.experiments.ablation import SMALLEST_P
@@ -150,7 +151,7 @@ def run_baselines(
     failures = {name: runs[name].failure for name in coders if runs[name].failure}
     finished = {name: runs[name] for name in coders if name not in failures}
     if not finished:
-        raise DataError("all systems failed", [Problem(f"{name}: {line}") for name, line in failures.items()])
+        raise DataError(_("all systems failed"), [Problem(f"{name}: {line}") for name, line in failures.items()])
     tested = records if test is None else records.iloc[trials[0].test]
     tested_groups = groups if test is None else None
     predictions = {name: _predictions(run, records, trials, design, task) for name, run in finished.items()}
@@ -184,10 +185,10 @@ def _design(train, test, task: Task, n_folds: int, random_state: int, groups, co
         warnings.warn(message, DataWarning, stacklevel=3)
     shared = train.index.intersection(test.index)
     if len(shared):
-        rule = f"{len(shared)} of {len(test)} test records are training records too, e.g. {shown_id(shared[0])}"
-        raise DataError("test records", [Problem(rule, remedy="take them out of one of the two files")])
+        rule = _("{} of {} test records are training records too, e.g. {}", len(shared), len(test), shown_id(shared[0]))
+        raise DataError("test records", [Problem(rule, remedy=_("take them out of one of the two files"))])
     if groups is not None and len(groups) != len(train):
-        raise UsageError(f"{len(groups)} groups for {len(train)} training records; give one per record")
+        raise UsageError(_("{} groups for {} training records; give one per record", len(groups), len(train)))
     if groups is not None:
         groups = np.concatenate([check_groups(groups, train), np.full(len(test), "")])
     places = np.arange(len(train) + len(test))

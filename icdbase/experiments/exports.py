@@ -10,6 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from icdbase.core.atomic_files import atomic_write
+from icdbase.core.language import N_
 from icdbase.experiments import result_text
 from icdbase.experiments.ablation import AblationResult
 from icdbase.experiments.baseline_table import BaselineResult
@@ -53,13 +54,16 @@ def write_shapley(result: ShapleyResult, folder) -> dict[str, Path]:
     """Write tables, the values of all coalitions, and plots to a folder; return the files by kind."""
     folder, notes = Path(folder), shapley_notes(result)
     written = write_tables(folder, "shapley", result, shapley_columns(result), notes, side_by_side(result))
-    written["pairs"] = write_csv(result.pairs, folder / "shapley_pairs.csv")
-    written["coalitions"] = write_csv(result.coalitions, folder / "shapley_coalitions.csv")
+    written[N_("pairs")] = write_csv(result.pairs, folder / "shapley_pairs.csv")
+    written[N_("coalitions")] = write_csv(result.coalitions, folder / "shapley_coalitions.csv")
     below = (f"{result_text.basis(result)}. {coalitions_note(result)}",)
-    names = {"shapley": "plot", "shapley_orders": "plot, orders", "shapley_redundancy": "plot, pairs"}
+    names = {
+        "shapley": ("plot", "vectors"),
+        "shapley_orders": (N_("plot, orders"), N_("vectors, orders")),
+        "shapley_redundancy": (N_("plot, pairs"), N_("vectors, pairs")),
+    }
     for name, figure in shapley_figures(result, below).items():
-        png, svg = save_figure(figure, folder / name)
-        written |= {names[name]: png, names[name].replace("plot", "vectors"): svg}
+        written |= dict(zip(names[name], save_figure(figure, folder / name), strict=True))
     return written
 
 
@@ -107,10 +111,10 @@ def write_cv(result: CvResult, folder) -> dict[str, Path]:
     folder = Path(folder)
     codes = result.predictions.map(lambda value: ";".join(value) if isinstance(value, tuple) else value)
     return {
-        "scores": write_json(result.to_dict(), folder / "cv.json"),
-        "folds": write_csv(result.per_fold, folder / "folds.csv"),
-        "codes": write_csv(result.per_code, folder / "codes.csv"),
-        "predictions": write_csv(codes.reset_index(), folder / "predictions.csv"),
+        N_("scores"): write_json(result.to_dict(), folder / "cv.json"),
+        N_("folds"): write_csv(result.per_fold, folder / "folds.csv"),
+        N_("codes"): write_csv(result.per_code, folder / "codes.csv"),
+        N_("predictions"): write_csv(codes.reset_index(), folder / "predictions.csv"),
     }
 
 
@@ -120,17 +124,17 @@ def write_tables(folder: Path, name: str, result, columns: Sequence, notes: Sequ
     headings, rows = result_text.formatted_cells(shown, [column for part in columns for column in part])
     latex = to_latex(headings, rows, notes)
     return {
-        "table": write_csv(result.table, folder / f"{name}.csv"),
+        N_("table"): write_csv(result.table, folder / f"{name}.csv"),
         "JSON": write_json(result.to_dict(), folder / f"{name}.json"),
         "Markdown": _write_text(to_markdown(headings, rows, notes), folder / f"{name}.md"),
         "LaTeX": _write_text(latex_document(latex), folder / f"{name}.tex"),
-        "LaTeX table": _write_text(latex, folder / f"{name}-table.tex"),
+        N_("LaTeX table"): _write_text(latex, folder / f"{name}-table.tex"),
     }
 
 
 def write_plot(figure, path: Path) -> dict[str, Path]:
     png, svg = save_figure(figure, path)
-    return {"plot": png, "vectors": svg}
+    return {N_("plot"): png, N_("vectors"): svg}
 
 
 def write_json(content: Mapping, path: Path) -> Path:

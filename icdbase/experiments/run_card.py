@@ -14,6 +14,7 @@ import pandas as pd
 from icdbase.coder import IcdCoder
 from icdbase.core.atomic_files import only_writer
 from icdbase.core.errors import DataError, DataWarning, Problem
+from icdbase.core.language import _
 from icdbase.core.versions import code_version, library_versions
 from icdbase.experiments.exports import write_json
 from icdbase.experiments.variants import changed_parameters
@@ -84,7 +85,7 @@ class RunCard:
                 self.write(folder)
                 before = self.fingerprint
             if before != self.fingerprint:
-                warnings.warn(f"{folder}: the earlier run there was of other records; its fits are not used", DataWarning,
+                warnings.warn(_("{}: the earlier run there was of other records; its fits are not used", folder), DataWarning,
                               stacklevel=4)
             yield
             self.write(folder)
@@ -102,16 +103,16 @@ class RunCard:
         DataError
             If the file is missing, is no ``run.json`` or belongs to another command.
         """
-        remedy = f"name the run.json that icdbase {command} --out wrote"
+        remedy = _("name the run.json that icdbase {} --out wrote", command)
         try:
             content = json.loads(Path(path).read_text("utf-8"))
             card = cls(**{name: value for name, value in content.items() if name != "format"})
         except FileNotFoundError:
-            raise DataError(path, [Problem("no such file", remedy=remedy)]) from None
+            raise DataError(path, [Problem(_("no such file"), remedy=remedy)]) from None
         except (ValueError, TypeError, AttributeError, RecursionError, IsADirectoryError):
-            raise DataError(path, [Problem("no description of a run", remedy=remedy)]) from None
+            raise DataError(path, [Problem(_("no description of a run"), remedy=remedy)]) from None
         if card.command != command:
-            raise DataError(path, [Problem(f"a run of icdbase {card.command}", remedy=remedy)])
+            raise DataError(path, [Problem(_("a run of icdbase {}", card.command), remedy=remedy)])
         return card
 
     @property
@@ -122,5 +123,5 @@ class RunCard:
     def check_records(self, records: pd.DataFrame, path) -> None:
         """Raise a DataError if the records are not those of the run."""
         if fingerprint(records) != self.fingerprint:
-            remedy = "name the file of that time with --train, or start a new run without --rerun"
-            raise DataError(path, [Problem("not the records of the run", remedy=remedy)])
+            remedy = _("name the file of that time with --train, or start a new run without --rerun")
+            raise DataError(path, [Problem(_("not the records of the run"), remedy=remedy)])

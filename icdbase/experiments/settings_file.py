@@ -10,6 +10,7 @@ from pathlib import Path
 from icdbase.coder import IcdCoder
 from icdbase.core.atomic_files import atomic_write
 from icdbase.core.errors import DataError, Problem, did_you_mean
+from icdbase.core.language import N_, _
 from icdbase.learning.classifiers import parse_learner
 from icdbase.learning.decoding import parse_rule
 
@@ -21,7 +22,7 @@ else:
 __all__ = ["read_setting", "write_setting"]
 
 TABLE = "setting"
-REMEDY = "see docs/baselines.md, or let icdbase tune write it"
+REMEDY = N_("see docs/baselines.md, or let icdbase tune write it")
 _ELSEWHERE = {"task": "--task", "n_jobs": "--n-jobs", "random_state": "--seed", "concept_tables": "--concepts"}
 
 
@@ -59,12 +60,12 @@ def read_setting(path) -> dict[str, object]:
     try:
         content = tomllib.loads(Path(path).read_text("utf-8"))
     except FileNotFoundError:
-        raise DataError(path, [Problem("no such file", remedy="name a setting (default, plain) or a TOML file")]) from None
+        raise DataError(path, [Problem(_("no such file"), remedy=_("name a setting (default, plain) or a TOML file"))]) from None
     except (OSError, ValueError, RecursionError) as error:  # TOMLDecodeError and UnicodeDecodeError are ValueErrors
-        raise DataError(path, [Problem(f"not TOML: {error}", remedy=REMEDY)]) from None
+        raise DataError(path, [Problem(_("not TOML: {}", error), remedy=_(REMEDY))]) from None
     setting = content.get(TABLE)
     if not isinstance(setting, dict):
-        raise DataError(path, [Problem(f"no table [{TABLE}]", remedy=REMEDY)])
+        raise DataError(path, [Problem(_("no table [{}]", TABLE), remedy=_(REMEDY))])
     problems = [problem for name, value in setting.items() for problem in _problems(name, value)]
     if problems:
         raise DataError(path, problems)
@@ -74,15 +75,15 @@ def read_setting(path) -> dict[str, object]:
 def _problems(name: str, value) -> list[Problem]:
     default = IcdCoder().get_params()
     if name in _ELSEWHERE:
-        return [Problem("no parameter of a settings file", field=name, remedy=f"give it with {_ELSEWHERE[name]}")]
+        return [Problem(_("no parameter of a settings file"), field=name, remedy=_("give it with {}", _ELSEWHERE[name]))]
     if name not in default:
-        return [Problem(f"unknown parameter{did_you_mean(name, default)}", field=name)]
+        return [Problem(_("unknown parameter{}", did_you_mean(name, default)), field=name)]
     wanted = _KINDS.get(name, type(default[name]))
     if wanted is float and isinstance(value, int) and not isinstance(value, bool):
         wanted = int
     if type(value) is not wanted or (wanted is list and not all(isinstance(each, str) for each in value)):
-        kinds = {str: "text", list: "a list of texts", bool: "true or false", int: "a whole number", float: "a number"}
-        return [Problem(f"{kinds[wanted]} is wanted here", field=name, remedy=REMEDY)]
+        kinds = {str: _("a text"), list: _("a list of texts"), bool: _("true or false"), int: _("a whole number"), float: _("a number")}
+        return [Problem(_("{} is wanted here", kinds[wanted]), field=name, remedy=_(REMEDY))]
     check = {"decoding": parse_rule, "main_learner": parse_learner}.get(name)
     try:
         if check:

@@ -19,6 +19,7 @@ import numpy as np
 import pandas as pd
 
 from icdbase.core.errors import UsageError
+from icdbase.core.language import _
 from icdbase.evaluation.precision import corrected_error, records_needed
 from icdbase.evaluation.resampling import bootstrap_interval, standard_error
 from icdbase.experiments.ablation import DIFFERENCE
@@ -196,10 +197,10 @@ def _named(coder) -> tuple[str, dict[str, object]]:
 def _check_budget(budget: int, max_error: float, n_players: int) -> None:
     least = min(2**n_players, len(end_coalitions(n_players)))
     if budget < least:
-        raise UsageError(f"a budget of {budget} coalitions is too small for {n_players} players; it must be {least} at least, "
-                         f"and {2**n_players} make the values exact")
+        raise UsageError(_("a budget of {} coalitions is too small for {} players; it must be {} at least, "
+                           "and {} make the values exact", budget, n_players, least, 2**n_players))
     if not max_error > 0:
-        raise UsageError(f"max_error must be above 0, got {max_error}")
+        raise UsageError(_("max_error must be above 0, got {}", max_error))
 
 
 def _tables(game: CoalitionGame) -> tuple[pd.DataFrame, pd.DataFrame]:

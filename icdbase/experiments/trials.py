@@ -29,6 +29,7 @@ from icdbase.core import progress
 from icdbase.core.atomic_files import atomic_write
 from icdbase.core.backends import scatter
 from icdbase.core.errors import DataWarning, UsageError, did_you_mean
+from icdbase.core.language import _
 from icdbase.core.versions import code_version, library_versions
 from icdbase.features.counts import Counts
 from icdbase.storage.model_card import fingerprint
@@ -135,7 +136,7 @@ def check_parameters(coder: IcdCoder, parameters: Mapping[str, object], variant:
     known = [name for name in coder.get_params() if name not in ("n_jobs", "task")]
     for name in parameters:
         if name not in known:
-            raise UsageError(f"variant {variant!r}: unknown parameter {name!r}{did_you_mean(str(name), known)}")
+            raise UsageError(_("variant {!r}: unknown parameter {!r}{}", variant, name, did_you_mean(str(name), known)))
     if parameters.get("fields") is not None:
         coder.task.check_fields(parameters["fields"])
 

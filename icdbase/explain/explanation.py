@@ -21,6 +21,7 @@ from threadpoolctl import threadpool_limits
 
 from icdbase.coder import IcdCoder
 from icdbase.core.errors import UsageError, did_you_mean
+from icdbase.core.language import _
 from icdbase.explain.contributions import Contributions
 from icdbase.explain.deletion import with_tested_evidence
 from icdbase.explain.evidence import CodeExplanation, Evidence, Explanation, Unplaced
@@ -127,9 +128,9 @@ def _one_row(record, task) -> pd.DataFrame:
         if task.id_field not in record:
             frame.index = ["1"]
     else:
-        raise UsageError(f"a record must be a mapping, Series or one-row DataFrame, got {type(record).__name__}")
+        raise UsageError(_("a record must be a mapping, Series or one-row DataFrame, got {}", type(record).__name__))
     if len(frame) != 1:
-        raise UsageError(f"explain takes one record, got {len(frame)}; choose one with records.loc[[id]]")
+        raise UsageError(_("explain takes one record, got {}; choose one with records.loc[[id]]", len(frame)))
     labels = [spelling for target in task.targets for spelling in target.spellings]
     return check_frame(frame.drop(columns=[name for name in labels if name in frame]), task)
 
@@ -149,9 +150,9 @@ def _wanted(
     for code in dict.fromkeys(coder.task.canonical_code(code) for code in codes):
         targets = [target.name for target in coder.task.targets if code in known[target.name]]
         if not targets and any(code in unseen for unseen in coder.unseen_codes_.values()):
-            raise UsageError(f"code {code} cannot be explained: no training record carries it, and this record does not state it")
+            raise UsageError(_("code {} cannot be explained: no training record carries it, and this record does not state it", code))
         if not targets:
-            raise UsageError(f"unknown code {code!r}{did_you_mean(code, sorted(set().union(*known.values())))}")
+            raise UsageError(_("unknown code {!r}{}", code, did_you_mean(code, sorted(set().union(*known.values())))))
         wanted += [(target, code) for target in targets]
     return wanted
 

@@ -12,6 +12,7 @@ from scipy import sparse
 from sklearn.base import BaseEstimator
 
 from icdbase.core.errors import ModelError
+from icdbase.core.language import _
 
 __all__ = ["AFFIRMED", "CsrBuilder", "FeatureBlock", "FeatureId", "FieldCounts", "check_names", "document_frequency",
            "stated_code"]
@@ -167,7 +168,7 @@ class FeatureBlock(BaseEstimator):
 def check_names(fitted: np.ndarray, here: Sequence[str]):
     """Raise ModelError where a table has changed since training: its columns would mean something else."""
     if fitted.tolist() != list(here):
-        raise ModelError("the tables of concepts or measurements have changed since it was trained")
+        raise ModelError(_("the tables of concepts or measurements have changed since it was trained"))
 
 
 def document_frequency(counts: sparse.csr_matrix) -> np.ndarray:

@@ -11,6 +11,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from icdbase.core.errors import ModelError, UsageError, did_you_mean
+from icdbase.core.language import _
 from icdbase.features.base import FeatureId
 from icdbase.features.concepts import ConceptBlock
 from icdbase.features.counts import Counts
@@ -121,11 +122,11 @@ class FeatureBuilder(BaseEstimator):
         chosen = tuple(counts.task.blocks if self.blocks is None else self.blocks)
         for name in chosen:
             if name not in BLOCKS:
-                raise UsageError(f"unknown feature block {name!r}{did_you_mean(name, BLOCKS)}")
+                raise UsageError(_("unknown feature block {!r}{}", name, did_you_mean(name, BLOCKS)))
         if not chosen:
-            raise UsageError(f"no feature block chosen{did_you_mean('', BLOCKS)}")
+            raise UsageError(_("no feature block chosen{}", did_you_mean("", BLOCKS)))
         if self.min_df < 1:
-            raise UsageError(f"min_df must be at least 1, got {self.min_df}")
+            raise UsageError(_("min_df must be at least 1, got {}", self.min_df))
         fields = self.fields_ = counts.task.check_fields(counts.task.text_fields if self.fields is None else self.fields)
         blocks = {name: _BLOCKS[name](fields=fields, min_df=self.min_df) for name in BLOCKS if name in chosen}
         self.blocks_ = {name: block.fit(getattr(counts, block.source)) for name, block in blocks.items()}
@@ -147,7 +148,7 @@ class FeatureBuilder(BaseEstimator):
         """
         check_is_fitted(self)
         if other := differing_parts(self.fingerprint_, counts.fingerprint):
-            raise ModelError(f"the counts and the model differ in: {', '.join(other)}; they have changed since training")
+            raise ModelError(_("the counts and the model differ in: {}; they have changed since training", ", ".join(other)))
         matrices = {name: block.transform(getattr(counts, block.source)) for name, block in self.blocks_.items()}
         names = {name: np.array([str(key) for key in block.feature_ids()], dtype=str) for name, block in self.blocks_.items()}
         return Features(matrices, names)

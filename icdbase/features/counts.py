@@ -23,6 +23,7 @@ from icdbase.clinical.diagnosis_lists import DiagnosisLinker
 from icdbase.clinical.operations import OperationFinder
 from icdbase.core import progress
 from icdbase.core.errors import UsageError
+from icdbase.core.language import N_, _
 from icdbase.core.workload import MIN_RECORDS_FOR_PROCESSES
 from icdbase.features.base import FieldCounts
 from icdbase.features.concepts import ConceptCounts, ConceptExtractor
@@ -139,7 +140,7 @@ def count_records(
     run = Parallel(n_jobs=n_jobs, return_as="generator", batch_size=1)
     # As bytes a part is sent with its job.  Dask would keep a frame on one worker and lose it with that worker.
     counted = run(delayed(_count_packed)(pickle.dumps(part), task, **options) for part in parts)
-    return _joined(list(progress.track(counted, "reading records", -(-len(records) // _CHUNK))), _labels(records, task))
+    return _joined(list(progress.track(counted, N_("reading records"), -(-len(records) // _CHUNK))), _labels(records, task))
 
 
 class CountingEstimator(BaseEstimator):
@@ -156,7 +157,7 @@ class CountingEstimator(BaseEstimator):
             return self.count(records)
         own = counting_fingerprint(self.task, self.concept_tables, self.tokenizer)
         if other := differing_parts(own, records.fingerprint):
-            raise UsageError(f"the counts and this coder differ in: {', '.join(other)}; make them with its count()")
+            raise UsageError(_("the counts and this coder differ in: {}; make them with its count()", ", ".join(other)))
         return records
 
 
@@ -173,7 +174,7 @@ def _joined(parts: Sequence[Counts], labels: pd.DataFrame) -> Counts:
     first = parts[0]
     for part in parts:
         if other := differing_parts(first.fingerprint, part.fingerprint):
-            raise UsageError(f"two parts of the counts differ in: {', '.join(other)}; give all workers the same files")
+            raise UsageError(_("two parts of the counts differ in: {}; give all workers the same files", ", ".join(other)))
     joined = {name: getattr(first, name).concatenate([getattr(part, name) for part in parts]) for name in _PARTS}
     return replace(first, labels=labels, **joined)
 

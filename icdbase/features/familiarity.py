@@ -14,6 +14,7 @@ from collections.abc import Mapping
 import numpy as np
 from sklearn.base import BaseEstimator
 
+from icdbase.core.language import N_
 from icdbase.features.base import AFFIRMED
 from icdbase.features.blocks import FeatureBuilder
 from icdbase.features.concepts import status_columns
@@ -25,7 +26,7 @@ __all__ = ["REASONS", "Familiarity"]
 LOWEST, SHARE = 0.01, 0.6
 """A limit is this share of the quantile ``LOWEST`` of the training records."""
 
-REASONS = {"words": "little text", "known": "unknown words", "findings": "few medical findings"}
+REASONS = {"words": N_("little text"), "known": N_("unknown words"), "findings": N_("few medical findings")}
 """What is said of a record below a limit."""
 
 

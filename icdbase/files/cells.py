@@ -8,6 +8,8 @@ import re
 import numpy as np
 import pandas as pd
 
+from icdbase.core.language import N_, _
+
 __all__ = ["MISSING_WORDS", "UNSTORABLE", "plain", "sanitize", "type_name"]
 
 UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
@@ -52,7 +54,7 @@ def sanitize(text: str) -> str:
     return text.replace("\0", "\ufffd")
 
 
-_TYPE_NAMES = {list: "a list", dict: "an object", str: "a text", type(None): "null"}
+_TYPE_NAMES = {list: N_("a list"), dict: N_("an object"), str: N_("a text"), type(None): "null"}
 
 
 def type_name(value) -> str:
@@ -61,4 +63,4 @@ def type_name(value) -> str:
     >>> type_name([1]), type_name({}), type_name("胸闷"), type_name(True)
     ('a list', 'an object', 'a text', 'a bool')
     """
-    return _TYPE_NAMES.get(type(value), f"a {type(value).__name__}")
+    return _(_TYPE_NAMES[type(value)]) if type(value) in _TYPE_NAMES else _("a {}", type(value).__name__)

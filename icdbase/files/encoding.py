@@ -16,8 +16,9 @@ from functools import lru_cache
 from pathlib import Path
 
 from icdbase.core.errors import DataError, Problem
+from icdbase.core.language import N_, _
 
-__all__ = ["STDIN", "clean_name", "decode", "is_zip", "read_bytes", "without_fence"]
+__all__ = ["STDIN", "clean_name", "damaged_utf8", "decode", "is_zip", "nul_byte", "read_bytes", "without_fence"]
 
 STDIN = "-"
 
@@ -29,16 +30,16 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
-_SAVE_AS_TEXT = "save it as JSON, CSV or .xlsx"
+_SAVE_AS_TEXT = N_("save it as JSON, CSV or .xlsx")
 _BINARY = (
-    (b"\xd0\xcf\x11\xe0", "an old or locked Office file (.xls, .doc)", "save it as .xlsx without password"),
-    (b"%PDF", "a PDF", _SAVE_AS_TEXT),
-    (b"\x1f\x8b", "a gzip archive", "unpack it first"),
-    (b"7z\xbc\xaf", "a 7z archive", "unpack it first"),
-    (b"Rar!", "a RAR archive", "unpack it first"),
-    (b"PAR1", "a Parquet file", _SAVE_AS_TEXT),
-    (b"\x89PNG", "a picture", _SAVE_AS_TEXT),
-    (b"\xff\xd8\xff", "a picture", _SAVE_AS_TEXT),
+    (b"\xd0\xcf\x11\xe0", N_("an old or locked Office file (.xls, .doc)"), N_("save it as .xlsx without password")),
+    (b"%PDF", N_("a PDF"), _SAVE_AS_TEXT),
+    (b"\x1f\x8b", N_("a gzip archive"), N_("unpack it first")),
+    (b"7z\xbc\xaf", N_("a 7z archive"), N_("unpack it first")),
+    (b"Rar!", N_("a RAR archive"), N_("unpack it first")),
+    (b"PAR1", N_("a Parquet file"), _SAVE_AS_TEXT),
+    (b"\x89PNG", N_("a picture"), _SAVE_AS_TEXT),
+    (b"\xff\xd8\xff", N_("a picture"), _SAVE_AS_TEXT),
 )
 _CHINESE = re.compile("[\u4e00-\u9fff]")
 _ENOUGH_CHINESE = 4
@@ -59,15 +60,15 @@ def read_bytes(path) -> bytes:
     try:
         return path.read_bytes()
     except FileNotFoundError:
-        problem = Problem("no such file", remedy=f"check the path{_near_name(path)}")
+        problem = Problem(_("no such file"), remedy=_("check the path{}", _near_name(path)))
     except IsADirectoryError:
-        problem = Problem("this is a folder, not a file", remedy="name the file inside it")
+        problem = Problem(_("this is a folder, not a file"), remedy=_("name the file inside it"))
     except PermissionError:
-        problem = Problem("no permission to read the file", remedy="ask its owner, or copy it to your folder")
+        problem = Problem(_("no permission to read the file"), remedy=_("ask its owner, or copy it to your folder"))
     except MemoryError:
-        problem = Problem("not enough memory to read the file", remedy="split it, or close other programs")
+        problem = Problem(_("not enough memory to read the file"), remedy=_("split it, or close other programs"))
     except (OSError, ValueError) as error:
-        problem = Problem(f"the file cannot be read ({_reason(error)})", remedy="check the path and the disk")
+        problem = Problem(_("the file cannot be read ({})", _reason(error)), remedy=_("check the path and the disk"))
     raise DataError(path, [problem])
 
 
@@ -75,9 +76,9 @@ def _near_name(path: Path) -> str:
     try:
         names = [sibling.name for sibling in path.parent.iterdir()]
     except OSError:
-        return f"; the folder {path.parent} is not there either"
+        return _("; the folder {} is not there either", path.parent)
     near = difflib.get_close_matches(path.name, names, n=1, cutoff=0.7)
-    return f"; did you mean {near[0]!r}?" if near else ""
+    return _("; did you mean {!r}?", near[0]) if near else ""
 
 
 def _reason(error: Exception) -> str:
@@ -141,9 +142,20 @@ def decode(data: bytes, path) -> tuple[str, str]:
     text = text.lstrip("\ufeff")  # some editors add a second mark
     nul = text.find("\0")
     if nul >= 0:
-        rule = f"NUL byte in line {text.count(chr(10), 0, nul) + 1}: a damaged or binary file"
-        raise DataError(path, [Problem(rule, remedy="copy or export it again, as UTF-8 text")])
+        raise nul_byte(path, text.count("\n", 0, nul) + 1)
     return text, encoding
+
+
+def nul_byte(path, line: int) -> DataError:
+    """Return the error of a text that holds a NUL byte."""
+    rule = _("NUL byte in line {}: a damaged or binary file", line)
+    return DataError(path, [Problem(rule, remedy=_("copy or export it again, as UTF-8 text"))])
+
+
+def damaged_utf8(path, offset: int) -> DataError:
+    """Return the error of a text that is UTF-8 up to a byte."""
+    rule = _("damaged UTF-8 at byte offset {}", offset)
+    return DataError(path, [Problem(rule, remedy=_("copy or export it again"))])
 
 
 def _decode(data: bytes, path) -> tuple[str, str]:
@@ -159,28 +171,27 @@ def _decode(data: bytes, path) -> tuple[str, str]:
     # Bytes of GB18030 hardly ever make Chinese UTF-8, but damaged UTF-8 often passes
     # as GB18030 gibberish: Chinese before the first bad byte means damage.
     if len(_CHINESE.findall(data[:bad_utf8].decode("utf-8"))) >= _ENOUGH_CHINESE:
-        rule = f"damaged UTF-8 at byte offset {bad_utf8}"
-        raise DataError(path, [Problem(rule, remedy="copy or export the file again")])
+        raise damaged_utf8(path, bad_utf8)
     try:
         return data.decode("gb18030"), "gb18030"
     except UnicodeDecodeError as error:
-        rule = f"neither UTF-8 (byte offset {bad_utf8}) nor GB18030 (byte offset {error.start})"
-        raise DataError(path, [Problem(rule, remedy="save the file as UTF-8")]) from None
+        rule = _("neither UTF-8 (byte offset {}) nor GB18030 (byte offset {})", bad_utf8, error.start)
+        raise DataError(path, [Problem(rule, remedy=_("save the file as UTF-8"))]) from None
 
 
 def _decode_marked(data: bytes, mark: bytes, encoding: str, path) -> str:
     try:
         return data[len(mark) :].decode(encoding)
     except UnicodeDecodeError as error:
-        rule = f"marked as {encoding.upper()} but damaged at byte offset {len(mark) + error.start}"
-        raise DataError(path, [Problem(rule, remedy="copy or export the file again")]) from None
+        rule = _("marked as {} but damaged at byte offset {}", encoding.upper(), len(mark) + error.start)
+        raise DataError(path, [Problem(rule, remedy=_("copy or export it again"))]) from None
 
 
 def _refuse_binary(data: bytes, path) -> None:
     for magic, kind, remedy in _BINARY:
         if data.startswith(magic):
-            raise DataError(path, [Problem(f"this is {kind}, not a text file", remedy=remedy)])
+            raise DataError(path, [Problem(_("this is {}, not a text file", _(kind)), remedy=_(remedy))])
     nul = data.find(b"\0")
     if nul >= 0:
-        rule = f"NUL byte at byte offset {nul}: a binary or damaged file, or UTF-16 without its mark"
-        raise DataError(path, [Problem(rule, remedy="export it again, as UTF-8 text")])
+        rule = _("NUL byte at byte offset {}: a binary or damaged file, or UTF-16 without its mark", nul)
+        raise DataError(path, [Problem(rule, remedy=_("export it again, as UTF-8 text"))])

@@ -12,10 +12,11 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 
 from icdbase.core.errors import DataError, Problem
+from icdbase.core.language import _
 from icdbase.files.cells import type_name
 from icdbase.files.encoding import clean_name
 
-__all__ = ["JSON_LINES_ENDINGS", "is_object", "json_decoder", "json_problem", "parsed_lines", "read_array", "read_objects", "rows_of_objects", "try_parse"]
+__all__ = ["JSON_LINES_ENDINGS", "is_object", "json_decoder", "json_problem", "parsed_lines", "read_array", "read_objects", "rows_of_objects", "too_deep", "try_parse"]
 
 JSON_LINES_ENDINGS = (".jsonl", ".ndjson")
 
@@ -76,24 +77,29 @@ def try_parse(text: str, problem: Callable[[json.JSONDecodeError], Problem]):
     except json.JSONDecodeError as error:
         return None, problem(error)
     except RecursionError:
-        return None, Problem("JSON nested too deeply to be records", remedy="write an array of flat objects")
+        return None, too_deep()
+
+
+def too_deep() -> Problem:
+    """Return the problem of JSON that Python cannot parse, for it is nested hundreds of times."""
+    return Problem(_("JSON nested too deeply to be records"), remedy=_("write an array of flat objects"))
 
 
 def json_problem(error: json.JSONDecodeError, line: int, record: str) -> Problem:
     """Return the problem of malformed JSON, with line and column."""
     cut_off = not error.doc[error.pos :].strip() or error.msg.startswith("Unterminated string")
-    rule = f"malformed JSON at line {line} column {error.colno} ({error.msg})"
+    rule = _("malformed JSON at line {} column {} ({})", line, error.colno, _(error.msg))
     if cut_off:
-        rule, remedy = f"{rule}: the text ends too early", "the file was cut off: copy it again"
+        rule, remedy = _("{}: the text ends too early", rule), _("the file was cut off: copy it again")
     else:
-        remedy = "repair this place; quotes, commas and brackets are the usual causes"
+        remedy = _("repair this place; quotes, commas and brackets are the usual causes")
     return Problem(rule, record, remedy=remedy)
 
 
 def read_array(text: str, path, known) -> ParsedRows:
     """Return the rows of a JSON array."""
     items, problem = try_parse(
-        text, lambda error: json_problem(error, error.lineno, f"number {_items_before(text, error.pos) + 1}")
+        text, lambda error: json_problem(error, error.lineno, _("number {}", _items_before(text, error.pos) + 1))
     )
     if problem:
         raise DataError(path, [problem])
@@ -126,10 +132,10 @@ def read_objects(text: str, path, ending: str, known, from_object: Callable[[dic
     elif found := from_object(whole):
         return "one JSON object", rows_of_objects(enumerate(found, 1), known)
     elif len(lines) > 1 or ending == ".json":
-        remedy = "wrap it in [ ], or put each record on a line of its own in a .jsonl file"
+        remedy = _("wrap it in [ ], or put each record on a line of its own in a .jsonl file")
         if not any(name in known for name in whole):
-            remedy = "the file must be an array of records: [ {...}, {...} ]"
-        raise DataError(path, [Problem("a JSON object instead of an array", remedy=remedy)])
+            remedy = _("the file must be an array of records: [ {...}, {...} ]")
+        raise DataError(path, [Problem(_("a JSON object instead of an array"), remedy=remedy)])
     return "JSON Lines", rows_of_objects(parsed_lines(lines), known)
 
 
@@ -143,7 +149,7 @@ def parsed_lines(lines: Iterable[tuple[int, str]]) -> Iterator[tuple[int, object
     """Yield the number of each line that is not blank, and its value or the problem with it."""
     filled = ((line_number, line) for line_number, line in lines if line.strip())
     for number, (line_number, line) in enumerate(filled, 1):
-        value, problem = try_parse(line, partial(json_problem, line=line_number, record=f"number {number}"))
+        value, problem = try_parse(line, partial(json_problem, line=line_number, record=_("number {}", number)))
         yield number, problem or value
 
 
@@ -155,11 +161,11 @@ def rows_of_objects(items: Iterable[tuple[int, object]], known) -> ParsedRows:
             problems.append(item)
             continue
         if not isinstance(item, dict):
-            rule = f"{type_name(item)} instead of an object {{...}}"
-            problems.append(Problem(rule, f"number {number}", remedy="each record is one JSON object"))
+            rule = _("{} instead of an object {{...}}", type_name(item))
+            problems.append(Problem(rule, _("number {}", number), remedy=_("each record is one JSON object")))
             continue
         problems += [
-            Problem("the field occurs twice", f"number {number}", name, "keep one of the two")
+            Problem(_("the field occurs twice"), _("number {}", number), name, _("keep one of the two"))
             for name in getattr(item, "twice", ()) if name in known
         ]
         columns.update(dict.fromkeys(item))

@@ -14,9 +14,10 @@ from collections.abc import Collection, Iterator
 from itertools import chain, islice
 from pathlib import Path
 
-from icdbase.core.errors import DataError, Problem
-from icdbase.files.encoding import STDIN
-from icdbase.files.json_rows import is_object, json_decoder, json_problem, parsed_lines, rows_of_objects
+from icdbase.core.errors import DataError
+from icdbase.core.language import _
+from icdbase.files.encoding import STDIN, damaged_utf8, nul_byte
+from icdbase.files.json_rows import is_object, json_decoder, json_problem, parsed_lines, rows_of_objects, too_deep
 from icdbase.files.rows import Rows
 
 __all__ = ["is_stream", "stream_rows"]
@@ -31,7 +32,6 @@ _NEAR_END = 32
 
 _BLANK = " \t\r\n"
 _NOT_BLANK = re.compile(f"[^{_BLANK}]")
-_COPY_AGAIN = "copy or export the file again"
 
 
 def is_stream(path) -> bool:
@@ -92,13 +92,11 @@ def _texts(path, digest) -> Iterator[str]:
             try:
                 text = decoder.decode(block, final=not block)
             except UnicodeDecodeError as error:
-                rule = f"damaged UTF-8 at byte offset {offset - waiting + error.start}"
-                raise DataError(path, [Problem(rule, remedy=_COPY_AGAIN)]) from None
+                raise damaged_utf8(path, offset - waiting + error.start) from None
             offset += len(block)
             nul = text.find("\0")
             if nul >= 0:
-                rule = f"NUL byte in line {lines + text.count(chr(10), 0, nul)}: a damaged or binary file"
-                raise DataError(path, [Problem(rule, remedy="copy or export it again, as UTF-8 text")])
+                raise nul_byte(path, lines + text.count("\n", 0, nul))
             lines += text.count("\n")
             if at_start:
                 text = text.lstrip("\ufeff")
@@ -187,8 +185,7 @@ def _item(window: _Window, decoder, path, number: int):
         try:
             value, end = decoder.raw_decode(window.text, window.at)
         except RecursionError:
-            problem = Problem("JSON nested too deeply to be records", remedy="write an array of flat objects")
-            raise DataError(path, [problem]) from None
+            raise DataError(path, [too_deep()]) from None
         except json.JSONDecodeError as error:
             whole = error.pos + _NEAR_END < len(window.text) and not error.msg.startswith("Unterminated string")
             if not window.ended and not whole:
@@ -205,7 +202,7 @@ def _item(window: _Window, decoder, path, number: int):
 def _broken(window: _Window, path, number: int, message: str, position: int, place=None) -> DataError:
     error = json.JSONDecodeError(message, window.text, position)
     line, error.colno = place or window.place(position)
-    return DataError(path, [json_problem(error, line, f"number {number}")])
+    return DataError(path, [json_problem(error, line, _("number {}", number))])
 
 
 def _trailing_comma() -> tuple[str, bool]:

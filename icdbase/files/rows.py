@@ -14,12 +14,13 @@ from pathlib import Path
 
 from icdbase.core.atomic_files import atomic_write
 from icdbase.core.errors import DataError, Problem
+from icdbase.core.language import N_, _
 from icdbase.files.encoding import STDIN, decode, is_zip, read_bytes, without_fence
 from icdbase.files.json_rows import JSON_LINES_ENDINGS, read_array, read_objects
 from icdbase.files.tables import read_delimited, rows_of_cells, write_delimited
 from icdbase.files.workbooks import read_workbook, refuse_long_cells, write_workbook
 
-__all__ = ["Rows", "is_table", "read_rows", "write_rows"]
+__all__ = ["Rows", "is_table", "no_record", "read_rows", "write_rows"]
 
 
 @dataclass
@@ -79,8 +80,13 @@ def read_rows(path, known: Collection[str], *, from_object: Callable[[dict], lis
         text, encoding = decode(data, path)
         rows = _read_text(text, encoding, path, known, from_object)
     if not rows.records and not rows.problems:
-        raise DataError(path, [Problem("no record in the file", remedy="check that it is the right file")])
+        raise DataError(path, [no_record()])
     return rows
+
+
+def no_record() -> Problem:
+    """Return the problem of a file without a record."""
+    return Problem(_("no record in the file"), remedy=_("check that it is the right file"))
 
 
 def _read_text(text: str, encoding: str, path, known, from_object) -> Rows:
@@ -88,16 +94,16 @@ def _read_text(text: str, encoding: str, path, known, from_object) -> Rows:
     bare = without_fence(text)
     start = bare.lstrip()[:1]
     if not start:
-        raise DataError(path, [Problem("the file is empty", remedy="check that it was saved completely")])
+        raise DataError(path, [Problem(_("the file is empty"), remedy=_("check that it was saved completely"))])
     if start == "[":
-        layout = "JSON array" if bare == text else "JSON array in a Markdown fence"
+        layout = "JSON array" if bare == text else N_("JSON array in a Markdown fence")
         return Rows(str(path), layout, encoding, *read_array(bare, path, known))
     if start == "{":
         layout, parsed = read_objects(bare, path, ending, known, from_object)
         return Rows(str(path), layout, encoding, *parsed)
     if ending in (".json", *JSON_LINES_ENDINGS):
-        remedy = "write an array of records, or name the file .csv if it is a table"
-        raise DataError(path, [Problem("no JSON: the file starts with neither [ nor {", remedy=remedy)])
+        remedy = _("write an array of records, or name the file .csv if it is a table")
+        raise DataError(path, [Problem(_("no JSON: the file starts with neither [ nor {"), remedy=remedy)])
     layout, cells, problems = read_delimited(bare, ending, known)
     return Rows(str(path), layout, encoding, *rows_of_cells(cells, known, problems))
 
@@ -121,7 +127,7 @@ def write_rows(rows: Iterable[dict], path, columns: Sequence[str]) -> None:
     """
     ending = Path(path).suffix.lower()
     if ending == ".xls":
-        raise DataError(path, [Problem("old Excel files cannot be written", remedy="name the file .xlsx")])
+        raise DataError(path, [Problem(_("old Excel files cannot be written"), remedy=_("name the file .xlsx"))])
     if ending == ".xlsx":
         rows = list(rows)
         refuse_long_cells(rows, path, columns)

@@ -11,6 +11,7 @@ import re
 from collections.abc import Collection, Iterable, Sequence
 
 from icdbase.core.errors import Problem
+from icdbase.core.language import _
 from icdbase.files.encoding import clean_name
 
 __all__ = ["HEADER_WITHIN", "Cells", "guarded", "read_delimited", "rows_of_cells", "write_delimited"]
@@ -56,14 +57,14 @@ def read_delimited(text: str, ending: str, known: Collection[str]) -> tuple[str,
     table, problems, start = [], [], 1
     try:
         for cells in reader:
-            table.append((f"line {start}", [cell[1:] if cell[:1] == "'" and _FORMULA.match(cell) else cell for cell in cells]))
+            table.append((_("line {}", start), [cell[1:] if cell[:1] == "'" and _FORMULA.match(cell) else cell for cell in cells]))
             start = reader.line_num + 1
     except csv.Error as error:
-        rule = f"malformed {layout} in the row that starts at line {start} ({error})"
+        rule = _("malformed {} in the row that starts at line {} ({})", layout, start, error)
         if "unexpected end" in str(error):
-            rule = f"the quote opened in the row that starts at line {start} is never closed"
-        record = f"number {len(table)}" if table else ""  # the header is no record
-        remedy = 'double each " inside a quoted cell and close the cell with "'
+            rule = _("the quote opened in the row that starts at line {} is never closed", start)
+        record = _("number {}", len(table)) if table else ""  # the header is no record
+        remedy = _('double each " inside a quoted cell and close the cell with "')
         problems.append(Problem(rule, record, remedy=remedy))
     return layout, table, problems
 
@@ -94,28 +95,28 @@ def rows_of_cells(
     filled = [(place, cells) for place, cells in table if any(_is_filled(cell) for cell in cells)]
     if not filled:
         return (), [], [*problems]
-    (_, header), body = filled[0], filled[1:]
+    header, body = filled[0][1], filled[1:]
     names = [clean_name(name) if _is_filled(name) else "" for name in header]
     while names and not names[-1]:
         names.pop()
     problems = [*problems] + [
-        Problem("the column occurs twice", field=name, remedy="keep one of the two")
+        Problem(_("the column occurs twice"), field=name, remedy=_("keep one of the two"))
         for name in dict.fromkeys(names)
         if name in known and names.count(name) > 1
     ]
     if place := _late_header(names, body, known):
-        return (), [], [*problems, Problem(f"the header is in {place}, not in the first", remedy="delete what is above it")]
+        return (), [], [*problems, Problem(_("the header is in {}, not in the first", place), remedy=_("delete what is above it"))]
     records = []
     for number, (place, cells) in enumerate(body, 1):
         if len(cells) < len(names) or any(_is_filled(cell) for cell in cells[len(names) :]):
-            rule = f"{place} has {len(cells)} cells, the header {len(names)}"
-            remedy = "quote cells that hold a separator or a line break"
-            problems.append(Problem(rule, f"number {number}", remedy=remedy))
+            rule = _("{} has {} cells, the header {}", place, len(cells), len(names))
+            remedy = _("quote cells that hold a separator or a line break")
+            problems.append(Problem(rule, _("number {}", number), remedy=remedy))
             continue
         records.append((number, {n: c for n, c in zip(names, cells, strict=False) if n}))
     if not body and not problems:
-        rule = "only a header, no record" if any(n in known for n in names) else "only one line, no record"
-        problems.append(Problem(rule, remedy="check that the file was saved completely"))
+        rule = _("only a header, no record") if any(n in known for n in names) else _("only one line, no record")
+        problems.append(Problem(rule, remedy=_("check that the file was saved completely")))
     return tuple(dict.fromkeys(filter(None, names))), records, problems
 
 

@@ -15,6 +15,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import islice, zip_longest
 
 from icdbase.core.errors import DataError, Problem
+from icdbase.core.language import _
 from icdbase.files.encoding import clean_name
 from icdbase.files.tables import HEADER_WITHIN, Cells
 
@@ -70,16 +71,16 @@ def read_workbook(data: bytes, path, known: Collection[str]) -> Cells:
                 for rows in zip(formulas, values, strict=True)
             ]
     except _TooLargeError as error:
-        rule = f"the workbook has more than {error}"
-        raise DataError(path, [Problem(rule, remedy="save its records as JSON Lines or CSV")]) from None
+        rule = _("the workbook has more than {}", error)
+        raise DataError(path, [Problem(rule, remedy=_("save its records as JSON Lines or CSV"))]) from None
     except MemoryError:
-        rule = "not enough memory to open the workbook"
-        raise DataError(path, [Problem(rule, remedy="save its records as JSON Lines or CSV")]) from None
+        rule = _("not enough memory to open the workbook")
+        raise DataError(path, [Problem(rule, remedy=_("save its records as JSON Lines or CSV"))]) from None
     except Exception as error:  # openpyxl meets damage with whatever its zip and XML readers raise
-        rule = f"the workbook cannot be opened ({type(error).__name__})"
-        raise DataError(path, [Problem(rule, remedy="open it in Excel and save it again")]) from error
+        rule = _("the workbook cannot be opened ({})", type(error).__name__)
+        raise DataError(path, [Problem(rule, remedy=_("open it in Excel and save it again"))]) from error
     width = next((len(row) for row in formulas if row), 0)
-    return [(f"row {number}", row + [""] * (width - len(row))) for number, row in enumerate(formulas, 1)]
+    return [(_("row {}", number), row + [""] * (width - len(row))) for number, row in enumerate(formulas, 1)]
 
 
 def _refuse_other_archives(data: bytes, path) -> None:
@@ -88,16 +89,16 @@ def _refuse_other_archives(data: bytes, path) -> None:
             names = archive.namelist()
             unpacked = sum(member.file_size for member in archive.infolist())
     except Exception:  # zipfile meets damage with BadZipFile, NotImplementedError, struct.error and others
-        rule = "a damaged workbook or zip archive"
-        raise DataError(path, [Problem(rule, remedy="copy or export it again")]) from None
+        rule = _("a damaged workbook or zip archive")
+        raise DataError(path, [Problem(rule, remedy=_("copy or export it again"))]) from None
     if not any(name.startswith("xl/") for name in names):
-        kind = "a Word document" if any(name.startswith("word/") for name in names) else "a zip archive"
-        remedy = "save its records as JSON, CSV or .xlsx"
-        raise DataError(path, [Problem(f"this is {kind}, not a table", remedy=remedy)])
+        kind = _("a Word document") if any(name.startswith("word/") for name in names) else _("a zip archive")
+        remedy = _("save its records as JSON, CSV or .xlsx")
+        raise DataError(path, [Problem(_("this is {}, not a table", kind), remedy=remedy)])
     limit = min(MAX_UNPACKED, max(FREE_RATIO, MAX_RATIO * len(data)))
     if unpacked > limit:
-        rule = f"the workbook unpacks to more than {limit:,} bytes"
-        raise DataError(path, [Problem(rule, remedy="save its records as JSON Lines or CSV")])
+        rule = _("the workbook unpacks to more than {:,} bytes", limit)
+        raise DataError(path, [Problem(rule, remedy=_("save its records as JSON Lines or CSV"))])
 
 
 class _TooLargeError(Exception):
@@ -139,11 +140,11 @@ def _rows_of_values(sheet) -> Iterator[list]:
     for number, row in enumerate(sheet.iter_rows(), 1):
         n_cells += len(row)
         if number > MAX_ROWS:
-            raise _TooLargeError(f"{MAX_ROWS:,} rows")
+            raise _TooLargeError(_("{:,} rows", MAX_ROWS))
         if len(row) > MAX_COLUMNS:
-            raise _TooLargeError(f"{MAX_COLUMNS:,} columns")
+            raise _TooLargeError(_("{:,} columns", MAX_COLUMNS))
         if n_cells > MAX_CELLS:
-            raise _TooLargeError(f"{MAX_CELLS:,} cells")
+            raise _TooLargeError(_("{:,} cells", MAX_CELLS))
         values = [_cell_value(cell) for cell in row]
         while values and values[-1] == "":
             values.pop()
@@ -195,10 +196,10 @@ def refuse_long_cells(rows: Sequence[dict], path, columns: Sequence[str]) -> Non
     """Raise a DataError that lists every text too long for an Excel cell."""
     problems = [
         Problem(
-            f"{len(row[name])} characters do not fit into an Excel cell, the limit is {MAX_CELL}",
-            f"number {number}",
+            _("{} characters do not fit into an Excel cell, the limit is {}", len(row[name]), MAX_CELL),
+            _("number {}", number),
             name,
-            "write .json or .csv",
+            _("write .json or .csv"),
         )
         for number, row in enumerate(rows, 1)
         for name in columns

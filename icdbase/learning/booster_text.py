@@ -15,6 +15,7 @@ from collections.abc import Sequence
 import lightgbm
 
 from icdbase.core.errors import ModelError
+from icdbase.core.language import _
 
 __all__ = ["load_booster"]
 
@@ -55,7 +56,7 @@ def load_booster(text: str, n_classes: int) -> lightgbm.Booster:
         # Behind the trees stand settings of the training, which prediction does not read.
         return lightgbm.Booster(model_str=text[:end] + _END)
     except (ValueError, TypeError, KeyError, AttributeError, lightgbm.basic.LightGBMError) as error:
-        raise ModelError(f"a LightGBM model text is damaged or hostile: {_reason(error)}") from None
+        raise ModelError(_("a LightGBM model text is damaged or hostile: {}", _reason(error))) from None
 
 
 def _reason(error: Exception) -> str:

@@ -10,6 +10,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from icdbase.core.errors import UsageError, did_you_mean
+from icdbase.core.language import N_, _
 from icdbase.features.blocks import Features
 from icdbase.learning.calibration import CodeCalibrator, TemperatureScaler
 from icdbase.learning.logistic import MARGIN_LIMIT, PerCodeLogistic, StackingLogistic
@@ -40,9 +41,9 @@ def parse_learner(learner: str) -> tuple[str, int]:
     """
     name, colon, number = str(learner).partition(":")
     if name not in LEARNERS:
-        raise UsageError(f"unknown main_learner {learner!r}{did_you_mean(name, LEARNERS)}")
+        raise UsageError(_("unknown main_learner {!r}{}", learner, did_you_mean(name, LEARNERS)))
     if colon and (name == "linear" or not (number.isascii() and number.isdigit() and int(number))):
-        raise UsageError(f"main_learner {learner!r}: write trees:30 or both:30 for 30 trees per class")
+        raise UsageError(_("main_learner {!r}: write trees:30 or both:30 for 30 trees per class", learner))
     return name, int(number) if colon else N_ESTIMATORS
 
 
@@ -115,7 +116,7 @@ class SingleCodeClassifier(BaseEstimator):
             models = [make().fit(seen, labels[train], self.classes_) for make in makers]
             return models, np.stack([model.margins(unseen) for model in models], axis=1)
 
-        self.base_models_, margins = out_of_fold(fit_predict, folds, self.n_jobs, "main code")
+        self.base_models_, margins = out_of_fold(fit_predict, folds, self.n_jobs, N_("main code"))
         self.weights_ = [1.0] if len(makers) == 1 else [
             1 / (len(makers) * TemperatureScaler().fit(margins[whole, model], labels[whole]).temperature_)
             for model in range(len(makers))
@@ -210,7 +211,7 @@ class CodeSetClassifier(BaseEstimator):
             model = self._new_base_model().fit(features.take(train), truth[train], _rows(context, train))
             return model, model.margins(features.take(test), _rows(context, test))
 
-        self.base_model_, margins = out_of_fold(fit_predict, folds, self.n_jobs, "other codes")
+        self.base_model_, margins = out_of_fold(fit_predict, folds, self.n_jobs, N_("other codes"))
         whole = folds != THINNED
         margins, truth, context = margins[whole], truth[whole], _rows(context, whole)
         self.stacker_ = None

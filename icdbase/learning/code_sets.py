@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from icdbase.core.errors import UsageError
+from icdbase.core.language import _
 from icdbase.learning.decoding import decode, parse_rule
 from icdbase.tasks.codes import NO_CODE
 from icdbase.tasks.task import Target, Task
@@ -110,7 +111,7 @@ class TaskDecoder:
             If ``k`` is below one.
         """
         if k < 1:
-            raise UsageError(f"k must be at least 1, got {k}")
+            raise UsageError(_("k must be at least 1, got {}", k))
         excluded, tops = self.excluded(probabilities), {}
         for target in self.task.targets:
             table = probabilities[target.name]

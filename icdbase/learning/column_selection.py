@@ -7,6 +7,7 @@ from scipy import sparse
 from sklearn.base import BaseEstimator
 
 from icdbase.core.errors import ModelError
+from icdbase.core.language import _
 from icdbase.features.blocks import Features
 
 __all__ = ["FEW_PER_LEAF", "ColumnSelector"]
@@ -64,9 +65,9 @@ class ColumnSelector(BaseEstimator):
         """Return the selected columns as a dense float32 array (n_records, n_union)."""
         words, dense = _parts(features, context)
         if (sum(block.shape[1] for block in words), dense.shape[1]) != (self.n_sparse_, self.n_dense_):
-            raise ModelError("it was fitted on another number of features")
+            raise ModelError(_("it was fitted on another number of features"))
         if len(self.union_) and not 0 <= self.union_.min() <= self.union_.max() < self.n_sparse_ + self.n_dense_:
-            raise ModelError("it chooses columns that are not there")
+            raise ModelError(_("it chooses columns that are not there"))
         chosen = np.empty((len(features), len(self.union_)), dtype=np.float32)
         first = 0
         for block in (*words, dense):

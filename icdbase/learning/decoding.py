@@ -24,6 +24,7 @@ from functools import lru_cache
 import numpy as np
 
 from icdbase.core.errors import UsageError, did_you_mean
+from icdbase.core.language import _
 
 __all__ = ["RULES", "decode", "expected_f1", "parse_rule"]
 
@@ -127,15 +128,15 @@ def parse_rule(rule: str) -> tuple[str, float | None]:
     """
     name, colon, text = str(rule).partition(":")
     if name not in RULES:
-        raise UsageError(f"unknown decoding rule {rule!r}{did_you_mean(name, RULES)}")
+        raise UsageError(_("unknown decoding rule {!r}{}", rule, did_you_mean(name, RULES)))
     try:
         number = type(_DEFAULTS[name])(text) if colon else _DEFAULTS[name]
     except ValueError:
-        raise UsageError(f"decoding {rule!r}: {text!r} is no number; write threshold:0.4 or top_k:5") from None
+        raise UsageError(_("decoding {!r}: {!r} is no number; write threshold:0.4 or top_k:5", rule, text)) from None
     if name != "top_k" and not 0 <= number <= 1:
-        raise UsageError(f"{name} must lie in [0, 1], got {number}")
+        raise UsageError(_("{} must lie in [0, 1], got {}", name, number))
     if name == "top_k" and number < 1:
-        raise UsageError(f"top_k must be at least 1, got {number}")
+        raise UsageError(_("top_k must be at least 1, got {}", number))
     return name, number
 
 
@@ -182,9 +183,9 @@ def expected_f1(probabilities, chosen, *, groups: Sequence[str | None] | None = 
 def _checked(probabilities) -> np.ndarray:
     p = np.asarray(probabilities, dtype=float)
     if p.ndim != 2:
-        raise UsageError(f"probabilities must have shape (n_records, n_codes), got {p.shape}")
+        raise UsageError(_("probabilities must have shape (n_records, n_codes), got {}", p.shape))
     if not ((p >= 0) & (p <= 1)).all():
-        raise UsageError("probabilities must lie in [0, 1] without NaN; calibrate margins first")
+        raise UsageError(_("probabilities must lie in [0, 1] without NaN; calibrate margins first"))
     return p
 
 

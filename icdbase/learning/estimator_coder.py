@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 from threadpoolctl import threadpool_limits
 
 from icdbase.core.errors import UsageError
+from icdbase.core.language import _
 from icdbase.features.blocks import FeatureBuilder
 from icdbase.features.counts import CountingEstimator, Counts
 from icdbase.learning.folds import inner_folds
@@ -150,7 +151,7 @@ class EstimatorCoder(CountingEstimator):
         first, second = (self.main, self.others) if target.is_single else (self.others, self.main)
         estimator = second if first is None else first
         if estimator is None:
-            raise UsageError("no classifier: EstimatorCoder(main=LogisticRegression()), for instance")
+            raise UsageError(_("no classifier: EstimatorCoder(main=LogisticRegression()), for instance"))
         estimator = seeded(estimator, self.random_state)
         if target.is_single:
             return TunedSingleModel(target=target, estimator=estimator, grid=self.grid)

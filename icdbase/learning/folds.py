@@ -9,6 +9,7 @@ import pandas as pd
 from scipy import sparse
 
 from icdbase.core.errors import DataError, Problem, UsageError
+from icdbase.core.language import _
 from icdbase.records.ids import shown_id
 from icdbase.tasks.task import Task
 
@@ -61,8 +62,10 @@ def make_folds(
     """
     n_units, units = _units(len(labels), groups)
     if n_folds < 2 or n_folds > n_units:
-        what = "records" if groups is None else "groups"
-        raise UsageError(f"{n_folds} folds of {n_units} {what}; choose from 2 to the number of {what}")
+        form = _("{} folds of {} records; choose from 2 to the number of records")
+        if groups is not None:
+            form = _("{} folds of {} groups; choose from 2 to the number of groups")
+        raise UsageError(form.format(n_folds, n_units))
     members = sparse.csr_matrix((np.ones(len(units), dtype=int), (units, np.arange(len(units)))))
     main, carried = (members @ counts for counts in _label_counts(labels, task))
     return _deal(main.tocsr(), carried.tocsr(), n_folds, np.random.default_rng(random_state))[units]
@@ -81,12 +84,12 @@ def inner_folds(
         If a record has no group, or all are of one.
     """
     if n_folds < 2:
-        raise UsageError(f"n_folds must be at least 2, got {n_folds}")
+        raise UsageError(_("n_folds must be at least 2, got {}", n_folds))
     groups = check_groups(groups, labels)
     n_units = len(labels) if groups is None else len(np.unique(groups))
     if n_units < 2:
-        remedy = "add records of another group, or leave the groups out"
-        raise DataError("training records", [Problem("all are of one group", remedy=remedy)])
+        remedy = _("add records of another group, or leave the groups out")
+        raise DataError("training records", [Problem(_("all are of one group"), remedy=remedy)])
     return make_folds(labels, task, min(n_folds, n_units), random_state, groups)
 
 
@@ -103,12 +106,12 @@ def check_groups(groups: Sequence | None, records: pd.DataFrame) -> np.ndarray |
     if groups is None:
         return None
     if len(groups) != len(records):
-        raise UsageError(f"{len(groups)} groups for {len(records)} records; give one per record")
+        raise UsageError(_("{} groups for {} records; give one per record", len(groups), len(records)))
     values = pd.Series(list(groups), index=records.index, dtype=object)
     blank = values.isna() | (values.map(str).str.strip() == "")
     if blank.any():
-        remedy = "name its patient, or give a record that stands alone a name of its own"
-        raise DataError("groups", [Problem("no group", shown_id(record), remedy=remedy) for record in values.index[blank]])
+        remedy = _("name its patient, or give a record that stands alone a name of its own")
+        raise DataError("groups", [Problem(_("no group"), shown_id(record), remedy=remedy) for record in values.index[blank]])
     return values.map(lambda value: str(value).strip()).to_numpy(dtype=str)
 
 

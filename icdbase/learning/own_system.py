@@ -11,6 +11,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from icdbase.core.errors import DataError, Problem, UsageError
+from icdbase.core.language import _
 from icdbase.records.ids import shown_id
 from icdbase.records.predictions import check_predictions
 from icdbase.records.records import check_frame
@@ -120,7 +121,7 @@ class SystemCoder(BaseEstimator):
         """
         lacking = [name for name in ("fit", "predict") if not callable(getattr(self.system, name, None))]
         if lacking:
-            raise UsageError(f"a system needs fit(records) and predict(records); {type(self.system).__name__} lacks {lacking[0]}")
+            raise UsageError(_("a system needs fit(records) and predict(records); {} lacks {}", type(self.system).__name__, lacking[0]))
         system = deepcopy(self.system)
         for name in ("random_state", "n_jobs"):
             if hasattr(system, name) and getattr(self, name) is not None:
@@ -142,8 +143,8 @@ class SystemCoder(BaseEstimator):
         predicted = check_predictions(self.system_.predict(texts.copy()), self.task)
         missing = texts.index.difference(predicted.index)
         if len(missing):
-            rule = f"no prediction for {len(missing)} of {len(texts)} records, e.g. {shown_id(missing[0])}"
-            raise DataError("predictions", [Problem(rule, remedy="return a row for each record, with its id as index")])
+            rule = _("no prediction for {} of {} records, e.g. {}", len(missing), len(texts), shown_id(missing[0]))
+            raise DataError("predictions", [Problem(rule, remedy=_("return a row for each record, with its id as index"))])
         return predicted.loc[texts.index]
 
     def _visible(self, records) -> TextsAndLabels:

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from icdbase.core.errors import UsageError
+from icdbase.core.language import _
 from icdbase.features.blocks import FeatureBuilder, Features
 from icdbase.features.counts import Counts
 from icdbase.learning.out_of_fold import THINNED
@@ -50,7 +51,7 @@ def thinned_copies(
         The record of each copy.
     """
     if not 0 <= share <= 1:
-        raise UsageError(f"thinned_share must lie in [0, 1], got {share}")
+        raise UsageError(_("thinned_share must lie in [0, 1], got {}", share))
     draw, names = np.random.default_rng(random_state), counts.measurements.names
     n_copies = min(int(share * len(counts)), MOST_COPIES) if len(fields) > 1 or names else 0
     rows = np.sort(draw.permutation(len(counts))[:n_copies])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from icdbase.core.errors import DataError, Problem
+from icdbase.core.language import _
 from icdbase.features.counts import Counts
 from icdbase.records.checks import OPEN_TARGETS, missing_label
 from icdbase.records.ids import shown_id
@@ -27,7 +28,7 @@ def training_labels(counts: Counts, task: Task) -> pd.DataFrame:
     """
     problems = [problem for target in task.targets for problem in _label_problems(counts.labels, target)]
     if not problems and len(counts) < 2:
-        problems.append(Problem(f"training needs two labelled records at least, got {len(counts)}", remedy="add records"))
+        problems.append(Problem(_("training needs two labelled records at least, got {}", len(counts)), remedy=_("add records")))
     if problems:
         raise DataError("training records", problems)
     return counts.labels
@@ -35,11 +36,11 @@ def training_labels(counts: Counts, task: Task) -> pd.DataFrame:
 
 def _label_problems(labels: pd.DataFrame, target: Target) -> list[Problem]:
     if target.name not in labels:
-        return [Problem("the label column is missing", field=target.name, remedy="train on labelled records")]
+        return [Problem(_("the label column is missing"), field=target.name, remedy=_("train on labelled records"))]
     given, problems = labels[target.name], []
     if target.is_single and target.codes and not given.isin((*target.codes, None)).any():
-        remedy = f"check the label column; if it is right: {OPEN_TARGETS}"
-        problems.append(Problem("no record carries a candidate code", field=target.name, remedy=remedy))
+        remedy = _("check the label column; if it is right: {}", _(OPEN_TARGETS))
+        problems.append(Problem(_("no record carries a candidate code"), field=target.name, remedy=remedy))
     if not (target.is_single and target.may_be_empty):
         missing = labels.index[given.isna()]
         problems += [missing_label(shown_id(record), target.name) for record in missing]
@@ -58,10 +59,10 @@ def too_few_records(labels: pd.DataFrame, predicted: pd.DataFrame, n_records: in
     """
     found = []
     if n_records < FEW_RECORDS:
-        found.append(f"{n_records} training records: from fewer than {FEW_RECORDS} little is learned of the text; "
-                     "add records, or compare with icdbase.majority_predictions")
+        found.append(_("{} training records: from fewer than {} little is learned of the text; "
+                       "add records, or compare with icdbase.majority_predictions", n_records, FEW_RECORDS))
     for name, given in labels.items():
         if name in predicted and predicted[name].nunique(dropna=False) == 1 < given.nunique(dropna=False):
-            found.append(f"{name}: {len(labels)} training records get one and the same answer, whatever their text; train on "
-                         "more records of each code, and check that the text columns hold the text")
+            found.append(_("{}: {} training records get one and the same answer, whatever their text; train on "
+                           "more records of each code, and check that the text columns hold the text", name, len(labels)))
     return found

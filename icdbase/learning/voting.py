@@ -18,6 +18,7 @@ from sklearn.model_selection import KFold
 from threadpoolctl import threadpool_limits
 
 from icdbase.core.errors import DataError, Problem, UsageError
+from icdbase.core.language import _
 from icdbase.learning.code_sets import TaskDecoder
 from icdbase.records.llm_answers import UNREADABLE
 from icdbase.tasks.codes import NO_CODE
@@ -116,7 +117,7 @@ class VoteMerger:
             If a target that must have a code gets none from any system.
         """
         if len(predictions) < 2:
-            raise UsageError(f"{len(predictions)} system given, two at least are merged")
+            raise UsageError(_("{} system given, two at least are merged", len(predictions)))
         index = predictions[0].index
         for other in predictions[1:]:
             index = index.append(other.index.difference(index, sort=False))
@@ -159,8 +160,8 @@ class VoteMerger:
         """Return the share of votes of each code, or the learned probability, with a trace of the votes of the whole file."""
         codes, votes = self._votes(predictions, target, index)
         if not codes and target.min_codes:
-            raise DataError("predictions", [Problem("no system names a code that may be given", field=target.name,
-                                                    remedy="are these the right files for the task?")])
+            raise DataError("predictions", [Problem(_("no system names a code that may be given"), field=target.name,
+                                                    remedy=_("are these the right files for the task?"))])
         if not codes:
             return pd.DataFrame(index=index)
         together = sum(votes)
@@ -194,8 +195,8 @@ class VoteMerger:
 
 def _check_number(gold: pd.DataFrame) -> None:
     if len(gold) < MIN_LABELLED:
-        remedy = "give more, or leave them out: then each system has one vote"
-        raise DataError("gold", [Problem(f"{len(gold)} labelled records, {MIN_LABELLED} at least to learn weights", remedy=remedy)])
+        remedy = _("give more, or leave them out: then each system has one vote")
+        raise DataError("gold", [Problem(_("{} labelled records, {} at least to learn weights", len(gold), MIN_LABELLED), remedy=remedy)])
 
 
 def _codes_of(answer, target: Target) -> tuple[str, ...]:

@@ -13,7 +13,9 @@ from collections.abc import Iterator
 import pandas as pd
 
 from icdbase.core.errors import DataError, DataWarning, Problem
+from icdbase.core.language import _
 from icdbase.files.json_streams import is_stream, stream_rows
+from icdbase.files.rows import no_record
 from icdbase.records.checks import column_problems, id_column_problems, known_columns, misspelt_fields
 from icdbase.records.frames import build_frame
 from icdbase.records.ids import IdRegister
@@ -89,11 +91,11 @@ class RecordBatches:
         if self.n_records:
             problems += column_problems(columns, self.task, layout)
         elif not problems:
-            problems.append(Problem("no record in the file", remedy="check that it is the right file"))
+            problems.append(no_record())
         if problems:
             raise DataError(self.path, id_column_problems(problems, columns, self.task, layout))
         for finding in misspelt_fields(columns, self.task, layout):
-            warnings.warn(f"{self.path}: {finding}", DataWarning, stacklevel=4)
+            warnings.warn(_("{}: {}", self.path, finding), DataWarning, stacklevel=4)
         self.digest = digest.hexdigest()
 
     def frames(self, size: int, start: int = 0) -> Iterator[pd.DataFrame]:
@@ -119,8 +121,8 @@ class RecordBatches:
         except DataError:  # the first reading found no problem
             digest = hashlib.sha256()
         if digest.hexdigest() != self.digest:
-            rule = "the file has changed while it was read"
-            raise InputChangedError(self.path, [Problem(rule, remedy="run again when no program writes to it")])
+            rule = _("the file has changed while it was read")
+            raise InputChangedError(self.path, [Problem(rule, remedy=_("run again when no program writes to it"))])
 
 
 def _digest(records: pd.DataFrame) -> str:

@@ -14,6 +14,8 @@ from itertools import count, islice
 import pandas as pd
 
 from icdbase.core.errors import Problem
+from icdbase.core.language import N_, _
+from icdbase.core.text_tables import plural
 from icdbase.records.ids import displayable_id, shown_id
 from icdbase.tasks.task import Target, Task
 
@@ -33,10 +35,8 @@ __all__ = [
     "outside_candidates",
 ]
 
-OPEN_TARGETS = (
-    "to learn them, type icdbase init-task FILE --out open.toml and train with --task open.toml, "
-    "or add them to the code table of your task"
-)
+OPEN_TARGETS = N_("to learn them, type icdbase init-task FILE --out open.toml and train with --task open.toml, "
+                  "or add them to the code table of your task")
 ID_NAME = re.compile(r"id|idx|key|number|编号|标识|住院号|病案号|病历号|序号", re.IGNORECASE)
 """Names that columns of ids have."""
 
@@ -53,7 +53,7 @@ def known_columns(task: Task) -> tuple[str, ...]:
 
 def missing_label(record: str, field: str) -> Problem:
     """Return the problem of a record that training or scoring cannot use."""
-    return Problem("the label is missing", record, field, "add the code, or leave the record out")
+    return Problem(_("the label is missing"), record, field, _("add the code, or leave the record out"))
 
 
 def absent_labels(columns: Collection[str], task: Task, layout: str) -> list[Problem]:
@@ -64,8 +64,8 @@ def absent_labels(columns: Collection[str], task: Task, layout: str) -> list[Pro
     for target in task.targets:
         if not any(name in columns for name in target.spellings):
             near = _near_column(target.spellings, columns, task, layout)
-            remedy = near or f"add the label column {' or '.join(target.spellings)}"
-            problems.append(Problem("the label column is missing", field=target.name, remedy=remedy))
+            remedy = near or _("add the label column {}", _(" or ").join(target.spellings))
+            problems.append(Problem(_("the label column is missing"), field=target.name, remedy=remedy))
     return problems
 
 
@@ -74,13 +74,13 @@ def column_problems(columns: Collection[str], task: Task, layout: str) -> list[P
     if any(name in columns for name in task.text_fields):
         return []
     if _is_submission(columns, task):
-        rule = f"this is a submission, it has {task.prediction_field} and no text field"
-        return [Problem(rule, remedy="give the file of the records; are two files exchanged?")]
+        rule = _("this is a submission, it has {} and no text field", task.prediction_field)
+        return [Problem(rule, remedy=_("give the file of the records; are two files exchanged?"))]
     near = [hint for name in task.text_fields if (hint := _near_column([name], columns, task, layout))]
-    remedy = near[0] if near else f"name the columns {', '.join(task.text_fields)}"
-    if not near and not layout.startswith("JSON") and task.id_field not in columns:
-        remedy += " in the first line"
-    return [Problem("none of the text fields is there", remedy=remedy)]
+    headless = not layout.startswith("JSON") and task.id_field not in columns
+    wanted = _("name the columns {} in the first line") if headless else _("name the columns {}")
+    remedy = near[0] if near else wanted.format(", ".join(task.text_fields))
+    return [Problem(_("none of the text fields is there"), remedy=remedy)]
 
 
 def _is_submission(columns: Collection[str], task: Task) -> bool:
@@ -94,9 +94,9 @@ def id_column_problems(problems: list[Problem], columns: Collection[str], task: 
     remedy = _near_column([task.id_field], columns, task, layout)
     named = [_shown_column(*place, layout) for place in _unknown_columns(columns, task) if ID_NAME.search(place[1])]
     if named and not remedy:
-        remedy = f"{' or '.join(named[:3])} may be meant: name it {task.id_field}"
-    remedy = remedy or f"give every record its own id, in a column {task.id_field}"
-    missing = Problem("the id is missing, for there is no such column", field=task.id_field, remedy=remedy)
+        remedy = _("{} may be meant: name it {}", _(" or ").join(named[:3]), task.id_field)
+    remedy = remedy or _("give every record its own id, in a column {}", task.id_field)
+    missing = Problem(_("the id is missing, for there is no such column"), field=task.id_field, remedy=remedy)
     return [missing, *(problem for problem in problems if problem.field != task.id_field)]
 
 
@@ -108,7 +108,7 @@ def _unknown_columns(columns: Collection[str], task: Task) -> Iterator[tuple[int
 
 def _shown_column(position: int, name: str, layout: str) -> str:
     """Name a key of JSON; a column of a table by its position: without a header, the name is a note."""
-    return f"the field {name!r}" if layout.startswith("JSON") and displayable_id(name) else f"column {position}"
+    return _("the field {!r}", name) if layout.startswith("JSON") and displayable_id(name) else _("column {}", position)
 
 
 def _near_column(names: Collection[str], columns: Collection[str], task: Task, layout: str) -> str:
@@ -117,14 +117,14 @@ def _near_column(names: Collection[str], columns: Collection[str], task: Task, l
         for name in names:
             # One of two characters is enough (主述 for 主诉), in longer names more must agree.
             if difflib.get_close_matches(column, [name], cutoff=0.5 if len(name) == 2 else 0.6):
-                return f"{_shown_column(position, column, layout)} may be meant: name it {name}"
+                return _("{} may be meant: name it {}", _shown_column(position, column, layout), name)
     return ""
 
 
 def misspelt_fields(columns: Collection[str], task: Task, layout: str) -> list[str]:
     """Say which text fields are absent but nearly there under another name."""
     hints = {name: _near_column([name], columns, task, layout) for name in task.text_fields if name not in columns}
-    return [f"no field {name}; {hint}" for name, hint in hints.items() if hint]
+    return [_("no field {}; {}", name, hint) for name, hint in hints.items() if hint]
 
 
 def lost_zeros(missing: Collection[str], unknown: Collection[str]) -> str:
@@ -138,8 +138,8 @@ def lost_zeros(missing: Collection[str], unknown: Collection[str]) -> str:
         other = full.get(str(record).lstrip("0"))
         if other is not None:
             short, long = sorted((shown_id(record), shown_id(other)), key=len)
-            return (f"{short} seems to be {long} without its leading zeros: "
-                    "set the id column to text in the spreadsheet and export it again")
+            return _("{} seems to be {} without its leading zeros: "
+                     "set the id column to text in the spreadsheet and export it again", short, long)
     return ""
 
 
@@ -169,8 +169,7 @@ def outside_candidates(
     '1 code outside the candidate list of 其他诊断编码: J81.x00x002 (2)'
     """
     counts = {code: n for code, n in codes_outside(frame, target).items() if code not in ignored}
-    plural = "code" if len(counts) == 1 else "codes"
-    return f"{len(counts)} {plural} outside the candidate list of {column or target.name}: {counted(counts)}" if counts else ""
+    return _("{} outside the candidate list of {}: {}", plural(len(counts), "code"), column or target.name, counted(counts)) if counts else ""
 
 
 def counted(counts: Mapping[str, int]) -> str:
@@ -191,8 +190,8 @@ def not_learned(labels: pd.DataFrame, task: Task) -> list[str]:
             codes = labels[target.name].dropna().map(lambda label, single=target.is_single: (label,) if single else label)
             n_records = sum(not counts.keys().isdisjoint(listed) for listed in codes)
             found.append(
-                f"{n_records} of {len(labels)} training records have codes outside the candidate list of "
-                f"{target.name}, which are not learned: {counted(counts)}; {OPEN_TARGETS}"
+                _("{} of {} training records have codes outside the candidate list of {}, "
+                  "which are not learned: {}; {}", n_records, len(labels), target.name, counted(counts), _(OPEN_TARGETS))
             )
     return found
 
@@ -210,9 +209,7 @@ def main_repeated(frame: pd.DataFrame, task: Task) -> list[str]:
             if main and others and main in others
         ]
         if found:
-            plural = "record repeats" if len(found) == 1 else "records repeat"
-            findings.append(
-                f"{len(found)} {plural} {single.name} among {multi.name}: {', '.join(found[:_SHOWN])}"
-                + (", ..." if len(found) > _SHOWN else "")
-            )
+            form = _("{} record repeats {} among {}: {}") if len(found) == 1 else _("{} records repeat {} among {}: {}")
+            listed = ", ".join(found[:_SHOWN]) + (", ..." if len(found) > _SHOWN else "")
+            findings.append(form.format(len(found), single.name, multi.name, listed))
     return findings

@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping
 import pandas as pd
 
 from icdbase.core.errors import DataError, Problem
+from icdbase.core.language import _
 from icdbase.files.cells import plain, sanitize, type_name
 from icdbase.files.rows import Rows
 from icdbase.records.checks import absent_labels, known_columns, missing_label
@@ -32,19 +33,19 @@ def rows_of_frame(frame: pd.DataFrame, task: Task) -> Rows:
         If it is no DataFrame, is empty, or has no ids.
     """
     if not isinstance(frame, pd.DataFrame):
-        remedy = "read_records(path) makes a DataFrame"
-        raise DataError(FRAME, [Problem(f"got {type(frame).__name__} instead of a DataFrame", remedy=remedy)])
+        remedy = _("read_records(path) makes a DataFrame")
+        raise DataError(FRAME, [Problem(_("got {} instead of a DataFrame", type(frame).__name__), remedy=remedy)])
     if task.id_field not in frame.columns:
         nameless = frame.index.name is None and not isinstance(frame.index, pd.RangeIndex | pd.MultiIndex)
         if frame.index.name != task.id_field and not nameless:
-            remedy = f"name a column or the index {task.id_field}"
-            raise DataError(FRAME, [Problem("no record ids", field=task.id_field, remedy=remedy)])
+            remedy = _("name a column or the index {}", task.id_field)
+            raise DataError(FRAME, [Problem(_("no record ids"), field=task.id_field, remedy=remedy)])
         frame = frame.rename_axis(index=task.id_field).reset_index()
     if not len(frame):
-        raise DataError(FRAME, [Problem("no record in the frame", remedy="check how it was selected")])
+        raise DataError(FRAME, [Problem(_("no record in the frame"), remedy=_("check how it was selected"))])
     rows = Rows(FRAME, FRAME, "", tuple(str(name) for name in frame.columns))
     for name in sorted(set(frame.columns[frame.columns.duplicated()]) & set(known_columns(task))):
-        rows.problems.append(Problem("the column occurs twice", field=name, remedy="keep one of the two"))
+        rows.problems.append(Problem(_("the column occurs twice"), field=name, remedy=_("keep one of the two")))
     frame = frame.loc[:, ~frame.columns.duplicated()]
     columns = [frame[name].tolist() for name in frame.columns]
     cells = zip(*columns, strict=True)
@@ -72,7 +73,7 @@ def build_frame(
             text, rule = _read_text(row.get(name))
             data[name].append(text)
             if rule:
-                problems.append(Problem(rule, record, name, "join its items into one text"))
+                problems.append(Problem(rule, record, name, _("join its items into one text")))
         labels, found = _read_labels(row, targets, parser, record, require=require_labels)
         problems += found
         for target, label in labels.items():
@@ -93,7 +94,7 @@ def _read_text(value) -> tuple[str, str]:
     value = value if value.__class__ is str else plain(value)
     if isinstance(value, str):
         return sanitize(value), ""
-    return "", "" if value is None else f"{type_name(value)} instead of text"
+    return "", "" if value is None else _("{} instead of text", type_name(value))
 
 
 _BLANK = ""
@@ -125,18 +126,19 @@ def _read_label(row: dict, target: Target, parser: LabelParser, record: str) -> 
     for name in target.spellings:
         label, bad = parser.read(row.get(name))
         for piece in bad:
-            several = "" if target.is_single else ", separated by ;"
-            remedy = f"write ICD codes such as I10.x00x032, M81400/3 or E11.301+H36.0*{several}; codes of another kind need a task with code_system = \"free\""
-            problems.append(Problem(f"{describe_label(piece)} is no ICD code", record, name, remedy))
+            several = "" if target.is_single else _(", separated by ;")
+            remedy = _("write ICD codes such as I10.x00x032, M81400/3 or E11.301+H36.0*{}; "
+                       'codes of another kind need a task with code_system = "free"', several)
+            problems.append(Problem(_("{} is no ICD code", describe_label(piece)), record, name, remedy))
         if target.is_single and label and len(label) > 1:
-            rule = f"{len(label)} codes where one is expected: {'; '.join(label[:_CODES_SHOWN])}"
-            problems.append(Problem(rule, record, name, "keep the main one and move the others"))
+            rule = _("{} codes where one is expected: {}", len(label), "; ".join(label[:_CODES_SHOWN]))
+            problems.append(Problem(rule, record, name, _("keep the main one and move the others")))
         if label is not None:
             labels[name] = label
     filled = {name: label for name, label in labels.items() if label} or labels
     if len({frozenset(label) for label in filled.values()}) > 1:
-        rule = f"{' and '.join(filled)} hold different codes"
-        problems.append(Problem(rule, record, target.name, "keep the right one"))
+        rule = _("{} hold different codes", _(" and ").join(filled))
+        problems.append(Problem(rule, record, target.name, _("keep the right one")))
     label = next(iter(filled.values()), None)
     return label[0] if label and target.is_single else label, problems
 

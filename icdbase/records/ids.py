@@ -7,6 +7,7 @@ import re
 import numpy as np
 
 from icdbase.core.errors import Problem
+from icdbase.core.language import N_, _
 from icdbase.files.cells import MISSING_WORDS, UNSTORABLE, plain, type_name
 
 __all__ = ["IdRegister", "displayable_id", "shown_id"]
@@ -14,8 +15,8 @@ _LONGEST_ID_SHOWN = 40
 _ROUNDED = re.compile(r"\d+(\.\d+)?[Ee]\+\d+")
 _EXACT = 1e15
 """A spreadsheet keeps fifteen digits of a number."""
-_AS_TEXT = "a spreadsheet has shortened it: export the records again with the id column as text; leave no record out"
-_KEEP_ONE = "keep one of them if they are the same record, else give each its own id"
+_AS_TEXT = N_("a spreadsheet has shortened it: export the records again with the id column as text; leave no record out")
+_KEEP_ONE = N_("keep one of them if they are the same record, else give each its own id")
 
 
 class IdRegister:
@@ -41,15 +42,15 @@ class IdRegister:
         """Take the id of record ``number``; return what messages call the record, and what is wrong with the id."""
         name, (rule, remedy) = _id_of(value)
         if rule:
-            place = f"number {number}"
+            place = _("number {}", number)
             self.names.append(place)
             return place, [Problem(rule, place, self.field, remedy)]
         self.names.append(name)
         shown, first = shown_id(name, number), self._first.setdefault(name, number)
         if first == number:
             return shown, []
-        place = f"{shown} (number {number})" if shown == name else shown
-        return shown, [Problem(f"the id occurs again, first in record number {first}", place, self.field, _KEEP_ONE)]
+        place = _("{} (number {})", shown, number) if shown == name else shown
+        return shown, [Problem(_("the id occurs again, first in record number {}", first), place, self.field, _(_KEEP_ONE))]
 
     @property
     def good(self) -> list[str]:
@@ -62,14 +63,14 @@ def _id_of(value) -> tuple[str, tuple[str, str]]:
     is_rounded = isinstance(value, float | np.floating) and abs(value) >= _EXACT
     value = plain(value)
     if isinstance(value, dict | list):
-        return "", (f"{type_name(value)} instead of an id", "write the id as text")
+        return "", (_("{} instead of an id", type_name(value)), _("write the id as text"))
     name = "" if value is None else value.strip().strip("\ufeff").strip()
     if not name or name.casefold() in MISSING_WORDS:
-        return "", ("the id is missing", "give every record its own id")
+        return "", (_("the id is missing"), _("give every record its own id"))
     if UNSTORABLE.search(name):
-        return "", ("the id holds a broken character", "copy the id again")
+        return "", (_("the id holds a broken character"), _("copy the id again"))
     if is_rounded or _ROUNDED.fullmatch(name):
-        return "", (f"the id is a rounded number: {name}", _AS_TEXT)
+        return "", (_("the id is a rounded number: {}", name), _(_AS_TEXT))
     return name, ("", "")
 
 
@@ -89,4 +90,4 @@ def shown_id(record, number: int | None = None) -> str:
     >>> shown_id("ZY1", 3), shown_id("胸闷3天。", 3), shown_id("胸闷3天。")
     ('ZY1', 'number 3', '(a text)')
     """
-    return displayable_id(str(record)) or ("(a text)" if number is None else f"number {number}")
+    return displayable_id(str(record)) or (_("(a text)") if number is None else _("number {}", number))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
+from icdbase.core.language import _
 from icdbase.files.cells import MISSING_WORDS, plain, type_name
 from icdbase.tasks.codes import is_code_shaped
 from icdbase.tasks.task import Target, Task
@@ -26,7 +27,7 @@ def describe_label(value) -> str:
         return type_name(value)
     if _CODE_LIKE.fullmatch(value):
         return repr(value)
-    return f"a text of {len(value)} characters"
+    return _("a text of {} characters", len(value))
 
 
 class _Spelling(dict):

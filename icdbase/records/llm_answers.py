@@ -11,6 +11,7 @@ from dataclasses import replace
 import pandas as pd
 
 from icdbase.core.errors import DataError, Problem, UsageError
+from icdbase.core.language import _
 from icdbase.files.cells import plain
 from icdbase.files.encoding import without_fence
 from icdbase.files.json_rows import try_parse
@@ -57,7 +58,7 @@ class AnswerReader:
 
     def __init__(self, task: Task, invalid: str = "raise"):
         if invalid not in ("raise", "zero"):
-            raise UsageError(f"invalid must be 'raise' or 'zero', got {invalid!r}")
+            raise UsageError(_("invalid must be 'raise' or 'zero', got {!r}", invalid))
         self.task, self.invalid, self.n_first_only = task, invalid, 0
         self._parser = LabelParser(task)
 
@@ -72,7 +73,7 @@ class AnswerReader:
             codes |= self._wrong(codes, {problem.field for problem in problems})
         if not isinstance(value, dict):
             problems = [replace(problem, field=field) for problem in problems]
-        return codes, [replace(problem, remedy=problem.remedy or f"write {official_form(self.task)}") for problem in problems]
+        return codes, [replace(problem, remedy=problem.remedy or _("write {}", official_form(self.task))) for problem in problems]
 
     def _parts(self, value) -> tuple[list, str]:
         """Return the part of an answer for each target, or what is wrong with the answer as a whole."""
@@ -83,7 +84,7 @@ class AnswerReader:
             return (alone, "") if alone else (parts, rule)
         parts = [next((value[name] for name in target.spellings if name in value), None) for target in targets]
         empty = all(plain(part) in (None, "", []) for part in parts) and not all(target.may_be_empty for target in targets)
-        return parts, "the prediction is empty" if empty else ""
+        return parts, _("the prediction is empty") if empty else ""
 
     def _first_only(self, value) -> list | None:
         """Return the parts of an answer that is one code and no more, None if it is not."""
@@ -169,8 +170,8 @@ def _mistaken(rows: Rows, task: Task) -> list[Problem]:
         return no_predictions(rows, task)
     repeats = {row.get("repeat") for _, row in rows.records}
     if len(repeats) > 1:
-        remedy = "keep the rows of one of them; the scores of all are in cv.json"
-        return [Problem(f"{len(repeats)} repeats of a cross-validation", field="repeat", remedy=remedy)]
+        remedy = _("keep the rows of one of them; the scores of all are in cv.json")
+        return [Problem(_("{} repeats of a cross-validation", len(repeats)), field="repeat", remedy=remedy)]
     return []
 
 
@@ -178,9 +179,10 @@ def no_predictions(rows: Rows, task: Task) -> list[Problem]:
     """Return the problem of a file that has no column of predictions; none if it has one."""
     if not rows.records or task.prediction_field in rows.columns:
         return []
-    remedy = f"each record is {{{task.id_field}: ..., {task.prediction_field}: {official_form(task)}}}"
+    remedy = _("each record is {{{}: ..., {}: {}}}", task.id_field, task.prediction_field, official_form(task))
     if any(name in rows.columns for target in task.targets for name in target.spellings):
-        remedy = f"the codes stand in columns of their own, which icdbase score reads and the platform does not; {remedy}"
+        mistake = _("the codes stand in columns of their own, which icdbase score reads and the platform does not")
         if any(name in rows.columns for name in task.text_fields):
-            remedy = f"this is a file of records with labels, not a submission; {remedy.split('; ')[1]}"
-    return [Problem("there is no such column", field=task.prediction_field, remedy=remedy)]
+            mistake = _("this is a file of records with labels, not a submission")
+        remedy = _("{}; {}", mistake, remedy)
+    return [Problem(_("there is no such column"), field=task.prediction_field, remedy=remedy)]

@@ -10,6 +10,7 @@ from itertools import chain
 import pandas as pd
 
 from icdbase.core.errors import DataError, Problem
+from icdbase.core.language import _
 from icdbase.files.cells import plain, type_name
 from icdbase.files.rows import Rows
 from icdbase.records.frames import FRAME, rows_of_frame
@@ -99,7 +100,7 @@ def parse_with_problems(value, task: Task, parser: LabelParser) -> tuple[dict, l
     """Return the codes and the problems of one prediction."""
     parts, rule = split_prediction(plain(value), task)
     if rule:
-        return {}, [Problem(rule, field=task.prediction_field, remedy=f"write {official_form(task)}")]
+        return {}, [Problem(rule, field=task.prediction_field, remedy=_("write {}", official_form(task)))]
     codes, problems = parse_parts(parts, task, parser)
     return codes, [replace(problem, field=task.prediction_field) for problem in problems]
 
@@ -107,13 +108,13 @@ def parse_with_problems(value, task: Task, parser: LabelParser) -> tuple[dict, l
 def split_prediction(value, task: Task) -> tuple[list[str], str]:
     """Return the parts of a prediction between its bars, or what is wrong with it."""
     if not isinstance(value, str):
-        return [], "the prediction is missing" if value is None else f"{type_name(value)} instead of text"
+        return [], _("the prediction is missing") if value is None else _("{} instead of text", type_name(value))
     folded = without_brackets(value, task)
     if not folded and not (len(task.targets) == 1 and task.targets[0].may_be_empty):
-        return [], "the prediction is empty"
+        return [], _("the prediction is empty")
     parts = folded.split("|")
     if len(parts) != len(task.targets):
-        return [], f"{len(parts) - 1} signs | instead of {len(task.targets) - 1}"
+        return [], _("{} signs | instead of {}", len(parts) - 1, len(task.targets) - 1)
     return parts, ""
 
 
@@ -138,14 +139,14 @@ def _parse_part(part: str, target: Target, parser: LabelParser) -> tuple:
     found, bad = parser.read(part, keep_code_like=True)
     codes = tuple(found or ())
     problems = [
-        Problem(f"{describe_label(piece)} is no code for {target.name}", remedy="write ICD codes separated by ;")
+        Problem(_("{} is no code for {}", describe_label(piece), target.name), remedy=_("write ICD codes separated by ;"))
         for piece in bad
     ]
     if not target.is_single:
         return codes, problems
     if len(codes) > 1:
         problems.append(
-            Problem(f"{len(codes)} codes for {target.name} where one is expected", remedy="keep the most likely")
+            Problem(_("{} codes for {} where one is expected", len(codes), target.name), remedy=_("keep the most likely"))
         )
     return codes[0] if codes else None, problems
 
@@ -184,7 +185,7 @@ def check_predictions(predictions: pd.DataFrame, task: Task = CCL25) -> pd.DataF
     problems = list(rows.problems)
     names = [target.name for target in task.targets]
     problems += [
-        Problem("the column is missing", field=name, remedy="a column per target") for name in names if name not in rows.columns
+        Problem(_("the column is missing"), field=name, remedy=_("a column per target")) for name in names if name not in rows.columns
     ]
     parser = LabelParser(task)
     checked, *found = read_codes(rows, task, IdRegister(task.id_field), lambda row: parse_parts(map(row.get, names), task, parser))

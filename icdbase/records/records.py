@@ -13,6 +13,7 @@ from collections.abc import Collection
 import pandas as pd
 
 from icdbase.core.errors import DataError, DataWarning, Problem, UsageError
+from icdbase.core.language import _
 from icdbase.files.rows import Rows, is_table, read_rows, write_rows
 from icdbase.records.checks import (
     column_problems,
@@ -80,7 +81,7 @@ def read_records(path, task: Task = CCL25, *, require_labels: bool = False) -> p
     if not isinstance(path, list | tuple):
         return _read_file(path, task, require_labels)
     if not path:
-        raise UsageError("no file to read: name one at least")
+        raise UsageError(_("no file to read: name one at least"))
     frames = [_read_file(each, task, require_labels) for each in path]
     _refuse_shared_ids(path, frames, task)
     return frames[0] if len(frames) == 1 else _join(frames, task)
@@ -105,9 +106,9 @@ def _refuse_shared_ids(paths, frames: list[pd.DataFrame], task: Task) -> None:
     for path, frame in zip(paths, frames, strict=True):
         shared = [(number, record) for number, record in enumerate(frame.index, 1) if record in first]
         if shared:
-            remedy = "name each file once, and keep each record in one of the files"
+            remedy = _("name each file once, and keep each record in one of the files")
             raise DataError(path, [
-                Problem(f"the id occurs in {first[record]} too", shown_id(record, number), task.id_field, remedy)
+                Problem(_("the id occurs in {} too", first[record]), shown_id(record, number), task.id_field, remedy)
                 for number, record in shared
             ])
         first.update(dict.fromkeys(frame.index, str(path)))
@@ -194,7 +195,7 @@ def _warn(frame: pd.DataFrame, rows: Rows, task: Task) -> None:
     findings += filter(None, (outside_candidates(frame, target, name) for target, name in columns.items()))
     findings += main_repeated(frame, task)
     for finding in findings:
-        warnings.warn(f"{rows.path}: {finding}", DataWarning, stacklevel=4)
+        warnings.warn(_("{}: {}", rows.path, finding), DataWarning, stacklevel=4)
 
 
 # --- writing --------------------------------------------------------------------------

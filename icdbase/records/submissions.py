@@ -15,6 +15,7 @@ from itertools import chain
 import pandas as pd
 
 from icdbase.core.errors import DataError, DataWarning, Problem
+from icdbase.core.language import N_, _
 from icdbase.files.cells import plain
 from icdbase.files.rows import Rows, read_rows, write_rows
 from icdbase.records.checks import id_column_problems, known_columns, lost_zeros, main_repeated, outside_candidates
@@ -43,7 +44,7 @@ __all__ = [
 ]
 
 _SHOWN = 10
-_COUNT_AS_WRONG = "or count it as wrong with icdbase score --invalid-zero"
+_COUNT_AS_WRONG = N_("or count it as wrong with icdbase score --invalid-zero")
 
 
 # --- files ----------------------------------------------------------------------------
@@ -115,11 +116,11 @@ def read_submission(path, task: Task = CCL25, *, invalid: str = "raise") -> pd.D
     )
     problems = rows.problems + problems
     if invalid == "raise":
-        problems += [replace(problem, remedy=f"{problem.remedy}, {_COUNT_AS_WRONG}") for problem in unreadable]
+        problems += [replace(problem, remedy=_("{}, {}", problem.remedy, _(_COUNT_AS_WRONG))) for problem in unreadable]
     if problems:
         raise DataError(path, id_column_problems(problems, rows.columns, task, rows.layout))
     for finding in _notes(predictions, unreadable, answers.n_first_only, task):
-        warnings.warn(f"{path}: {finding}", DataWarning, stacklevel=2)
+        warnings.warn(_("{}: {}", path, finding), DataWarning, stacklevel=2)
     return predictions
 
 
@@ -128,10 +129,10 @@ def _notes(predictions: pd.DataFrame, unreadable: list[Problem], n_first_only: i
     notes = [outside_candidates(predictions, target, ignored=(UNREADABLE,)) for target in task.targets]
     if unreadable:
         records = list(dict.fromkeys(problem.record for problem in unreadable))
-        notes.append(f"{len(records)} of {len(predictions)} answers cannot be read and count as wrong: {_listed(records)}")
+        notes.append(_("{} of {} answers cannot be read and count as wrong: {}", len(records), len(predictions), _listed(records)))
     if n_first_only:
-        notes.append(f"{n_first_only} of {len(predictions)} answers are a code for {task.targets[0].name} and no more, "
-                     "without a sign |: nothing is predicted for the rest")
+        notes.append(_("{} of {} answers are a code for {} and no more, "
+                       "without a sign |: nothing is predicted for the rest", n_first_only, len(predictions), task.targets[0].name))
     return list(filter(None, notes))
 
 
@@ -172,17 +173,17 @@ def check_submission(path, records: pd.DataFrame, task: Task = CCL25) -> list[Pr
     problems = id_column_problems([*problems, *chain(*found)], rows.columns, task, rows.layout)
     problems += _id_problems(ids.good, check_frame(records, task).index, task)
     for finding in main_repeated(predictions, task):
-        warnings.warn(f"{path}: {finding}", DataWarning, stacklevel=2)
+        warnings.warn(_("{}: {}", path, finding), DataWarning, stacklevel=2)
     return problems
 
 
 def _form_problems(rows: Rows, task: Task) -> list[Problem]:
     problems = []
     if rows.layout not in task.submission_layouts:
-        problems.append(Problem(f"the file is {rows.layout}, not a JSON array", remedy="write [ {...}, {...} ]"))
+        problems.append(Problem(_("the file is {}, not a JSON array", _(rows.layout)), remedy=_("write [ {...}, {...} ]")))
     elif rows.layout == "JSON array" and rows.encoding != "utf-8":
-        kind = "UTF-8 with byte-order mark" if rows.encoding == "utf-8-sig" else rows.encoding.upper()
-        problems.append(Problem(f"the file is {kind}", remedy="save it as UTF-8 without byte-order mark"))
+        kind = _("UTF-8 with byte-order mark") if rows.encoding == "utf-8-sig" else rows.encoding.upper()
+        problems.append(Problem(_("the file is {}", kind), remedy=_("save it as UTF-8 without byte-order mark")))
     return problems
 
 
@@ -192,30 +193,30 @@ def _strict_parse(value, task: Task, parser: LabelParser) -> tuple[dict, list[Pr
         return codes, problems
     written, official = str(plain(value)), format_prediction(codes, task)
     if written != official:
-        problems.append(Problem(_difference(written, task), remedy=f"write {official}"))
+        problems.append(Problem(_difference(written, task), remedy=_("write {}", official)))
     for target in task.targets:
         found = codes[target.name]
         found = ((found,) if found else ()) if target.is_single else found
         if len(found) < target.min_codes:
-            rule = f"{len(found)} codes for {target.name}, at least {target.min_codes} expected"
-            problems.append(Problem(rule, remedy="add the most likely code"))
+            rule = _("{} codes for {}, at least {} expected", len(found), target.name, target.min_codes)
+            problems.append(Problem(rule, remedy=_("add the most likely code")))
         unknown = [code for code in found if target.codes and code not in target.codes]
         if unknown:
-            rule = f"not in the candidate list of {target.name}: {', '.join(unknown[:_SHOWN])}"
-            problems.append(Problem(rule, remedy="replace by a candidate code, or leave out"))
+            rule = _("not in the candidate list of {}: {}", target.name, ", ".join(unknown[:_SHOWN]))
+            problems.append(Problem(rule, remedy=_("replace by a candidate code, or leave out")))
     return codes, [replace(problem, field=task.prediction_field) for problem in problems]
 
 
 def _difference(written: str, task: Task) -> str:
     """Name the way in which a prediction differs from the official form."""
     if task.submission_brackets and not (written.startswith("[") and written.endswith("]")):
-        return "the brackets [ ] are missing"
+        return _("the brackets [ ] are missing")
     for target, part in zip(task.targets, written.strip("[]").split("|"), strict=False):
         counts = Counter(map(task.canonical_code, part.split(task.separators[0])))
         repeated = [code for code, count in counts.items() if code and count > 1]
         if repeated:
-            return f"{', '.join(repeated)} repeated in {target.name}"
-    return "the separators, blanks, case or width are not official"
+            return _("{} repeated in {}", ", ".join(repeated), target.name)
+    return _("the separators, blanks, case or width are not official")
 
 
 def _id_problems(found: Collection[str], expected: Collection, task: Task) -> list[Problem]:
@@ -225,11 +226,11 @@ def _id_problems(found: Collection[str], expected: Collection, task: Task) -> li
     unknown = [record for record in found if record not in wanted]
     problems, zeros = [], lost_zeros(missing, unknown)
     if missing:
-        rule = f"{len(missing)} of {len(expected)} records have no prediction: {_listed(missing)}"
-        problems.append(Problem(rule, field=task.id_field, remedy=zeros or "predict every record"))
+        rule = _("{} of {} records have no prediction: {}", len(missing), len(expected), _listed(missing))
+        problems.append(Problem(rule, field=task.id_field, remedy=zeros or _("predict every record")))
     if unknown:
-        rule = f"{len(unknown)} of the ids not among the records: {_listed(unknown)}"
-        problems.append(Problem(rule, field=task.id_field, remedy=zeros or "leave them out; is it the right file?"))
+        rule = _("{} of the ids not among the records: {}", len(unknown), _listed(unknown))
+        problems.append(Problem(rule, field=task.id_field, remedy=zeros or _("leave them out; is it the right file?")))
     return problems
 
 

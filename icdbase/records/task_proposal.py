@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from icdbase.core.errors import DataError, Problem
+from icdbase.core.language import _
 from icdbase.core.terminal import printable
 from icdbase.files.cells import plain
 from icdbase.files.encoding import clean_name, decode, is_zip, read_bytes
@@ -121,11 +122,11 @@ def propose_task(path) -> str:
     rows = read_rows(path, _header_cells(path))
     _refuse_headerless(rows)
     if task := _built_in(rows):
-        records, _ = build_frame(rows, task)
+        records = build_frame(rows, task)[0]
         if outside := [target.name for target in task.targets if codes_outside(records, target)]:
             return _opened(task, outside)
-        found = "labelled" if columns_of_targets(rows.columns, task) else "without labels"
-        return f'# records of a built-in task, {found}: --task {task.name} will do\nbase = "{task.name}"\n'
+        found = _("labelled") if columns_of_targets(rows.columns, task) else _("without labels")
+        return _("# records of a built-in task, {}: --task {} will do", found, task.name) + f'\nbase = "{task.name}"\n'
     columns = _columns(rows)
     identity = _choose_id(columns, path)
     rest = [column for column in columns if column is not identity and column.cells and not column.is_source()]
@@ -136,7 +137,7 @@ def propose_task(path) -> str:
     labels = [*coded, *named] or few_valued
     texts = [column for column in rest if column not in (*coded, *few_valued) and not column.is_number()]
     if not texts:
-        raise DataError(path, [Problem("no column looks like text", remedy="docs/tasks.md shows a task file to fill in")])
+        raise DataError(path, [Problem(_("no column looks like text"), remedy=_("docs/tasks.md shows a task file to fill in"))])
     left_out = [column.name for column in columns if column not in [identity, *labels, *texts]]
     return _toml(identity, texts, labels, left_out)
 
@@ -156,8 +157,8 @@ def _built_in(rows: Rows) -> Task | None:
 def _opened(task: Task, outside: list[str]) -> str:
     """Return a task file that takes a built-in task, but learns whatever codes the training records carry."""
     lines = [
-        f"# records of {task.name}, with codes outside the candidate list of {', '.join(outside)}:",
-        "# here the targets are open, their codes are those of the training records",
+        _("# records of {}, with codes outside the candidate list of {}:", task.name, ", ".join(outside)),
+        _("# here the targets are open, their codes are those of the training records"),
         f'base = "{task.name}"',
     ]
     for target in task.targets:
@@ -183,7 +184,7 @@ def _refuse_headerless(rows: Rows) -> None:
     problems = list(rows.problems)
     if any(len(name) > _LONGEST_NAME or re.search("[。；]", name) or is_code_shaped(name) or _NO_TEXT.fullmatch(name)
            for name in rows.columns):
-        problems.append(Problem("the first line looks like no header", remedy="name the columns in the first line"))
+        problems.append(Problem(_("the first line looks like no header"), remedy=_("name the columns in the first line")))
     if problems:
         raise DataError(rows.path, problems)
 
@@ -201,8 +202,8 @@ def _columns(rows: Rows) -> list[_Column]:
 def _choose_id(columns: list[_Column], path) -> _Column:
     unique = [column for column in columns if column.is_id()]
     if not unique:
-        remedy = "add a column with the number of the record"
-        raise DataError(path, [Problem("no column has another value in each record", remedy=remedy)])
+        remedy = _("add a column with the number of the record")
+        raise DataError(path, [Problem(_("no column has another value in each record"), remedy=remedy)])
     named = [column for column in unique if ID_NAME.search(column.name)]
     return (named or unique)[0]
 
@@ -214,31 +215,31 @@ def _toml(identity: _Column, texts: list[_Column], labels: list[_Column], left_o
     separators = {column.name: _parting(column) for column in labels}
     used = "".join(dict.fromkeys("".join(separators.values()))) or ";"
     lines = [
-        "# proposed by icdbase init-task: check it, then icdbase train --task THIS_FILE",
+        _("# proposed by icdbase init-task: check it, then icdbase train --task THIS_FILE"),
         f"id_field = {_quoted(identity.name)}",
         f"text_fields = [{', '.join(_quoted(column.name) for column in texts)}]",
     ]
     if left_out:
-        lines.append(f"# not used: {', '.join(map(_quoted, left_out))}")
+        lines.append(_("# not used: {}", ", ".join(map(_quoted, left_out))))
     if not is_chinese:
         lines += [
-            '# no Chinese: words are cut at blanks ("ngrams" for inflected languages), and only words are counted',
+            _('# no Chinese: words are cut at blanks ("ngrams" for inflected languages), and only words are counted'),
             'tokenizer = "regex"', 'blocks = ["words"]',
         ]
     odd = {column.name: n_odd for column in labels if icd and (n_odd := column.n_odd())}
     if odd:
-        listed = ", ".join(f"{n_odd} of {_quoted(name)}" for name, n_odd in odd.items())
-        lines.append(f'code_system = "free"  # ICD codes, but for {listed}: mend these cells, then write "icd"')
+        listed = ", ".join(_("{} of {}", n_odd, _quoted(name)) for name, n_odd in odd.items())
+        lines.append('code_system = "free"  ' + _('# ICD codes, but for {}: mend these cells, then write "icd"', listed))
     elif not icd:
-        lines.append('code_system = "free"  # labels are taken as written; "icd" checks their form')
+        lines.append('code_system = "free"  ' + _('# labels are taken as written; "icd" checks their form'))
     lines.append(f"separators = {_quoted(used)}")
     if not labels:
-        lines += ["", "# no column looks like a label: name one", "[[targets]]", 'name = "?"', 'kind = "single"']
+        lines += ["", _("# no column looks like a label: name one"), "[[targets]]", 'name = "?"', 'kind = "single"']
     for column in labels:
         several = any(len(listed) > 1 for listed in column.labels(separators[column.name], "icd" if icd else "free"))
         lines += ["", "[[targets]]", f"name = {_quoted(column.name)}", f'kind = "{"multi" if several else "single"}"']
         if not column.is_filled:
-            lines.append("min_codes = 0  # some records have none")
+            lines.append("min_codes = 0  " + _("# some records have none"))
     return "\n".join(lines) + "\n"
 
 

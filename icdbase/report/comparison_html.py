@@ -12,6 +12,7 @@ import pandas as pd
 
 from icdbase import __version__
 from icdbase.core.atomic_files import atomic_write
+from icdbase.core.language import N_
 from icdbase.evaluation.comparison import Comparison
 from icdbase.evaluation.per_code import as_code_set
 from icdbase.evaluation.precision import LEVEL
@@ -51,11 +52,11 @@ def write_comparison(folder, result: Comparison, *, n_records: int = 20, **optio
     records = result.record_scores
     records = records.rename_axis(index="record id" if result.task.id_field in records else result.task.id_field).reset_index()
     return {
-        "page": folder / "compare.html",
+        N_("page"): folder / "compare.html",
         "JSON": write_json(result.to_dict(n_records), folder / "compare.json"),
-        "pairs": write_csv(result.pairs, folder / "pairs.csv"),
-        "codes": write_csv(result.codes, folder / "codes.csv"),
-        "records": write_csv(records, folder / "records.csv"),
+        N_("pairs"): write_csv(result.pairs, folder / "pairs.csv"),
+        N_("codes"): write_csv(result.codes, folder / "codes.csv"),
+        N_("records"): write_csv(records, folder / "records.csv"),
     }
 
 

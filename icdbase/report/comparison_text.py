@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from textwrap import wrap
-
-from icdbase.core.text_tables import figure, table
+from icdbase.core.language import N_, _
+from icdbase.core.text_tables import figure, fill, table
 from icdbase.evaluation.comparison import ACC, Comparison
 
 __all__ = ["comparison_text", "measure_name", "p_text"]
 
 _N_CODES = 8
 _N_RECORDS = 8
-_NAMES = {ACC: "Acc", "main_accuracy": "main accuracy", "other_f1": "other F1"}
+_NAMES = {ACC: "Acc", "main_accuracy": N_("main accuracy"), "other_f1": N_("other F1")}
 
 
 def comparison_text(result: Comparison, title: str = "") -> str:
@@ -46,12 +45,12 @@ def _systems(result: Comparison, title: str) -> str:
          *map(figure, (scores.main_accuracy, scores.other_f1, scores.macro_f1))]
         for name, scores in result.scores.items()
     ]
-    return table(["system", "Acc", "95 % interval", "main acc", "other F1", "macro F1"], rows, title=title)
+    return table([_("system"), "Acc", _("95 % interval"), _("main acc"), _("other F1"), _("macro F1")], rows, title=title)
 
 
 def _notes_on_answers(result: Comparison) -> list[str]:
-    lines = [f"{name}: without prediction, scored 0: {scores.n_missing:,}" for name, scores in result.scores.items() if scores.n_missing]
-    lines += [f"{name}: cannot be read, counted as wrong: {n:,}" for name, n in result.n_invalid.items() if n]
+    lines = [_("{}: without prediction, scored 0: {:,}", name, scores.n_missing) for name, scores in result.scores.items() if scores.n_missing]
+    lines += [_("{}: cannot be read, counted as wrong: {:,}", name, n) for name, n in result.n_invalid.items() if n]
     return ["\n".join(lines)]
 
 
@@ -63,25 +62,25 @@ def _pairs(result: Comparison) -> list[str]:
              figure(row["p"], form="{:.4f}"), p_text(row["p_holm"], row["p"], result.n_permutations)]
             for row in rows.to_dict("records")
         ]
-        tables.append(table(["a", "b", "a - b", "95 % interval", "p", "p Holm"], cells, title=f"{measure_name(measure)}, a - b"))
+        tables.append(table(["a", "b", "a - b", _("95 % interval"), "p", "p Holm"], cells, title=f"{_(measure_name(measure))}, a - b"))
     return tables
 
 
 def _agreement(result: Comparison) -> list[str]:
-    columns = {"same_answer": "all", **{f"agreement_{target.name}": target.name for target in result.task.targets}}
+    columns = {"same_answer": _("all"), **{f"agreement_{target.name}": target.name for target in result.task.targets}}
     pairs = result.agreement.to_dict("records")
     alike = [[row["a"], row["b"], *(figure(row[column]) for column in columns)] for row in pairs]
     better = [[row["a"], row["b"], *(f"{row[column]:,}" for column in ("a_better", "b_better", "equal")), figure(row["oracle_acc"])]
               for row in pairs]
     return [
-        table(["a", "b", *columns.values()], alike, title="agreement: records with equal codes, in all targets and in each (sets: F1)"),
-        table(["a", "b", "a better", "b better", "equal", "oracle Acc"], better, title="records, by Acc"),
+        table(["a", "b", *columns.values()], alike, title=_("agreement: records with equal codes, in all targets and in each (sets: F1)")),
+        table(["a", "b", _("a better"), _("b better"), _("equal"), _("oracle Acc")], better, title=_("records, by Acc")),
     ]
 
 
 def _oracle_note(result: Comparison) -> str:
-    return "\n".join(wrap(f"Oracle, which picks the best answer of each record: Acc {result.oracle['acc']:.3f}, "
-                          f"{result.oracle['gain']:.3f} above {result.best}, the best system.", 79))
+    return fill(_("Oracle, which picks the best answer of each record: Acc {:.3f}, {:.3f} above {}, the best system.",
+                  result.oracle["acc"], result.oracle["gain"], result.best))
 
 
 def _codes(result: Comparison) -> str:
@@ -98,19 +97,19 @@ def _codes(result: Comparison) -> str:
         [row["code"], row["name"], str(row["support"]), str(row["gained"]), str(row["lost"]), figure(row["f1_a"]), figure(row["f1_b"])]
         for row in differing.loc[order].to_dict("records")
     ]
-    title = f"codes, a = {a}, b = {b}: records in which only a, or only b, is right"
-    return table(["code", "name", "gold", "only a", "only b", "F1 a", "F1 b"], rows, title=title)
+    title = _("codes, a = {}, b = {}: records in which only a, or only b, is right", a, b)
+    return table([_("code"), _("name"), _("gold"), _("only a"), _("only b"), "F1 a", "F1 b"], rows, title=title)
 
 
 def _records(result: Comparison) -> str:
     differing = result.most_different(_N_RECORDS)
     rows = [[str(record), *(figure(value) for value in values)] for record, values in zip(differing.index, differing.to_numpy(), strict=True)]
-    return table(["record", "spread", *result.scores], rows, title="records that differ most, Acc") if rows else ""
+    return table([_("record"), _("spread"), *result.scores], rows, title=_("records that differ most, Acc")) if rows else ""
 
 
 def _method(result: Comparison) -> str:
     n_pairs = len(result.agreement)
-    corrected = f"corrected over the {n_pairs} pairs of a table" if n_pairs > 1 else "the same, for there is one pair"
-    note = (f"The {100 * result.confidence:g} % interval is of each pair alone: paired bootstrap over records. "
-            f"p: approximate randomisation; p Holm: {corrected}.")
-    return "\n".join(wrap(note, 79))
+    corrected = _("corrected over the {} pairs of a table", n_pairs) if n_pairs > 1 else _("the same, for there is one pair")
+    note = _("The {:g} % interval is of each pair alone: paired bootstrap over records. "
+             "p: approximate randomisation; p Holm: {}.", 100 * result.confidence, corrected)
+    return fill(note)

@@ -15,6 +15,7 @@ from icdbase import __version__
 from icdbase.coder import IcdCoder
 from icdbase.core.atomic_files import atomic_write
 from icdbase.core.errors import UsageError
+from icdbase.core.language import _
 from icdbase.evaluation.alignment import Pairs, align
 from icdbase.evaluation.per_code import confusion
 from icdbase.evaluation.resampling import bootstrap_interval
@@ -140,10 +141,10 @@ def report_html(
 def check_published(gold: pd.DataFrame, task: Task) -> None:
     """Raise a UsageError if these cannot be the records that the published figures are of."""
     if task.name not in PUBLISHED_SCORES:
-        raise UsageError(f"no published figures are known for task {task.name!r}; leave out --published")
+        raise UsageError(_("no published figures are known for task {!r}; leave out --published", task.name))
     if share := synthetic_share(gold):
-        raise UsageError(f"{share} of these records are synthetic; the published figures are of the evaluation's own "
-                         "files: leave out --published")
+        raise UsageError(_("{} of these records are synthetic; the published figures are of the evaluation's own "
+                           "files: leave out --published", share))
 
 
 def _cards(by_record: pd.DataFrame, n_bootstrap: int) -> list[tuple[str, float, tuple[float, float]]]:

@@ -11,7 +11,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
+from rich.cells import cell_len
 
+from icdbase.core.language import _
 from icdbase.core.terminal import printable
 from icdbase.core.text_tables import plural, table
 from icdbase.tasks.task import Task
@@ -29,7 +31,7 @@ def corpus_line(name: str, records: pd.DataFrame, task: Task) -> str:
     """
     fields = [field for field in task.text_fields if field in records]
     characters = sum(records[field].str.len().sum() for field in fields) / max(len(records), 1)
-    parts = [plural(len(records), "record"), f"{characters:,.0f} characters a record"]
+    parts = [plural(len(records), "record"), _("{:,.0f} characters a record", characters)]
     for target in task.targets:
         if target.name not in records:
             continue
@@ -37,8 +39,8 @@ def corpus_line(name: str, records: pd.DataFrame, task: Task) -> str:
         if target.is_single:
             parts.append(f"{known.nunique()} {target.name}")
         else:
-            parts.append(f"{known.map(len).mean():.2f} {target.name} a record")
-    return printable(f"{name}: {', '.join(parts)}")
+            parts.append(_("{:.2f} {} a record", known.map(len).mean(), target.name))
+    return printable(_("{}: {}", name, _(", ").join(parts)))
 
 
 def top_table(rows: Sequence[Mapping], task: Task) -> str:
@@ -48,8 +50,8 @@ def top_table(rows: Sequence[Mapping], task: Task) -> str:
         place = (row[task.id_field], row["target"])
         head = ["", ""] if place == before else list(place)
         before = place
-        lines.append([*head, row["code"] or "(no code)", f"{row['probability']:.3f}", row["name"]])
-    return table([task.id_field, "target", "code", "p", "name"], lines)
+        lines.append([*head, row["code"] or _("(no code)"), f"{row['probability']:.3f}", row["name"]])
+    return table([task.id_field, _("target"), _("code"), "p", _("name")], lines)
 
 
 def next_commands(paths: Mapping[str, Path], test_files: Sequence, task: str, record: str) -> tuple[str, ...]:
@@ -84,7 +86,8 @@ def quoted(word) -> str:
 
 def file_list(paths: Mapping[str, Path], commands: Sequence[str] = ()) -> str:
     """Return a list of written files by kind, and of commands to run next."""
-    width = max(len(name) for name in paths)
-    lines = [f"{name:<{width}}  {path}" for name, path in paths.items()]
-    lines += ["", "next:", *(f"  {command}" for command in commands)] if commands else []
+    named = {_(name): path for name, path in paths.items()}
+    width = max(map(cell_len, named))
+    lines = [f"{name}{' ' * (width - cell_len(name))}  {path}" for name, path in named.items()]
+    lines += ["", _("next:"), *(f"  {command}" for command in commands)] if commands else []
     return printable("\n".join(lines))

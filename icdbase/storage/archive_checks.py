@@ -16,6 +16,8 @@ from collections.abc import Collection, Iterator
 
 import numpy as np
 
+from icdbase.core.language import _
+
 __all__ = ["check_model_file"]
 
 _SCHEMA = "schema.json"
@@ -58,20 +60,20 @@ def check_model_file(content: bytes, own_types: Collection[str]) -> None:
     except (ValueError, MemoryError):
         raise
     except Exception as error:  # zipfile, json and numpy raise many types on damaged files
-        raise ValueError(f"damaged model file ({type(error).__name__})") from None
+        raise ValueError(_("damaged model file ({})", type(error).__name__)) from None
 
 
 def _check_archive(archive: zipfile.ZipFile, size: int) -> None:
     members = archive.infolist()
     names = [member.filename for member in members]
     if len(set(names)) != len(names) or _SCHEMA not in names:
-        raise ValueError("damaged model file (a part is missing or there twice)")
+        raise ValueError(_("damaged model file (a part is missing or there twice)"))
     if sum(member.file_size for member in members) > size or any(m.compress_type for m in members):
-        raise ValueError("refused, its parts are compressed: icdbase writes them as they are")
+        raise ValueError(_("refused, its parts are compressed: icdbase writes them as they are"))
     for member in members:
         if member.filename != _SCHEMA:
             if not _ARRAY_NAME.fullmatch(member.filename):
-                raise ValueError("refused, holds a part that icdbase does not write")
+                raise ValueError(_("refused, holds a part that icdbase does not write"))
             _check_array(archive, member)
 
 
@@ -80,11 +82,11 @@ def _check_array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> None:
     with archive.open(member) as file:
         version = np.lib.format.read_magic(file)
         read_header = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
-        shape, _, dtype = read_header[version](file)
+        shape, *__, dtype = read_header[version](file)
         if dtype.kind not in _ARRAY_KINDS:
-            raise ValueError("refused, holds an array of objects")
+            raise ValueError(_("refused, holds an array of objects"))
         if min(shape, default=0) < 0 or math.prod(shape) * dtype.itemsize != member.file_size - file.tell():
-            raise ValueError("damaged model file (an array is not as large as it says)")
+            raise ValueError(_("damaged model file (an array is not as large as it says)"))
 
 
 def _check_nodes(schema, own_types: Collection[str], parts: Collection[str]) -> None:
@@ -94,10 +96,10 @@ def _check_nodes(schema, own_types: Collection[str], parts: Collection[str]) -> 
         if (loader, name) not in _PLAIN_NODES and not (loader == "ObjectNode" and name in own_types):
             foreign.add(name)
         elif loader == "NdArrayNode" and (node.get("type") != "numpy" or node.get("file") not in parts - {_SCHEMA}):
-            raise ValueError("damaged model file (an array is missing)")
+            raise ValueError(_("damaged model file (an array is missing)"))
     if foreign:
         named = ", ".join(ascii(name)[1:-1] for name in sorted(foreign)[:_NAMES_SHOWN])
-        raise ValueError(f"refused, holds types that are no part of an icdbase model: {named}")
+        raise ValueError(_("refused, holds types that are no part of an icdbase model: {}", named))
 
 
 def _nodes(schema) -> Iterator[dict]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from icdbase.core.atomic_files import atomic_write
 from icdbase.core.errors import ModelError
+from icdbase.core.language import _
 from icdbase.files.encoding import read_bytes
 
 if TYPE_CHECKING:
@@ -59,10 +60,10 @@ def open_tables(coder: IcdCoder, folder: Path) -> None:
     paths = []
     for name in map(str, coder.concept_tables):
         if not TABLE_NAME.fullmatch(name):
-            raise ModelError(f"its concept table {name!r:.100} lies outside the folder")
+            raise ModelError(_("its concept table {!r:.100} lies outside the folder", name))
         path = folder / name
         if not path.is_file() or path.stat().st_size > MAX_TABLE_BYTES or f"concepts-{_digest(path.read_bytes())}.csv" != name:
-            raise ModelError(f"its concept table {name} is missing from the folder or was changed; copy the folder again")
+            raise ModelError(_("its concept table {} is missing from the folder or was changed; copy the folder again", name))
         paths.append(str(path))
     coder.concept_tables = tuple(paths)
 

@@ -25,6 +25,7 @@ from icdbase.core import progress
 from icdbase.core.atomic_files import cannot_write, check_output, only_writer
 from icdbase.core.backends import on_cluster, scatter
 from icdbase.core.errors import DataWarning, UsageError
+from icdbase.core.language import N_, _
 from icdbase.core.text_tables import plural
 from icdbase.core.versions import code_version, library_versions
 from icdbase.core.workload import BATCH_SIZE, MIN_RECORDS_FOR_PROCESSES
@@ -81,7 +82,7 @@ def predict_file(model_folder, input_file, out_file, *, batch_size: int = BATCH_
         unlike the training records, with their ids.
     """
     if batch_size < 1:
-        raise UsageError(f"batch_size must be at least 1, got {batch_size}")
+        raise UsageError(_("batch_size must be at least 1, got {}", batch_size))
     check_output(out_file)
     coder, card = load_with_card(model_folder)
     batches = RecordBatches(input_file, coder.task)
@@ -90,7 +91,7 @@ def predict_file(model_folder, input_file, out_file, *, batch_size: int = BATCH_
     fields = [coder.task.id_field, coder.task.prediction_field]
     with _PartFile(out_file, identity) as part:
         done = part.n_rows
-        progress.report("predicting", done, batches.n_records)
+        progress.report(N_("predicting"), done, batches.n_records)
         try:
             for rows in _predicted(coder, batches.frames(batch_size, done), batches.n_records - done, n_jobs):
                 part.append(rows)
@@ -121,10 +122,12 @@ def unlike_message(unlike: Mapping[str, str], n_records: int) -> str:
     >>> unlike_message({"1": "little text"}, 3)
     '1 of 3 records is unlike the training records, its codes are a guess: 1 (little text)'
     """
-    named = ", ".join(f"{record} ({reason})" for record, reason in list(unlike.items())[:N_NAMED])
-    more = f", and {len(unlike) - N_NAMED} more" if len(unlike) > N_NAMED else ""
-    verb, owner, codes = ("is", "its", "are") if len(unlike) == 1 else ("are", "their", "are")
-    return f"{len(unlike)} of {plural(n_records, 'record')} {verb} unlike the training records, {owner} codes {codes} a guess: {named}{more}"
+    named = ", ".join(_("{} ({})", record, _(reason)) for record, reason in list(unlike.items())[:N_NAMED])
+    more = _(", and {} more", len(unlike) - N_NAMED) if len(unlike) > N_NAMED else ""
+    form = _("{} of {} is unlike the training records, its codes are a guess: {}{}")
+    if len(unlike) > 1:
+        form = _("{} of {} are unlike the training records, their codes are a guess: {}{}")
+    return form.format(len(unlike), plural(n_records, "record"), named, more)
 
 
 def _predicted(coder: IcdCoder, frames: Iterator[pd.DataFrame], n_records: int, n_jobs) -> Iterator[list[dict]]:
@@ -221,13 +224,13 @@ class _PartFile:
     def _warn(self, first: bytes):
         """Warn why an existing part file is not resumed."""
         before, now = _parsed(first), json.loads(self.header)
-        other = [_SHOWN_NAMES.get(name, name) for name in now if before.get(name) != now[name]]
-        what = f"made with another {', '.join(other)}" if before else "damaged"
-        warnings.warn(f"{self.path} is {what}: it is not used, all records are predicted anew", DataWarning, stacklevel=4)
+        other = ", ".join(_(_SHOWN_NAMES[name]) for name in now if before.get(name) != now[name])
+        what = _("made with another {}", other) if before else _("damaged")
+        warnings.warn(_("{} is {}: it is not used, all records are predicted anew", self.path, what), DataWarning, stacklevel=4)
 
     def append(self, rows: list[dict]):
         """Write rows and wait until they are on the disk."""
-        with cannot_write(self.path, "make room; the same command goes on where this one stopped"):
+        with cannot_write(self.path, _("make room; the same command goes on where this one stopped")):
             self.file.write("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode())
             self.file.flush()
             os.fsync(self.file.fileno())
@@ -243,7 +246,10 @@ class _PartFile:
         self.path.unlink()
 
 
-_SHOWN_NAMES = {"icdbase-part": "version of icdbase"}
+_SHOWN_NAMES = {
+    "icdbase-part": N_("version of icdbase"), "libraries": N_("libraries"), "model": N_("model"), "input": N_("input"),
+}
+"""What messages call the parts of an identity."""
 
 
 def _parsed(line: bytes) -> dict:

@@ -12,6 +12,7 @@ import pandas as pd
 
 from icdbase.coder import IcdCoder
 from icdbase.core.errors import ModelError
+from icdbase.core.language import _
 from icdbase.features.familiarity import REASONS, Familiarity
 from icdbase.features.stated_codes import KINDS
 from icdbase.learning.classifiers import CodeSetClassifier, SingleCodeClassifier
@@ -84,18 +85,18 @@ def check_loaded_model(coder: IcdCoder, card: Mapping) -> None:
 
 
 def _misfit() -> ModelError:
-    return ModelError("damaged, its parts do not fit together")
+    return ModelError(_("damaged, its parts do not fit together"))
 
 
 def _check_task(coder: IcdCoder, card: Mapping) -> None:
     targets = tuple(replace(target) for target in coder.task.targets if isinstance(target, Target))
     coder.task = replace(coder.task, targets=targets)  # their own checks run again
     if not isinstance(coder.task, Task) or len(targets) != len(coder.models_):
-        raise ModelError("holds no task of ours")
+        raise ModelError(_("holds no task of ours"))
     found = {"task": coder.task.name, "codes": {target: len(codes) for target, codes in coder.codes_.items()}}
     for name, value in found.items():
         if card.get(name) != value:
-            raise ModelError(f"the card's {name} are another model's")
+            raise ModelError(_("the card's {} are another model's", name))
 
 
 def _check_features(coder: IcdCoder) -> None:

@@ -16,6 +16,7 @@ import pandas as pd
 from icdbase import __version__
 from icdbase.coder import IcdCoder
 from icdbase.core.errors import ModelError, VersionWarning
+from icdbase.core.language import _
 from icdbase.core.versions import library_versions
 from icdbase.records.origin import synthetic_share
 
@@ -115,15 +116,15 @@ def read_card(folder) -> dict:
     try:
         card = json.loads(read_bytes(path, MAX_CARD_BYTES).decode("utf-8"))
     except FileNotFoundError:
-        raise ModelError(f"{path}: no such file; is {folder} a folder written by 'icdbase train --model'?") from None
+        raise ModelError(_("{}: no such file; is {} a folder written by 'icdbase train --model'?", path, folder)) from None
     except (OSError, ValueError, RecursionError) as error:
-        raise ModelError(f"{path}: not a readable model card ({type(error).__name__}); train again") from None
+        raise ModelError(_("{}: not a readable model card ({}); train again", path, type(error).__name__)) from None
     if not isinstance(card, dict) or card.get("format") != FORMAT:
-        raise ModelError(f"{path}: not a card of an icdbase model; train again")
+        raise ModelError(_("{}: not a card of an icdbase model; train again", path))
     if card.get("format_version") != FORMAT_VERSION:
         raise ModelError(
-            f"{path}: format version {card.get('format_version')!r:.20}, this icdbase reads {FORMAT_VERSION}; "
-            "train again with this version"
+            _("{}: format version {!r:.20}, this icdbase reads {}; "
+              "train again with this version", path, card.get("format_version"), FORMAT_VERSION)
         )
     return card
 
@@ -131,11 +132,11 @@ def read_card(folder) -> dict:
 def read_bytes(path: Path, limit: int) -> bytes:
     """Read a plain file of a reasonable size: no pipe, no device."""
     if path.exists() and not path.is_file():
-        raise OSError("no plain file")
+        raise OSError(_("no plain file"))
     with path.open("rb") as file:
         content = file.read(limit + 1)
     if len(content) > limit:
-        raise ValueError(f"larger than {limit:,} bytes")
+        raise ValueError(_("larger than {:,} bytes", limit))
     return content
 
 
@@ -147,7 +148,7 @@ def warn_of_versions(folder: Path, card: Mapping):
         here = version(name)
         if made.split(".")[0] != here.split(".")[0]:
             warnings.warn(
-                f"{folder}: made with {name} {made}, here is {here}; predictions may differ, "
-                "train again to be sure",
+                _("{}: made with {} {}, here is {}; predictions may differ, "
+                  "train again to be sure", folder, name, made, here),
                 VersionWarning,
             )

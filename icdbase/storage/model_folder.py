@@ -22,6 +22,7 @@ import pandas as pd
 from icdbase.coder import IcdCoder
 from icdbase.core.atomic_files import atomic_write, check_output, only_writer
 from icdbase.core.errors import DataError, ModelError, PrivacyWarning, UsageError
+from icdbase.core.language import _
 from icdbase.storage.archive_checks import check_model_file
 from icdbase.storage.concept_tables import TABLE_NAME, copy_tables, open_tables
 from icdbase.storage.loaded_model_checks import OWN_TYPES, check_loaded_model
@@ -89,8 +90,8 @@ def save(
                 old.unlink()
     if found := card["vocabulary"]["with_long_numbers"]:
         warnings.warn(
-            f"{folder}: {found} of the model's words hold six digits or more, as the numbers of phones and ID cards "
-            "do; take them out of the records, or raise --min-df, before you give the model away",
+            _("{}: {} of the model's words hold six digits or more, as the numbers of phones and ID cards "
+              "do; take them out of the records, or raise --min-df, before you give the model away", folder, found),
             PrivacyWarning,
         )
     return folder
@@ -111,7 +112,7 @@ def check_model_folder(folder) -> Path:
     """
     folder = Path(folder)
     if folder.is_file():
-        raise UsageError(f"{folder} is a file; name a folder for the model, models/first say")
+        raise UsageError(_("{} is a file; name a folder for the model, models/first say", folder))
     check_output(folder, folder=True)
     if not folder.exists():
         return folder
@@ -119,8 +120,8 @@ def check_model_folder(folder) -> Path:
     others = sorted(path.name for path in folder.iterdir() if not path.name.startswith(".") and not _is_part(path))
     if others and not is_card(folder / CARD):
         raise UsageError(
-            f"{folder} is no model folder, it holds {ascii(others[0])[1:-1]}; name a new or empty folder for the model, "
-            "models/first say"
+            _("{} is no model folder, it holds {}; name a new or empty folder for the model, "
+              "models/first say", folder, ascii(others[0])[1:-1])
         )
     return folder
 
@@ -164,11 +165,11 @@ def load_with_card(folder) -> tuple[IcdCoder, dict]:
     except DataError:
         raise
     except ModelError as error:
-        raise ModelError(f"{path}: {error}; train again") from None
+        raise ModelError(_("{}: {}; train again", path, error)) from None
     except MemoryError:
-        raise ModelError(f"{path}: not enough memory to load it; close other programs") from None
+        raise ModelError(_("{}: not enough memory to load it; close other programs", path)) from None
     except Exception as error:  # damaged parts raise any type, in any library
-        raise ModelError(f"{path}: damaged model file ({type(error).__name__}); train again") from None
+        raise ModelError(_("{}: damaged model file ({}); train again", path, type(error).__name__)) from None
 
 
 def _built(content: bytes, card: Mapping, folder: Path) -> IcdCoder:
@@ -181,7 +182,7 @@ def _built(content: bytes, card: Mapping, folder: Path) -> IcdCoder:
         raise ModelError(str(error)) from None
     coder = skops.io.loads(content, trusted=sorted(OWN_TYPES))
     if not isinstance(coder, IcdCoder):
-        raise ModelError(f"holds a {type(coder).__name__}, not an IcdCoder")
+        raise ModelError(_("holds a {}, not an IcdCoder", type(coder).__name__))
     open_tables(coder, folder)
     check_loaded_model(coder, card)
     return coder
@@ -190,9 +191,9 @@ def _built(content: bytes, card: Mapping, folder: Path) -> IcdCoder:
 def _model_name(folder: Path, card: Mapping) -> str:
     name = str(card.get("model"))
     if Path(name).name != name:
-        raise ModelError(f"{folder / CARD}: model file {name!r:.60} lies outside the folder; refused")
+        raise ModelError(_("{}: model file {!r:.60} lies outside the folder; refused", folder / CARD, name))
     if not _MODEL_NAME.fullmatch(name):
-        raise ModelError(f"{folder / CARD}: model file {name!r:.60} is not a name that icdbase gives; train again")
+        raise ModelError(_("{}: model file {!r:.60} is not a name that icdbase gives; train again", folder / CARD, name))
     return name
 
 
@@ -200,9 +201,9 @@ def _read_model_file(path: Path, card: Mapping) -> bytes:
     try:
         content = read_bytes(path, MAX_MODEL_BYTES)
     except OSError as error:
-        raise ModelError(f"{path}: cannot be read ({error.strerror or 'no plain file'}); train again") from None
+        raise ModelError(_("{}: cannot be read ({}); train again", path, error.strerror or _("no plain file"))) from None
     except ValueError as error:
-        raise ModelError(f"{path}: {error}; train again") from None
+        raise ModelError(_("{}: {}; train again", path, error)) from None
     if hashlib.sha256(content).hexdigest() != card.get("sha256"):
-        raise ModelError(f"{path}: damaged, its SHA-256 is not the card's; copy the folder again or train again")
+        raise ModelError(_("{}: damaged, its SHA-256 is not the card's; copy the folder again or train again", path))
     return content

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from icdbase.core.atomic_files import atomic_write
 from icdbase.core.errors import UsageError, did_you_mean
+from icdbase.core.language import N_, _
 from icdbase.core.progress import report
 from icdbase.synthetic.chance import Chance
 from icdbase.synthetic.simulate import SimulatedRecord, simulate
@@ -30,7 +31,7 @@ SEPARATORS = ("; ", ";", "; ", "；", ";  ")
 def iter_simulated(n: int, random_state: int = 0, *, start: int = 0, doctors=None) -> Iterator[SimulatedRecord]:
     """Stream records with their latent patients; see :func:`icdbase.synthetic.simulate.simulate`."""
     if n < 0 or start < 0:
-        raise UsageError(f"n and start must not be negative, got {n} and {start}")
+        raise UsageError(_("n and start must not be negative, got {} and {}", n, start))
     for index in range(start, start + n):
         yield simulate(index, random_state, doctors=doctors)
 
@@ -115,7 +116,7 @@ def make_records(n: int, random_state: int = 0, *, doctors=None, task: str = "cc
 def _known_task(name: str) -> Task:
     known = {task.name: task for task in (CCL25, CCL26)}
     if name not in known:
-        raise UsageError(f"no synthetic records for task {name!r}{did_you_mean(name, known)}")
+        raise UsageError(_("no synthetic records for task {!r}{}", name, did_you_mean(name, known)))
     return known[name]
 
 
@@ -165,7 +166,7 @@ def write_corpus(
                     file.write((",\n" if place else "[\n") + _as_json(record, () if labelled else labels))
                 number = next(done)
                 if number % 100 == 0 or number == n:
-                    report("synthetic records", number, n)
+                    report(N_("synthetic records"), number, n)
                     if progress:
                         progress(number)
             for file in files:
@@ -196,7 +197,7 @@ def split_sizes(n: int) -> dict[str, int]:
     {'train': 800, 'val': 200, 'test': 485}
     """
     if n < 3:
-        raise UsageError(f"n must be at least 3, one record for each part, got {n}")
+        raise UsageError(_("n must be at least 3, one record for each part, got {}", n))
     whole = sum(PROPORTIONS.values())
     val, test = (max(1, round(n * PROPORTIONS[part] / whole)) for part in ("val", "test"))
     return {"train": n - val - test, "val": val, "test": test}

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from icdbase.core.errors import UsageError, did_you_mean
+from icdbase.core.language import _
 from icdbase.tasks.codes import canonical_code
 from icdbase.tasks.field_roles import FIELD_ROLES
 from icdbase.tasks.tokenizer_spec import TOKENIZERS, check_tokenizer
@@ -58,7 +59,7 @@ class Target:
     min_codes: int = 1
 
     def __post_init__(self):
-        for rule, _ in target_faults(vars(self)):
+        for rule, *__ in target_faults(vars(self)):
             raise UsageError(rule)
 
     @property
@@ -143,8 +144,8 @@ class Task:
     reads_like: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     def __post_init__(self):
-        for rule, _, _, remedy in task_faults(vars(self)):
-            raise UsageError(f"task {self.name}: {rule}" + (f"; {remedy}" if remedy else ""))
+        for rule, *__, remedy in task_faults(vars(self)):
+            raise UsageError(_("task {}: {}", self.name, _("{}; {}", rule, remedy) if remedy else rule))
 
     @property
     def main(self) -> Target | None:
@@ -188,13 +189,13 @@ class Task:
     def check_fields(self, fields) -> tuple[str, ...]:
         """Return ``fields`` in task order; raise on an unknown or empty choice."""
         if not isinstance(fields, Iterable):
-            raise UsageError(f"fields must be a list of text fields, got {type(fields).__name__}")
+            raise UsageError(_("fields must be a list of text fields, got {}", type(fields).__name__))
         chosen = list(fields)
         for name in chosen:
             if name not in self.text_fields:
-                raise UsageError(f"unknown text field {name!r}{did_you_mean(name, self.text_fields)}")
+                raise UsageError(_("unknown text field {!r}{}", name, did_you_mean(name, self.text_fields)))
         if not chosen:
-            raise UsageError(f"no text field chosen{did_you_mean('', self.text_fields)}")
+            raise UsageError(_("no text field chosen{}", did_you_mean("", self.text_fields)))
         return tuple(name for name in self.text_fields if name in chosen)
 
 
@@ -206,11 +207,12 @@ def target_faults(values: Mapping) -> Iterator[tuple[str, str]]:
     name, kind, weight, fewest = (values.get(key, "") for key in ("name", "kind", "weight", "min_codes"))
     most = 1 if kind == SINGLE else math.inf
     if kind not in (SINGLE, MULTI, ""):
-        yield f"unknown kind {kind!r}{did_you_mean(str(kind), (SINGLE, MULTI))}", "kind"
+        yield _("unknown kind {!r}{}", kind, did_you_mean(str(kind), (SINGLE, MULTI))), "kind"
     if weight != "" and not 0 <= weight < math.inf:
-        yield f"target {name}: weight must not be negative or infinite, got {weight}", "weight"
+        yield _("target {}: weight must not be negative or infinite, got {}", name, weight), "weight"
     if fewest != "" and not 0 <= fewest <= most:
-        yield f"target {name}: min_codes must be {'0 or 1' if most == 1 else '0 or more'}, got {fewest}", "min_codes"
+        expected = _("0 or 1") if most == 1 else _("0 or more")
+        yield _("target {}: min_codes must be {}, got {}", name, expected, fewest), "min_codes"
 
 
 def task_faults(values: Mapping) -> Iterator[tuple[str, str, str, str]]:
@@ -219,13 +221,13 @@ def task_faults(values: Mapping) -> Iterator[tuple[str, str, str, str]]:
         given = values.get(key, ())
         for value in given if isinstance(given, list | tuple) else (given,):
             if value not in known:
-                yield f"unknown {key} {value!r}{did_you_mean(str(value), known)}", key, value, ""
+                yield _("unknown {} {!r}{}", key, value, did_you_mean(str(value), known)), key, value, ""
     for key in ("text_fields", "blocks", "targets"):
         if key in values and not values[key]:
-            yield f"{key} is empty", key, "", "name one at least"
+            yield _("{} is empty", key), key, "", _("name one at least")
     separators = values.get("separators", ";")
     if not separators or "|" in separators:
-        yield "separators must hold one character at least, and no |", "separators", "", "write a text such as ;,"
+        yield _("separators must hold one character at least, and no |"), "separators", "", _("write a text such as ;,")
     try:
         check_tokenizer(values.get("tokenizer", TOKENIZERS[0]))
     except UsageError as error:
@@ -233,4 +235,4 @@ def task_faults(values: Mapping) -> Iterator[tuple[str, str, str, str]]:
     spellings = (spelling for target in values.get("targets", ()) for spelling in target.spellings)
     columns = Counter([values.get("id_field", "id"), *values.get("text_fields", ()), *spellings])
     for name in (name for name, count in columns.items() if count > 1):
-        yield f"column {name!r} is used twice", "", name, "give each its own name"
+        yield _("column {!r} is used twice", name), "", name, _("give each its own name")

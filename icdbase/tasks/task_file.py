@@ -24,6 +24,7 @@ from dataclasses import fields, replace
 from pathlib import Path
 
 from icdbase.core.errors import DataError, Problem, UsageError, did_you_mean
+from icdbase.core.language import N_, _
 from icdbase.files.encoding import decode, read_bytes
 from icdbase.files.rows import read_rows
 from icdbase.tasks.editions import BUILT_IN
@@ -60,7 +61,7 @@ _TARGET_KEYS = {
     "open": "true or false",
 }
 _CODE_COLUMNS = ("target", "code", "name", "exclusive_group")
-_EXAMPLE = "docs/tasks.md has an example"
+_EXAMPLE = N_("docs/tasks.md has an example")
 
 
 def get_task(name) -> Task:
@@ -84,7 +85,7 @@ def get_task(name) -> Task:
     if Path(name).suffix.lower() == ".toml":
         return read_task(name)
     if str(name) not in BUILT_IN:
-        raise UsageError(f"unknown task {str(name)!r}{did_you_mean(str(name), BUILT_IN)}, or the path of a .toml file")
+        raise UsageError(_("unknown task {!r}{}, or the path of a .toml file", str(name), did_you_mean(str(name), BUILT_IN)))
     return BUILT_IN[str(name)]
 
 
@@ -134,9 +135,9 @@ class _TaskFile:
         try:
             self.content = tomllib.loads(text)
         except tomllib.TOMLDecodeError as error:
-            raise DataError(path, [Problem(f"not TOML: {error}", remedy=_EXAMPLE)]) from None
+            raise DataError(path, [Problem(_("not TOML: {}", error), remedy=_(_EXAMPLE))]) from None
         except (RecursionError, ValueError):
-            raise DataError(path, [Problem("nested too deeply, or a number of thousands of digits", remedy=_EXAMPLE)]) from None
+            raise DataError(path, [Problem(_("nested too deeply, or a number of thousands of digits"), remedy=_(_EXAMPLE))]) from None
 
     def task(self) -> Task:
         given = self._well_typed(self.content, _TASK_KEYS)
@@ -159,9 +160,9 @@ class _TaskFile:
         good = {}
         for key, value in given.items():
             if key not in known:
-                self._note(f"unknown key {key!r}{did_you_mean(key, known)}", key, target=target)
+                self._note(_("unknown key {!r}{}", key, did_you_mean(key, known)), key, target=target)
             elif not _is(value, known[key]):
-                self._note(f"{key} must be {known[key]}", key, target=target)
+                self._note(_("{} must be {}", key, _(known[key])), key, target=target)
             else:
                 good[key] = value
         return good
@@ -169,12 +170,12 @@ class _TaskFile:
     def _base(self, name: str | None) -> Task | None:
         if name is not None:
             if name not in BUILT_IN:
-                self._note(f"unknown task {name!r}{did_you_mean(name, BUILT_IN)}", "base")
+                self._note(_("unknown task {!r}{}", name, did_you_mean(name, BUILT_IN)), "base")
             return BUILT_IN.get(name)
         if "text_fields" not in self.content:
-            self._note("text_fields is missing", remedy='add text_fields = ["...", "..."], or base = "ccl25"')
+            self._note(_("text_fields is missing"), remedy=_('add text_fields = ["...", "..."], or base = "ccl25"'))
         if "targets" not in self.content:
-            self._note("no target", remedy='add [[targets]] with name = "..." and kind = "single" or "multi"')
+            self._note(_("no target"), remedy=_('add [[targets]] with name = "..." and kind = "single" or "multi"'))
         return None
 
     def _targets(self, given: list | None, base: Task | None) -> tuple[list[Target], set[str]]:
@@ -184,13 +185,13 @@ class _TaskFile:
         with_weight = sum("weight" in target for target in given)
         if 0 < with_weight < len(given):
             without = next(number for number, target in enumerate(given) if "weight" not in target)
-            self._note("weight is missing, other targets have one", target=without, remedy="give each its weight, or none")
+            self._note(_("weight is missing, other targets have one"), target=without, remedy=_("give each its weight, or none"))
         targets, open_sets = [], set()
         for number, target in enumerate(given):
             values = self._well_typed(target, _TARGET_KEYS, number)
             absent = [key for key in ("name", "kind") if key not in target]
             for key in absent:
-                self._note(f"{key} is missing", target=number, remedy=f'add {key} = "..."')
+                self._note(_("{} is missing", key), target=number, remedy=_('add {} = "..."', key))
             faults = list(target_faults(values))
             for rule, key in faults:
                 self._note(rule, key, target=number)
@@ -213,9 +214,9 @@ class _TaskFile:
         roles = sorted({field for task in BUILT_IN.values() for field in task.text_fields})
         for name, role in values.get("reads_like", {}).items():
             if name not in text_fields:
-                self._note(f"reads_like: {name!r} is no text field{did_you_mean(name, text_fields)}", name)
+                self._note(_("reads_like: {!r} is no text field{}", name, did_you_mean(name, text_fields)), name)
             if role not in roles:
-                self._note(f"reads_like: {role!r} is no field of the evaluation{did_you_mean(role, roles)}", name, role)
+                self._note(_("reads_like: {!r} is no field of the evaluation{}", role, did_you_mean(role, roles)), name, role)
 
     # --- the table of codes -----------------------------------------------------------
 
@@ -223,7 +224,7 @@ class _TaskFile:
         """Read the table of codes: candidates, or names for an open set."""
         path = self.path.parent / name
         if not path.is_file():
-            self._note(f"no such file: {path}", "code_table", remedy="the path is relative to the folder of this file")
+            self._note(_("no such file: {}", path), "code_table", remedy=_("the path is relative to the folder of this file"))
             raise DataError(self.path, self.problems)
         codes: dict[str, dict[str, None]] = {target.name: {} for target in task.targets}
         names, groups = {}, {}
@@ -248,7 +249,7 @@ class _TaskFile:
 
     def _note(self, rule, key="", value="", *, target: int | None = None, remedy="", last=False) -> None:
         line = self._line(key, value, target, last)
-        self.problems.append(Problem(f"line {line}: {rule}" if line else rule, remedy=remedy))
+        self.problems.append(Problem(_("line {}: {}", line, rule) if line else rule, remedy=remedy))
 
     def _line(self, key: str, value: str, target: int | None, last: bool) -> int:
         """Return the line (from 1) of a key or of a value behind it; 0 if it stands nowhere."""
@@ -272,13 +273,13 @@ def _is(value, wanted: str) -> bool:
     number = isinstance(value, (int, float)) and not isinstance(value, bool)
     texts = list(value.values()) if isinstance(value, dict) else value
     return {
-        "a text": isinstance(value, str),
-        "true or false": isinstance(value, bool),
-        "a number": number,
-        "a whole number": number and isinstance(value, int),
-        "a list of texts": isinstance(value, list) and all(isinstance(each, str) for each in texts),
-        "a table of texts": isinstance(value, dict) and all(isinstance(each, str) for each in texts),
-        "a list of tables [[targets]]": isinstance(value, list) and all(isinstance(each, dict) for each in value),
+        N_("a text"): isinstance(value, str),
+        N_("true or false"): isinstance(value, bool),
+        N_("a number"): number,
+        N_("a whole number"): number and isinstance(value, int),
+        N_("a list of texts"): isinstance(value, list) and all(isinstance(each, str) for each in texts),
+        N_("a table of texts"): isinstance(value, dict) and all(isinstance(each, str) for each in texts),
+        N_("a list of tables [[targets]]"): isinstance(value, list) and all(isinstance(each, dict) for each in value),
     }[wanted]
 
 
@@ -287,15 +288,15 @@ def _read_codes(path: Path, task: Task) -> list[tuple[str, str, str, str]]:
     rows = read_rows(path, _CODE_COLUMNS)
     problems, codes = list(rows.problems), []
     if "code" not in rows.columns:
-        problems.append(Problem("the column is missing", field="code", remedy=f"columns: {', '.join(_CODE_COLUMNS)}"))
+        problems.append(Problem(_("the column is missing"), field="code", remedy=_("columns: {}", ", ".join(_CODE_COLUMNS))))
     spellings = {spelling: target.name for target in task.targets for spelling in target.spellings}
     for number, row in [] if problems else rows.records:
         target, code, name, group = (str(row.get(key) or "").strip() for key in _CODE_COLUMNS)
         code = task.canonical_code(code)
         if not code:
-            problems.append(Problem("the code is missing", f"number {number}", "code", "fill the cell"))
+            problems.append(Problem(_("the code is missing"), _("number {}", number), "code", _("fill the cell")))
         elif target and target not in spellings:
-            problems.append(Problem(f"no such target{did_you_mean(target, spellings)}", f"number {number}", "target"))
+            problems.append(Problem(_("no such target{}", did_you_mean(target, spellings)), _("number {}", number), "target"))
         else:
             codes.append((spellings.get(target, ""), code, name, group))
     if problems:

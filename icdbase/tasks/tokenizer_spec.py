@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 
 from icdbase.core.errors import UsageError, did_you_mean
+from icdbase.core.language import _
 
 __all__ = ["TOKENIZERS", "check_tokenizer"]
 TOKENIZERS = ("jieba", "characters", "ngrams", "pairs", "layout", "regex")
@@ -29,27 +30,27 @@ def check_tokenizer(kind: str) -> list[tuple[str, str]]:
     [('ngrams', '3-5'), ('regex', '[a-z]+')]
     """
     if not isinstance(kind, str):
-        raise UsageError(f"the tokenizer must be a text such as 'jieba' or 'ngrams:3-5', got {kind!r}")
+        raise UsageError(_("the tokenizer must be a text such as 'jieba' or 'ngrams:3-5', got {!r}", kind))
     return [_checked(part) for part in _JOIN.split(kind)]
 
 
 def _checked(kind: str) -> tuple[str, str]:
-    name, _, argument = kind.partition(":")
+    name, *__, argument = kind.partition(":")
     if name not in TOKENIZERS:
-        raise UsageError(f"unknown tokenizer {name!r}{did_you_mean(name, TOKENIZERS)}")
+        raise UsageError(_("unknown tokenizer {!r}{}", name, did_you_mean(name, TOKENIZERS)))
     if not argument:
         argument = {"jieba": "", "characters": "1-2", "ngrams": "3-5", "pairs": "5-4", "layout": "", "regex": WORDS}[name]
     elif name in ("jieba", "layout"):
-        raise UsageError(f"tokenizer {kind!r}: {name} takes no argument; write {name!r}")
+        raise UsageError(_("tokenizer {!r}: {} takes no argument; write {!r}", kind, name, name))
     if name == "regex":
         try:
             re.compile(argument)
         except re.error as error:
-            raise UsageError(f"tokenizer {kind!r}: not a regular expression ({error})") from None
+            raise UsageError(_("tokenizer {!r}: not a regular expression ({})", kind, error)) from None
     elif argument:
         numbers = re.fullmatch(r"([1-9])-([1-9])", argument)
         if name == "pairs" and not numbers:
-            raise UsageError(f"tokenizer {kind!r}: write characters-distance, 1 to 9 each, such as pairs:5-4")
+            raise UsageError(_("tokenizer {!r}: write characters-distance, 1 to 9 each, such as pairs:5-4", kind))
         if name != "pairs" and (not numbers or numbers[1] > numbers[2]):
-            raise UsageError(f"tokenizer {kind!r}: write the lengths as shortest-longest, 1 to 9, such as {name}:2-4")
+            raise UsageError(_("tokenizer {!r}: write the lengths as shortest-longest, 1 to 9, such as {}:2-4", kind, name))
     return name, argument

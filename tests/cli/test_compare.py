@@ -142,7 +142,7 @@ def test_records_are_quoted_only_when_asked(folder, tmp_path, held_out):
     page = (tmp_path / "compare.html").read_text(encoding="utf-8")
     texts = [text[:30] for field in CCL25.text_fields for text in held_out[field] if len(text) > 40]
     assert not any(text in page for text in texts)
-    assert "treat it as patient data" in run("compare", *words, "--with-text", "--lang", "zh").stdout
+    assert "请按患者数据保管" in run("compare", *words, "--with-text", "--lang", "zh").stdout
     page = (tmp_path / "compare.html").read_text(encoding="utf-8")
     assert any(text in page for text in texts)
     assert "it is patient data" in page
