@@ -28,7 +28,7 @@ from icdbase.core.language import _
 def score(task_name, gold_files, pred_file, top_file, per_code, missing_zero, invalid_zero, as_json):
     """Score a submission with the official metric, or ranked codes."""
     if (pred_file is None) == (top_file is None):
-        raise click.UsageError("give a submission with --pred, or ranked codes with --top")
+        raise click.UsageError(_("give a submission with --pred, or ranked codes with --top"))
     missing = "zero" if missing_zero else "raise"
     if top_file:
         _score_ranking(task_name, gold_files, top_file, missing, as_json)
@@ -73,7 +73,7 @@ def _score_ranking(task_name, gold_files, top_file, missing, as_json) -> None:
     if as_json:
         echo(scores.to_json(orient="index", force_ascii=False, indent=2))
         return
-    echo(ranking_table(scores, title=f"{top_file.name}: {len(gold):,} records of {shown_paths(gold_files)}"))
+    echo(ranking_table(scores, title=f"{top_file.name}: " + _("{:,} records of {}", len(gold), shown_paths(gold_files))))
 
 
 @click.command(epilog=examples("icdbase check --input ICD-Coding-test-A.json --pred pred.json"))

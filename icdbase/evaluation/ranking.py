@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from icdbase.core.errors import DataError, Problem
+from icdbase.core.language import _
 from icdbase.evaluation.alignment import gold_labels
 from icdbase.records.checks import lost_zeros
 from icdbase.tasks.editions import CCL25
@@ -112,8 +113,8 @@ def ranking_scores(gold: pd.DataFrame, ranked: pd.DataFrame, task: Task = CCL25,
     """
     labels, absent = gold_labels(gold, task), ~gold.index.isin(ranked.index)
     if absent.any() and missing == "raise":
-        remedy = lost_zeros(gold.index[absent], ranked.index) or "rank them too, or score them 0 (--missing-zero)"
-        raise DataError("rankings", [Problem(f"no ranking for {absent.sum()} of {len(gold)} gold records", remedy=remedy)])
+        remedy = lost_zeros(gold.index[absent], ranked.index) or _("rank them too, or score them 0 (--missing-zero)")
+        raise DataError(_("rankings"), [Problem(_("no ranking for {} of {} gold records", absent.sum(), len(gold)), remedy=remedy)])
     rows = {}
     for target in task.targets:
         truth = [[code] if isinstance(code, str) else list(code or ()) for code in labels[target.name]]

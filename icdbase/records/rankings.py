@@ -8,6 +8,7 @@ import pandas as pd
 
 from icdbase.core.atomic_files import atomic_write
 from icdbase.core.errors import DataError, Problem
+from icdbase.core.language import _
 from icdbase.files.rows import is_table, read_rows, write_rows
 from icdbase.records.ids import shown_id
 from icdbase.tasks.task import Task
@@ -96,8 +97,8 @@ def read_top(path, task: Task) -> pd.DataFrame:
     rows = read_rows(path, [task.id_field, "target", "rank", "code", *names])
     problems = list(rows.problems)
     if task.id_field not in rows.columns or not ({"target", "code"} <= set(rows.columns) or set(names) & set(rows.columns)):
-        remedy = f"give {task.id_field} and a list of codes for each target, or the columns target, rank and code"
-        problems.append(Problem("no ranked codes are in this file", remedy=remedy))
+        remedy = _("give {} and a list of codes for each target, or the columns target, rank and code", task.id_field)
+        problems.append(Problem(_("no ranked codes are in this file"), remedy=remedy))
     if problems:
         raise DataError(path, problems)
     found = _from_cells if "target" in rows.columns else _from_lists
@@ -107,10 +108,11 @@ def read_top(path, task: Task) -> pd.DataFrame:
         try:
             found(listed, record, row, names, task)
         except ValueError as error:
-            problems.append(Problem(str(error), shown_id(record) if record else f"row {number}", remedy="write it as icdbase predict --top does"))
+            place = shown_id(record) if record else _("row {}", number)
+            problems.append(Problem(str(error), place, remedy=_("write it as icdbase predict --top does")))
     if problems:
         raise DataError(path, problems)
-    ranked = {record: [tuple(code for _, code in sorted(codes[name])) for name in names] for record, codes in listed.items()}
+    ranked = {record: [tuple(code for _rank, code in sorted(codes[name])) for name in names] for record, codes in listed.items()}
     return pd.DataFrame.from_dict(ranked, orient="index", columns=names)
 
 
@@ -118,7 +120,7 @@ def _from_cells(listed: dict, record: str, row: dict, names: list[str], task: Ta
     """Add the one code of a table's row."""
     target, rank = str(row.get("target") or "").strip(), str(row.get("rank") or "").strip()
     if not record or target not in names or not rank.isdecimal():
-        raise ValueError("the row lacks an id, a target of the task or a whole number as rank")
+        raise ValueError(_("the row lacks an id, a target of the task or a whole number as rank"))
     codes = listed.setdefault(record, {name: [] for name in names})[target]
     codes.append((int(rank), task.canonical_code(str(row.get("code") or ""))))
 
@@ -126,10 +128,10 @@ def _from_cells(listed: dict, record: str, row: dict, names: list[str], task: Ta
 def _from_lists(listed: dict, record: str, row: dict, names: list[str], task: Task) -> None:
     """Add all codes of a record of JSON."""
     if not record or record in listed:
-        raise ValueError("the id comes twice" if record else "the id is missing")
+        raise ValueError(_("the id comes twice") if record else _("the id is missing"))
     codes = {name: row.get(name) or [] for name in names}
     codes = {name: [one.get("code") if isinstance(one, dict) else one for one in several] if isinstance(several, list) else [None]
              for name, several in codes.items()}
     if not all(isinstance(code, str) for several in codes.values() for code in several):
-        raise ValueError("the codes of a target are no list of codes")
+        raise ValueError(_("the codes of a target are no list of codes"))
     listed[record] = {name: [(rank, task.canonical_code(code)) for rank, code in enumerate(several)] for name, several in codes.items()}
