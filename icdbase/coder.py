@@ -72,8 +72,6 @@ class IcdCoder(CountingEstimator):
         Give the sets' models the probabilities of the single codes.
     thinned_share : float
         Copies per training record that lack fields and measurements at random; see :mod:`icdbase.learning.thinning`.
-    calibrate : bool
-        Calibrate the probabilities, out of fold.
     exclusive_groups : bool
         Predict at most one code of each of the task's groups, main code included.
     decoding : str
@@ -103,7 +101,7 @@ class IcdCoder(CountingEstimator):
 
     def __init__(
         self, *, task=CCL25, fields=None, blocks=None, codes_by_name=True, min_df=2, concept_tables=(), tokenizer=None,
-        main_learner="trees", boosted_features=True, main_informs_others=True, thinned_share=0.25, calibrate=True,
+        main_learner="trees", boosted_features=True, main_informs_others=True, thinned_share=0.25,
         exclusive_groups=True, decoding="expected_f1", n_folds=3, n_jobs=-1, random_state=0,
     ):
         self.task = task
@@ -117,7 +115,6 @@ class IcdCoder(CountingEstimator):
         self.boosted_features = boosted_features
         self.main_informs_others = main_informs_others
         self.thinned_share = thinned_share
-        self.calibrate = calibrate
         self.exclusive_groups = exclusive_groups
         self.decoding = decoding
         self.n_folds = n_folds
@@ -186,7 +183,7 @@ class IcdCoder(CountingEstimator):
         return sorted(self.task.targets, key=lambda target: not target.is_single)
 
     def _new_model(self, target: Target, counts: Counts) -> SingleTargetModel | SetTargetModel:
-        common = {name: getattr(self, name) for name in ("calibrate", "n_jobs", "random_state")}
+        common = {name: getattr(self, name) for name in ("n_jobs", "random_state")}
         if target.is_single:
             learner, n_estimators = parse_learner(self.main_learner)
             model = SingleTargetModel(target=target, learner=learner, n_estimators=n_estimators, **common)

@@ -191,12 +191,12 @@ def test_fit_leaves_parameters_and_records_alone(train):
 def test_grid_search_with_the_official_scorer(few_codes):
     search = GridSearchCV(
         IcdCoder(**LEAN | {"thinned_share": 0.0}),
-        {"calibrate": [False, True], "decoding": ["threshold"]},
+        {"exclusive_groups": [False, True], "decoding": ["threshold"]},
         scoring=official_scorer,
         cv=2,
     ).fit(few_codes[:40])
     assert 0 < search.best_score_ <= 1
-    assert set(search.best_params_) == {"calibrate", "decoding"}
+    assert set(search.best_params_) == {"exclusive_groups", "decoding"}
 
 
 @pytest.mark.parametrize(

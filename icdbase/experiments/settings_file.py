@@ -53,9 +53,9 @@ def read_setting(path) -> dict[str, object]:
     Examples
     --------
     >>> import tempfile
-    >>> path = write_setting({"blocks": ["words"], "calibrate": False}, Path(tempfile.mkdtemp()) / "mine.toml")
+    >>> path = write_setting({"blocks": ["words"], "exclusive_groups": False}, Path(tempfile.mkdtemp()) / "mine.toml")
     >>> read_setting(path)
-    {'blocks': ('words',), 'calibrate': False}
+    {'blocks': ('words',), 'exclusive_groups': False}
     """
     try:
         content = tomllib.loads(Path(path).read_text("utf-8"))

@@ -80,7 +80,7 @@ def read_variants(path) -> dict[str, dict[str, object]]:
     DataError
         If the file is missing or has another form.
     """
-    remedy = 'write {"variant name": {"fields": ["主诉"]}, "another": {"calibrate": false}}'
+    remedy = 'write {"variant name": {"fields": ["主诉"]}, "another": {"exclusive_groups": false}}'
     variants = read_json_object(path, remedy, f"name one of {', '.join(PRESETS)}, or a file")
     if variants is None or not all(isinstance(each, dict) for each in variants.values()):
         raise DataError(path, [Problem("not an object of objects", remedy=remedy)])

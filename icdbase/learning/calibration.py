@@ -109,11 +109,6 @@ class CodeCalibrator(BaseEstimator):
         self.shape_ = _beta_shape(self.transform(margins), truth)
         return self
 
-    def identity(self, n_codes: int) -> CodeCalibrator:
-        """Set slope one, no lapses and no offsets: the margins are the log-odds."""
-        self.slope_, self.lapse_, self.offsets_, self.shape_ = 1.0, 0.0, np.zeros(n_codes), _UNCHANGED
-        return self
-
     def transform(self, margins: np.ndarray) -> np.ndarray:
         """Return probabilities (n_records, n_codes)."""
         logits, members = self.slope_ * margins + self.offsets_, _group_columns(self.groups)

@@ -64,8 +64,6 @@ class SingleCodeClassifier(BaseEstimator):
         and :class:`icdbase.learning.multiclass_linear.MulticlassRidge`; trees and MulticlassLogistic.
     n_estimators : int
         Trees per class.
-    calibrate : bool
-        Scale by a temperature learned out of fold.
     n_jobs : int or None
     random_state : int
 
@@ -79,10 +77,9 @@ class SingleCodeClassifier(BaseEstimator):
     scaler_ : TemperatureScaler
     """
 
-    def __init__(self, *, learner="trees", n_estimators=N_ESTIMATORS, calibrate=True, n_jobs=None, random_state=0):
+    def __init__(self, *, learner="trees", n_estimators=N_ESTIMATORS, n_jobs=None, random_state=0):
         self.learner = learner
         self.n_estimators = n_estimators
-        self.calibrate = calibrate
         self.n_jobs = n_jobs
         self.random_state = random_state
 
@@ -123,8 +120,6 @@ class SingleCodeClassifier(BaseEstimator):
         ]
         margins = sum(weight * margins[:, model] for model, weight in enumerate(self.weights_))
         self.scaler_ = TemperatureScaler().fit(margins[whole], labels[whole])
-        if not self.calibrate:
-            self.scaler_.temperature_ = 1.0
         return self.scaler_.transform(margins)
 
     def _makers(self) -> list[Callable]:
@@ -160,10 +155,8 @@ class CodeSetClassifier(BaseEstimator):
     Parameters
     ----------
     boosted_features : bool
-    calibrate : bool
-        Slope and offsets fitted out of fold; see :class:`icdbase.learning.calibration.CodeCalibrator`.
     groups : sequence of str or None, length n_codes
-        Exclusive group of each code.
+        Exclusive group of each code, for :class:`icdbase.learning.calibration.CodeCalibrator`.
     n_jobs : int or None
     random_state : int
 
@@ -181,9 +174,8 @@ class CodeSetClassifier(BaseEstimator):
         Of the codes with a training record; with a rule, of all codes.
     """
 
-    def __init__(self, *, boosted_features=True, calibrate=True, groups=None, n_jobs=None, random_state=0):
+    def __init__(self, *, boosted_features=True, groups=None, n_jobs=None, random_state=0):
         self.boosted_features = boosted_features
-        self.calibrate = calibrate
         self.groups = groups
         self.n_jobs = n_jobs
         self.random_state = random_state
@@ -229,11 +221,8 @@ class CodeSetClassifier(BaseEstimator):
     def _calibrate(self, margins: np.ndarray, truth: np.ndarray):
         codes = self.seen_ if self.rule_ is None else np.arange(self.n_codes_)
         self.calibrator_ = CodeCalibrator(groups=None if self.groups is None else [self.groups[column] for column in codes])
-        if self.calibrate:
-            self.calibrator_.fit(np.maximum(margins, -MARGIN_LIMIT), truth)
-            self.calibrator_.offsets_[~np.isin(codes, self.seen_)] = 0.0  # of codes without a record nothing is known
-        else:
-            self.calibrator_.identity(len(codes))
+        self.calibrator_.fit(np.maximum(margins, -MARGIN_LIMIT), truth)
+        self.calibrator_.offsets_[~np.isin(codes, self.seen_)] = 0.0  # of codes without a record nothing is known
 
     def _new_base_model(self) -> PerCodeTrees | PerCodeLogistic:
         if not self.boosted_features:

@@ -92,7 +92,7 @@ class SingleTargetModel(_TargetModel):
     Parameters
     ----------
     target : Target
-    learner, n_estimators, calibrate, n_jobs, random_state
+    learner, n_estimators, n_jobs, random_state
         As for :class:`icdbase.learning.classifiers.SingleCodeClassifier`.
 
     Attributes
@@ -102,11 +102,10 @@ class SingleTargetModel(_TargetModel):
         The codes, what is not predicted, and the codes by name.
     """
 
-    def __init__(self, *, target: Target, learner="trees", n_estimators=60, calibrate=True, n_jobs=None, random_state=0):
+    def __init__(self, *, target: Target, learner="trees", n_estimators=60, n_jobs=None, random_state=0):
         self.target = target
         self.learner = learner
         self.n_estimators = n_estimators
-        self.calibrate = calibrate
         self.n_jobs = n_jobs
         self.random_state = random_state
 
@@ -142,7 +141,7 @@ class SetTargetModel(_TargetModel):
     ----------
     target : Target
     exclusive_groups : mapping of code to group
-    boosted_features, calibrate, n_jobs, random_state
+    boosted_features, n_jobs, random_state
         As for :class:`icdbase.learning.classifiers.CodeSetClassifier`.
 
     Attributes
@@ -155,11 +154,10 @@ class SetTargetModel(_TargetModel):
     """
 
     def __init__(self, *, target: Target, exclusive_groups: Mapping[str, str] | None = None, boosted_features=True,
-                 calibrate=True, n_jobs=None, random_state=0):
+                 n_jobs=None, random_state=0):
         self.target = target
         self.exclusive_groups = exclusive_groups
         self.boosted_features = boosted_features
-        self.calibrate = calibrate
         self.n_jobs = n_jobs
         self.random_state = random_state
 
@@ -182,7 +180,7 @@ class SetTargetModel(_TargetModel):
         if codes:
             groups = None if self.exclusive_groups is None else [self.exclusive_groups.get(code) for code in codes]
             self.classifier_ = CodeSetClassifier(
-                boosted_features=self.boosted_features, calibrate=self.calibrate, groups=groups, n_jobs=self.n_jobs,
+                boosted_features=self.boosted_features, groups=groups, n_jobs=self.n_jobs,
                 random_state=self.random_state,
             )
             stated = None if statements is None else statements.of(codes)

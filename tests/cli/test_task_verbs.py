@@ -63,7 +63,7 @@ def test_every_verb_takes_the_task(folder, tiny_setting):
     run("cv", *task, "--train", folder / "visits.csv", "--folds", 2, "--setting", tiny_setting, "--n-jobs", 1)
     out = folder / "runs"
     factors = folder / "factors.json"
-    factors.write_text('{"not calibrated": {"calibrate": false}}', encoding="utf-8")
+    factors.write_text('{"no groups": {"exclusive_groups": false}}', encoding="utf-8")
     words = ["--folds", 2, "--setting", tiny_setting, "--n-jobs", 1]
     run("ablate", *task, "--train", folder / "visits.csv", "--out", out, "--factors", factors, *words)
     assert json.loads((out / "run.json").read_text(encoding="utf-8"))["options"]["task"] == str(folder / "mine.toml")

@@ -26,7 +26,7 @@ from icdbase.experiments.markup import to_latex, to_markdown
 from icdbase.experiments.plots import ablation_figure, curve_figure
 from icdbase.experiments.result_text import ablation_text, curve_text, cv_text
 from icdbase.experiments.run_card import RunCard
-from icdbase.experiments.trials import Trial, run_trials
+from icdbase.experiments.trials import Trial, TrialRunner
 from icdbase.experiments.variants import PRESETS, changed_parameters, expand_variants, read_variants
 from icdbase.learning.decoding import RULES
 from icdbase.synthetic import make_records
@@ -136,7 +136,7 @@ def test_blocks_and_techniques_come_from_the_coder_itself():
     changed = {name for each in techniques.values() if len(each) == 1 for name in each}
     assert changed == (switches | {"decoding", "main_learner"}) - {"codes_by_name"}
     assert "codes_by_name off" in expand_variants(IcdCoder(task=CCL26), "techniques")
-    assert {f"decoding {rule}" for rule in RULES[1:]} | {"calibrate off", "setting plain"} <= set(techniques)
+    assert {f"decoding {rule}" for rule in RULES[1:]} | {"exclusive_groups off", "setting plain"} <= set(techniques)
     assert techniques["setting plain"] == SETTINGS["plain"]
     plain = expand_variants(IcdCoder(**SETTINGS["plain"]), "techniques")
     assert "boosted_features on" in plain and "setting plain" not in plain
@@ -156,13 +156,13 @@ def test_every_variant_of_every_preset_can_be_fitted(preset, few):
     variants = list(expand_variants(coder, preset).values())
     chosen = variants if preset in ("blocks", "techniques") else variants[-1:]
     rows = np.arange(16), np.arange(16, 24)
-    for codes in run_trials(coder, few, [Trial(changed, *rows) for changed in chosen], n_jobs=1):
+    for codes in TrialRunner(coder, few, n_jobs=1).run([Trial(changed, *rows) for changed in chosen]):
         assert codes[MAIN].isin(CCL25.main.codes).all() and codes[OTHERS].map(len).min() >= 1
 
 
 @pytest.mark.parametrize(("factors", "message"), [
     ("field", "unknown factors 'field'; did you mean 'fields'?; or a JSON file"),
-    ({"a": {"calibrat": True}}, "variant 'a': unknown parameter 'calibrat'; did you mean 'calibrate'?"),
+    ({"a": {"exclusive_group": True}}, "variant 'a': unknown parameter 'exclusive_group'; did you mean 'exclusive_groups'?"),
     ({"a": {"fields": ["主述"]}}, "unknown text field '主述'; did you mean '主诉'?"),
     ({"a": {"n_jobs": 2}}, "variant 'a': unknown parameter 'n_jobs'"),
     ({}, "nothing to vary"),
@@ -357,9 +357,9 @@ def test_curve_as_text_and_files(tmp_path):
 
 
 def test_changed_parameters_are_what_json_can_hold():
-    coder = IcdCoder(fields=("主诉",), blocks=("words",), calibrate=False)
+    coder = IcdCoder(fields=("主诉",), blocks=("words",), exclusive_groups=False)
     parameters = json.loads(json.dumps(changed_parameters(coder)))
-    assert parameters == {"fields": ["主诉"], "blocks": ["words"], "calibrate": False}
+    assert parameters == {"fields": ["主诉"], "blocks": ["words"], "exclusive_groups": False}
     assert changed_parameters(IcdCoder(**parameters)) == parameters
 
 
@@ -429,9 +429,9 @@ def test_other_records_than_those_of_the_run_folder_are_said(train_file, quick, 
 
 def test_ablate_and_rerun(train_file, quick, tmp_path, monkeypatch):
     out, factors = tmp_path / "run", tmp_path / "two.json"
-    factors.write_text('{"诊断": {"fields": ["入院诊断"]}, "不校准": {"calibrate": false}}', encoding="utf-8")
+    factors.write_text('{"诊断": {"fields": ["入院诊断"]}, "不分组": {"exclusive_groups": false}}', encoding="utf-8")
     first = run(ablate_command, "--train", train_file, *quick, "--factors", factors, "--out", out)
-    assert first.exit_code == 0 and "不校准" in first.stdout and "Folds inside each fit: 2, where" in " ".join(first.stdout.split())
+    assert first.exit_code == 0 and "不分组" in first.stdout and "Folds inside each fit: 2, where" in " ".join(first.stdout.split())
     assert {path.name for path in out.iterdir()} == {
         "cells", "run.json", "ablation-table.tex", *(f"ablation.{ending}" for ending in ("csv", "json", "md", "tex", "png", "svg"))
     }

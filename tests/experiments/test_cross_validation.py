@@ -336,7 +336,7 @@ def test_other_data_parameters_folds_or_code_are_computed_anew(tmp_path, monkeyp
 
     records = small_records(20, 0)
     assert n_kept(records) == n_kept(records, n_jobs=2) == 2
-    assert n_kept(records, calibrate=False) == 4
+    assert n_kept(records, exclusive_groups=False) == 4
     assert n_kept(records, seed=1) == 6
     moved = records.copy()
     moved.iloc[0, 0] += "。"

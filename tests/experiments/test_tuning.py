@@ -109,12 +109,12 @@ def test_the_search_of_a_fold_never_sees_its_test_records(records, monkeypatch):
 
 
 @pytest.mark.parametrize(("text", "message"), [
-    ("[setting]\ncalibrat = true", "field calibrat: unknown parameter; did you mean 'calibrate'"),
-    ("[setting]\ncalibrate = 1", "field calibrate: true or false is wanted"),
+    ("[setting]\nexclusive_group = true", "field exclusive_group: unknown parameter; did you mean 'exclusive_groups'"),
+    ("[setting]\nexclusive_groups = 1", "field exclusive_groups: true or false is wanted"),
     ("[setting]\nfields = [1]", "field fields: a list of texts is wanted"),
     ('[setting]\ndecoding = "best"', "field decoding: .*best"),
     ("[setting]\nrandom_state = 3", "field random_state: .*give it with --seed"),
-    ("calibrate = true", r"no table \[setting\]"),
+    ("exclusive_groups = true", r"no table \[setting\]"),
     ("[setting", "not TOML"),
 ])
 def test_a_bad_settings_file_is_refused_with_parameter_and_remedy(tmp_path, text, message):

@@ -125,7 +125,7 @@ def test_a_group_is_a_softmax_over_its_margins(coder, held_out):
 
 
 @pytest.mark.parametrize("changed", [
-    {"boosted_features": False, "main_learner": "linear"}, {"main_informs_others": False, "calibrate": False},
+    {"boosted_features": False, "main_learner": "linear"}, {"main_informs_others": False, "exclusive_groups": False},
     {"blocks": ("measurements",)}, {"fields": ("入院诊断", "诊疗经过"), "main_learner": "both:5"},
 ])
 def test_every_way_to_build_the_model_adds_up(changed, few_codes, held_out):
