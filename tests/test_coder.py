@@ -110,14 +110,6 @@ def test_same_seed_same_predictions_whatever_n_jobs(few_codes, held_out):
         pd.testing.assert_frame_equal(first[target], second[target], check_exact=True)
 
 
-def test_predictions_do_not_depend_on_order_or_company(coder, held_out):
-    together = coder.predict(held_out)
-    reversed_order = coder.predict(held_out.iloc[::-1]).iloc[::-1]
-    one_by_one = pd.concat([coder.predict(held_out.iloc[[row]]) for row in range(5)])
-    pd.testing.assert_frame_equal(together, reversed_order)
-    pd.testing.assert_frame_equal(together.iloc[:5], one_by_one, check_index_type=False)
-
-
 def test_counts_may_stand_for_records(coder, held_out):
     pd.testing.assert_frame_equal(coder.predict(coder.count(held_out)), coder.predict(held_out))
 
