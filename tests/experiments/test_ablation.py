@@ -56,7 +56,7 @@ def test_the_one_field_that_tells_is_significant_and_no_other(found):
 
 
 def test_alone_it_does_as_well_as_all_together():
-    result = ablate(lean(), small_records(80, 0, telling="乙栏"), "fields-only", n_folds=2, n_jobs=1)
+    result = ablate(lean(), small_records(160, 0, telling="乙栏"), "fields-only", n_folds=2, n_jobs=1)
     only = result.table.set_index("variant")
     assert set(result.significant()) == {"only 甲栏", "only 丙栏"}
     assert only.loc["only 乙栏", "acc"] > 0.8 > only.loc["only 甲栏", "acc"]
@@ -212,7 +212,7 @@ def test_the_table_fits_a_terminal_and_says_on_what_it_rests(found):
     assert "Different from the reference: without 乙栏." in text
     said = " ".join(text.split())
     assert "Reference: IcdCoder(blocks=['words'], boosted_features=False, main_learner='trees:5', n_folds=2). Folds inside " \
-           "each fit: 2, where icdbase train has 4." in said
+           "each fit: 2, where icdbase train has 3." in said
     assert "95 % interval is of each variant alone, not corrected for their number" in said
     assert f"Median half-width of the intervals: {found.half_width:.3f}." in said
     assert f"test at the 5 % level finds with 80 % power: {found.detectable_difference:.3f}." in said
@@ -234,16 +234,16 @@ def test_what_is_measured_is_the_coder_that_train_ships(train_file, tiny_setting
     """And another number of inner folds is said in every table that is written."""
     factors, setting = tmp_path / "two.json", tmp_path / "lean.toml"
     setting.write_text(tiny_setting.read_text("utf-8").replace("n_folds = 2", ""), encoding="utf-8")
-    factors.write_text('{"三折": {"n_folds": 3}}', encoding="utf-8")
+    factors.write_text('{"四折": {"n_folds": 4}}', encoding="utf-8")
     arguments = ("--train", train_file, "--folds", 2, "--n-jobs", 1, "--setting", setting, "--factors", factors)
     assert run(ablate_command, *arguments, "--out", tmp_path / "as-is").exit_code == 0
     run(ablate_command, *arguments, "--inner-folds", 2, "--out", tmp_path / "two")
-    for name, n_folds, note in (("as-is", 4, "Folds inside each fit: 4."),
-                                ("two", 2, "Folds inside each fit: 2, where icdbase train has 4.")):
+    for name, n_folds, note in (("as-is", 3, "Folds inside each fit: 3."),
+                                ("two", 2, "Folds inside each fit: 2, where icdbase train has 3.")):
         content = json.loads((tmp_path / name / "ablation.json").read_text("utf-8"))
-        assert [row["inner_folds"] for row in content["table"]] == [n_folds, 3]
+        assert [row["inner_folds"] for row in content["table"]] == [n_folds, 4]
         assert content["reference"].get("n_folds", IcdCoder().n_folds) == n_folds
-        assert pd.read_csv(tmp_path / name / "ablation.csv")["inner_folds"].tolist() == [n_folds, 3]
+        assert pd.read_csv(tmp_path / name / "ablation.csv")["inner_folds"].tolist() == [n_folds, 4]
         for ending in ("md", "tex"):
             text = (tmp_path / name / f"ablation.{ending}").read_text("utf-8")
             assert note in " ".join(text.replace("%", " ").split())
