@@ -235,8 +235,8 @@ def training_set_factor(rows: pd.DataFrame) -> float:
     The root mean square of the players' errors after Nadeau and Bengio (2003),
     by that of their errors over records alone.
 
-    >>> training_set_factor(pd.DataFrame({"records_error": [1.0, 1.0], "corrected_error": [1.0, 2.0]})) ** 2
-    2.5
+    >>> training_set_factor(pd.DataFrame({"records_error": [1.0, 1.0], "corrected_error": [2.0, 2.0]}))
+    2.0
     """
     of_records, corrected = ((rows[name] ** 2).sum() for name in ("records_error", "corrected_error"))
     return float(np.sqrt(max(1.0, corrected / of_records))) if of_records > 0 else 1.0
