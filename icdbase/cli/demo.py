@@ -12,6 +12,7 @@ from pathlib import Path
 import click
 
 from icdbase.cli.options import FOLDER, echo, examples, load_model
+from icdbase.core.language import _
 
 N_TRAIN, N_FOLDS = 400, 2
 CACHE = Path("runs") / "demo-models"
@@ -38,7 +39,7 @@ def demo(folders, host, port, opens):
     except ModuleNotFoundError as error:
         if error.name not in ("flask", "werkzeug"):
             raise
-        raise UsageError("the demo needs Flask: pip install -e '.[demo]' in the folder of icdbase") from None
+        raise UsageError(_("the demo needs Flask: pip install -e '.[demo]' in the folder of icdbase")) from None
 
     with _listening(host, port) as listener:  # before the training, so that a port in use is reported at once
         coders, about, synthetic = _loaded(folders) if folders else _synthetic_models()
@@ -46,9 +47,9 @@ def demo(folders, host, port, opens):
         server = DemoServer(host, listener, app)
         address = _address(host, listener.getsockname()[1])
         if not _is_loopback(host):
-            echo("warning: everybody who can reach this machine's network address can use the page and read the traffic; "
-                 "do not paste text of patients, or leave out --host", err=True)
-        echo(f"{address}  (stop with Ctrl-C)")
+            echo(_("warning: everybody who can reach this machine's network address can use the page and read the traffic; "
+                   "do not paste text of patients, or leave out --host"), err=True)
+        echo(_("{}  (stop with Ctrl-C)", address))
         if opens and _has_screen():
             webbrowser.open(address)
         try:
@@ -71,8 +72,8 @@ def _listening(host: str, port: int) -> socket.socket:
         place = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         return socket.create_server(place[4][:2], family=place[0])
     except OSError as error:
-        remedy = "--port 0 chooses a free port, --host 127.0.0.1 is this machine"
-        raise UsageError(f"cannot listen on {host}, port {port} ({error.strerror}); {remedy}") from None
+        remedy = _("--port 0 chooses a free port, --host 127.0.0.1 is this machine")
+        raise UsageError(_("cannot listen on {}, port {} ({}); {}", host, port, error.strerror, remedy)) from None
 
 
 def _address(host: str, port: int) -> str:
@@ -124,9 +125,9 @@ def _synthetic_models() -> tuple[dict, dict, set]:
     folders = {setting: CACHE / f"{setting}-{N_TRAIN}-{__version__}" for setting in SETTINGS}
     try:
         coders = {setting: load_model(folder) for setting, folder in folders.items()}
-        echo(f"models: {CACHE} ({N_TRAIN} synthetic records; delete the folder to train again)", err=True)
+        echo(_("models: {} ({} synthetic records; delete the folder to train again)", CACHE, N_TRAIN), err=True)
     except ModelError:
-        echo(f"training {len(SETTINGS)} small models on {N_TRAIN} synthetic records, once", err=True)
+        echo(_("training {} small models on {} synthetic records, once", len(SETTINGS), N_TRAIN), err=True)
         coders = {setting: IcdCoder(**{**chosen, "n_folds": N_FOLDS}) for setting, chosen in SETTINGS.items()}
         records = make_records(N_TRAIN, random_state=0)
         with progress.bars():

@@ -13,6 +13,7 @@ import pandas as pd
 
 from icdbase.coder import IcdCoder
 from icdbase.core.errors import DataWarning, UsageError
+from icdbase.core.language import _
 from icdbase.evaluation.alignment import align
 from icdbase.evaluation.per_code import per_code_table
 from icdbase.evaluation.resampling import PairedDifference, bootstrap_interval, paired_bootstrap
@@ -64,9 +65,9 @@ class Design:
 
     def __init__(self, coder, records, *, n_folds=5, n_repeats=1, random_state=0, groups=None, n_jobs=-1, folder=None):
         if not isinstance(n_repeats, Integral) or n_repeats < 1:
-            raise UsageError(f"n_repeats must be a whole number of at least 1, got {n_repeats!r}")
+            raise UsageError(_("n_repeats must be a whole number of at least 1, got {!r}", n_repeats))
         if not isinstance(coder.random_state, Integral):
-            raise UsageError(f"the coder's random_state must be a whole number here, got {coder.random_state!r}")
+            raise UsageError(_("the coder's random_state must be a whole number here, got {!r}", coder.random_state))
         self.coder, self.task = coder, coder.task
         self.records = check_frame(records, self.task, require_labels=True)
         self.groups = check_groups(groups, self.records)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from icdbase.core.atomic_files import atomic_write
-from icdbase.core.language import N_
+from icdbase.core.language import N_, _
 from icdbase.experiments import result_text
 from icdbase.experiments.ablation import AblationResult
 from icdbase.experiments.baseline_table import BaselineResult
@@ -78,7 +78,7 @@ def write_baselines(result: BaselineResult, folder, task: Task = CCL25) -> dict[
     written |= write_plot(baseline_figure(result.table, [f"{result_text.baseline_basis(result)}."]), folder / "baselines")
     for name, file in submission_names(result.predictions).items():
         write_submission(result.predictions[name], folder / SUBMISSIONS / file, task)
-    return written | {"submissions": folder / SUBMISSIONS}
+    return written | {N_("submissions"): folder / SUBMISSIONS}
 
 
 def submission_names(systems: Sequence[str]) -> dict[str, str]:
@@ -98,10 +98,10 @@ def submission_names(systems: Sequence[str]) -> dict[str, str]:
 def write_tune(result: TuneResult, folder) -> dict[str, Path]:
     """Write the settings file, all rounds of the search, and the result; return the files by kind."""
     folder = Path(folder)
-    comments = ["written by icdbase tune; read by icdbase train --setting FILE", *result_text.tune_notes(result)]
+    comments = [_("written by icdbase tune; read by icdbase train --setting FILE"), *result_text.tune_notes(result)]
     return {
-        "setting": write_setting(result.setting, folder / "setting.toml", comments),
-        "search": write_csv(result.search, folder / "search.csv"),
+        N_("setting"): write_setting(result.setting, folder / "setting.toml", comments),
+        N_("search"): write_csv(result.search, folder / "search.csv"),
         "JSON": write_json(result.to_dict(), folder / "tune.json"),
     }
 

@@ -10,6 +10,7 @@ import pandas as pd
 
 from icdbase.coder import IcdCoder
 from icdbase.core.errors import UsageError
+from icdbase.core.language import _
 from icdbase.evaluation.scoring import Scores
 from icdbase.experiments.cross_validation import Basis, Design, json_rows, target_measures
 from icdbase.learning.folds import nested_order
@@ -82,7 +83,7 @@ def _checked_sizes(sizes: Iterable[int] | None, largest: int) -> list[int]:
         return sorted({largest, *(size for size in halved if size >= SMALLEST_SIZE)})
     sizes = sorted(set(sizes))
     if not sizes or sizes[0] < 2 or sizes[-1] > largest:
-        raise UsageError(f"sizes must lie from 2 to {largest}, the training records of the smallest fold; got {sizes}")
+        raise UsageError(_("sizes must lie from 2 to {}, the training records of the smallest fold; got {}", largest, sizes))
     return sizes
 
 

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from icdbase.core.errors import DataError, Problem, UsageError, did_you_mean
+from icdbase.core.language import _
 from icdbase.experiments.coalitions import Coalition
 from icdbase.experiments.variants import read_json_object
 from icdbase.learning.own_system import SystemCoder
@@ -89,9 +90,9 @@ def expand_players(coder, players: str | Mapping[str, Sequence[str]] | Players =
         order = _chosen(coder, players)
         parts = {name: (name,) for name in order}
     else:
-        raise UsageError(f"unknown players {players!r}{did_you_mean(players, ('fields', 'blocks'))}; or a JSON file of groups")
+        raise UsageError(_("unknown players {!r}{}; or a JSON file of groups", players, did_you_mean(players, ("fields", "blocks"))))
     if len(parts) < 2:
-        raise UsageError(f"nothing to share: {len(parts)} player; name two at least")
+        raise UsageError(_("nothing to share: {} player; name two at least", len(parts)))
     return Players("blocks" if players == "blocks" else "fields", parts, order)
 
 
@@ -108,17 +109,17 @@ def _groups(task: Task, order: Sequence[str], groups: Mapping[str, Sequence[str]
     parts, owner = {}, {}
     for name, fields in groups.items():
         if isinstance(fields, str) or not fields:
-            raise UsageError(f"group {name!r}: write a list of fields, one at least")
+            raise UsageError(_("group {!r}: write a list of fields, one at least", name))
         parts[str(name)] = task.check_fields(fields)
         for field in parts[str(name)]:
             if field in owner:
-                raise UsageError(f"field {field!r} stands in the groups {owner[field]!r} and {name!r}; leave it in one")
+                raise UsageError(_("field {!r} stands in the groups {!r} and {!r}; leave it in one", field, owner[field], name))
             if field not in order:
-                raise UsageError(f"group {name!r}: the coder does not read {field!r}")
+                raise UsageError(_("group {!r}: the coder does not read {!r}", name, field))
             owner[field] = name
     alone = {field: (field,) for field in order if field not in owner}
     for name in parts.keys() & alone.keys():
-        raise UsageError(f"group {name!r} has the name of a field outside it; choose another name")
+        raise UsageError(_("group {!r} has the name of a field outside it; choose another name", name))
     return parts | alone
 
 
@@ -136,11 +137,11 @@ def read_groups_of_fields(path) -> dict[str, list[str]]:
     DataError
         If the file is missing or has another form.
     """
-    remedy = 'write {"name of a group": ["field", "field"], "another": ["field"]}'
-    groups = read_json_object(path, remedy, "write shapley, shapley:blocks or shapley:FILE.json")
+    remedy = _('write {"name of a group": ["field", "field"], "another": ["field"]}')
+    groups = read_json_object(path, remedy, _("write shapley, shapley:blocks or shapley:FILE.json"))
     lists = groups is not None and all(isinstance(each, list) for each in groups.values())
     if not lists or not all(isinstance(field, str) for each in groups.values() for field in each):
-        raise DataError(path, [Problem("not an object of lists of fields", remedy=remedy)])
+        raise DataError(path, [Problem(_("not an object of lists of fields"), remedy=remedy)])
     return groups
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from textwrap import wrap
 
 import pandas as pd
 
 from icdbase.coder import IcdCoder
-from icdbase.core.text_tables import figure, plural, table
+from icdbase.core.language import N_, _
+from icdbase.core.text_tables import figure, fill, plural, table
 from icdbase.evaluation.score_tables import score_table, target_table
 from icdbase.experiments.ablation import DIFFERENCE, SMALLEST_P, AblationResult
 from icdbase.experiments.baseline_table import BaselineResult
@@ -30,28 +30,28 @@ def holm_text(p_holm: float, p: float) -> str:
 
 # Heading, column or columns of the result, format.
 _ABLATION_COLUMNS = (
-    ("variant", "variant", "{}"),
+    (N_("variant"), "variant", "{}"),
     ("Acc", "acc", "{:.3f}"),
-    ("change", "difference", "{:+.3f}"),
-    ("95 % interval", ("low", "high"), "{:+.3f} to {:+.3f}"),
+    (N_("change"), "difference", "{:+.3f}"),
+    (N_("95 % interval"), ("low", "high"), "{:+.3f} to {:+.3f}"),
     ("p Holm", ("p_holm", "p"), holm_text),
 )
 _CURVE_COLUMNS = (
-    ("train on", "n_train", "{:d}"),
+    (N_("train on"), "n_train", "{:d}"),
     ("Acc", "acc", "{:.3f}"),
-    ("95 % interval", ("low", "high"), "{:.3f} to {:.3f}"),
+    (N_("95 % interval"), ("low", "high"), "{:.3f} to {:.3f}"),
 )
 _GAIN_COLUMNS = (
-    ("gain", "gain", "{:+.3f}"),
-    ("95 % interval", ("gain_low", "gain_high"), "{:+.3f} to {:+.3f}"),
+    (N_("gain"), "gain", "{:+.3f}"),
+    (N_("95 % interval"), ("gain_low", "gain_high"), "{:+.3f} to {:+.3f}"),
 )
 _FOLD_COLUMNS = (
-    ("repeat", "repeat", "{:.0f}"),
-    ("fold", "fold", "{:.0f}"),
-    ("records", "n_records", "{:.0f}"),
+    (N_("repeat"), "repeat", "{:.0f}"),
+    (N_("fold"), "fold", "{:.0f}"),
+    (N_("records"), "n_records", "{:.0f}"),
     ("Acc", "acc", "{:.3f}"),
 )
-_RECALL_COLUMN = (("recall variant", "acc_recall_variant", "{:.3f}"),)
+_RECALL_COLUMN = ((N_("recall variant"), "acc_recall_variant", "{:.3f}"),)
 
 
 def ablation_columns(result: AblationResult) -> tuple[Sequence, Sequence, Sequence]:
@@ -65,7 +65,7 @@ def curve_columns(result: CurveResult) -> tuple[Sequence, Sequence, Sequence]:
 def target_columns(values: pd.DataFrame, endings: Sequence[str], form: str) -> list[tuple[str, str, str]]:
     """Return a column for each target: ``main_accuracy`` and ``other_f1`` by role, ``<target>_f1`` by name."""
     parts = [(column, *column.rpartition("_")[::2]) for column in values.columns]
-    named = {"main": "main", "other": "others"}
+    named = {"main": N_("main"), "other": N_("others")}
     return [(named.get(name, name), column, form) for column, name, ending in parts if name and ending in endings]
 
 
@@ -83,19 +83,19 @@ def ablation_text(result: AblationResult) -> str:
 
 def ablation_notes(result: AblationResult) -> list[str]:
     """Return notes on how the table was computed and what it cannot show; at most 79 characters a line."""
-    units = "records" if result.n_groups is None else "groups"
+    units = _("records") if result.n_groups is None else _("groups")
     changed = ", ".join(f"{name}={value!r}" for name, value in result.reference.items())
     different = ", ".join(result.significant())
     notes = [
-        f"{basis(result)}; fold seed {result.random_state}.",
-        f"Reference: {result.estimator}({changed}). {inner_folds_note(result)}".strip(),
-        "Change of the official score, variant minus reference, over the same records. The 95 % interval is of each "
-        f"variant alone, not corrected for their number: paired bootstrap over {units}. p: approximate randomisation, "
-        f"Holm over {plural(len(result.variants), 'variant')}.",
+        _("{}; fold seed {}.", basis(result), result.random_state),
+        _("Reference: {}({}). {}", result.estimator, changed, inner_folds_note(result)).strip(),
+        _("Change of the official score, variant minus reference, over the same records. The 95 % interval is of each "
+          "variant alone, not corrected for their number: paired bootstrap over {}. p: approximate randomisation, "
+          "Holm over {}.", units, plural(len(result.variants), "variant")),
         *sensitivity_notes(result),
-        "A part without a significant change may still be useful.",
-        f"Different from the reference: {different}." if different
-        else "No variant differs significantly from the reference.",
+        _("A part without a significant change may still be useful."),
+        _("Different from the reference: {}.", different) if different
+        else _("No variant differs significantly from the reference."),
     ]
     return wrapped(notes)
 
@@ -103,10 +103,10 @@ def ablation_notes(result: AblationResult) -> list[str]:
 def sensitivity_notes(result: AblationResult) -> list[str]:
     """Return notes on how small a change these records can show."""
     return [
-        f"Median half-width of the intervals: {result.half_width:.3f}.",
-        "Smallest change that one uncorrected test at the 5 % level finds with 80 % power: "
-        f"{result.detectable_difference:.3f}. Records that would so show a change of {DIFFERENCE}: "
-        f"{figure(result.records_needed, form='{:,.0f}')}.",
+        _("Median half-width of the intervals: {:.3f}.", result.half_width),
+        _("Smallest change that one uncorrected test at the 5 % level finds with 80 % power: {:.3f}. "
+          "Records that would so show a change of {}: {}.",
+          result.detectable_difference, DIFFERENCE, figure(result.records_needed, form="{:,.0f}")),
         training_sets_note(result.table.iloc[1:]),
     ]
 
@@ -114,7 +114,7 @@ def sensitivity_notes(result: AblationResult) -> list[str]:
 def training_sets_note(rows: pd.DataFrame) -> str:
     """Return a note on the standard errors, without and with the choice of training sets."""
     plain, corrected = (figure(rows[name].median(), form="{:.4f}") for name in ("standard_error", "corrected_error"))
-    return f"Median standard error: {plain}; with the choice of training sets (Nadeau and Bengio 2003): {corrected}."
+    return _("Median standard error: {}; with the choice of training sets (Nadeau and Bengio 2003): {}.", plain, corrected)
 
 
 def inner_folds_note(result: AblationResult) -> str:
@@ -123,18 +123,20 @@ def inner_folds_note(result: AblationResult) -> str:
         return ""
     default = IcdCoder().n_folds
     n_folds = result.reference.get("n_folds", default)
-    return f"Folds inside each fit: {n_folds}{'' if n_folds == default else f', where icdbase train has {default}'}."
+    if n_folds != default:
+        return _("Folds inside each fit: {}, where icdbase train has {}.", n_folds, default)
+    return _("Folds inside each fit: {}.", n_folds)
 
 
 def wrapped(notes: Iterable[str], width: int = 79) -> list[str]:
     """Return notes as lines of a limited length."""
-    return [line for note in notes for line in wrap(note, width, break_long_words=False, break_on_hyphens=False)]
+    return [line for note in notes for line in fill(note, width).splitlines()]
 
 
 def basis(result) -> str:
     """Return how many records, folds and repeats a result is based on."""
-    grouped = "" if result.n_groups is None else f" in {result.n_groups} groups"
-    return f"{result.n_records} records{grouped}, {result.n_folds} folds, {plural(result.n_repeats, 'repeat')}"
+    grouped = "" if result.n_groups is None else _(" in {} groups", result.n_groups)
+    return _("{} records{}, {} folds, {}", result.n_records, grouped, result.n_folds, plural(result.n_repeats, "repeat"))
 
 
 def curve_text(result: CurveResult) -> str:
@@ -144,8 +146,8 @@ def curve_text(result: CurveResult) -> str:
 
 def curve_notes(result: CurveResult) -> list[str]:
     """Return notes on how the curve was computed."""
-    return [f"{basis(result)}; nested training sets, the same test records.",
-            "Gain: Acc above the row before, paired bootstrap."]
+    return [_("{}; nested training sets, the same test records.", basis(result)),
+            _("Gain: Acc above the row before, paired bootstrap.")]
 
 
 def cv_text(result: CvResult, name: str = "icdbase") -> str:
@@ -168,7 +170,7 @@ def formatted_cells(values: pd.DataFrame, columns: Sequence[tuple]) -> tuple[lis
     used = [column for column in columns if values[_names(column)].notna().any(axis=None)]
     rows = [[figure(*(row[name] for name in _names(column)), form=column[2]) for column in used]
             for row in values.to_dict(orient="records")]
-    return [heading for heading, _, _ in used], rows
+    return [_(heading) for heading, *__ in used], rows
 
 
 def _names(column: tuple) -> list[str]:
@@ -177,13 +179,13 @@ def _names(column: tuple) -> list[str]:
 
 # --- the baseline table ---------------------------------------------------------------
 
-_SYSTEM = (("system", "system", "{}"),)
-_SCORE = (("Acc", "acc", "{:.3f}"), ("95 % interval", ("acc_low", "acc_high"), "{:.3f}-{:.3f}"))
-_MACRO = (("macro F1", "macro_f1", "{:.3f}"),)
-_COST = (("seconds", "seconds", "{:.1f}"), ("CPU s", "cpu_seconds", "{:.1f}"), ("MiB", "peak_mib", "{:.0f}"))
+_SYSTEM = ((N_("system"), "system", "{}"),)
+_SCORE = (("Acc", "acc", "{:.3f}"), (N_("95 % interval"), ("acc_low", "acc_high"), "{:.3f}-{:.3f}"))
+_MACRO = ((N_("macro F1"), "macro_f1", "{:.3f}"),)
+_COST = ((N_("seconds"), "seconds", "{:.1f}"), (N_("CPU s"), "cpu_seconds", "{:.1f}"), ("MiB", "peak_mib", "{:.0f}"))
 _PAIRED = (
-    ("to the best", "difference", "{:+.3f}"),
-    ("95 % interval", ("low", "high"), "{:+.3f} to {:+.3f}"),
+    (N_("to the best"), "difference", "{:+.3f}"),
+    (N_("95 % interval"), ("low", "high"), "{:+.3f} to {:+.3f}"),
     ("p Holm", ("p_holm", "p"), holm_text),
 )
 
@@ -210,67 +212,66 @@ def baselines_text(result: BaselineResult) -> str:
 
 def baseline_notes(result: BaselineResult) -> list[str]:
     """Return notes on how the table was computed; at most 79 characters a line."""
-    units = "records" if result.n_groups is None else "groups"
-    notes = [f"{baseline_basis(result)}; seed {result.random_state}."]
+    units = _("records") if result.n_groups is None else _("groups")
+    notes = [_("{}; seed {}.", baseline_basis(result), result.random_state)]
     if len(result.table) > 1:
         notes.append(
-            f"To the best: official score minus that of {result.best}, over the same records; 95 % interval of each "
-            f"system alone, paired bootstrap over {units}; p: approximate randomisation, Holm over "
-            f"{plural(len(result.table) - 1, 'system')}. The best one is chosen on these records too.",
+            _("To the best: official score minus that of {}, over the same records; 95 % interval of each system alone, "
+              "paired bootstrap over {}; p: approximate randomisation, Holm over {}. "
+              "The best one is chosen on these records too.", result.best, units, plural(len(result.table) - 1, "system")),
         )
     notes.append(
-        "seconds: fit and predict on one thread, by the clock; CPU s: of the processor. Reading and counting the records, "
-        "once for all systems, is not in it.",
+        _("seconds: fit and predict on one thread, by the clock; CPU s: of the processor. "
+          "Reading and counting the records, once for all systems, is not in it."),
     )
     if result.table["peak_mib"].notna().any():
-        notes[-1] += " MiB: largest memory of the system's own process."
+        notes[-1] += " " + _("MiB: largest memory of the system's own process.")
     return wrapped(notes)
 
 
 def baseline_basis(result: BaselineResult) -> str:
     """Return how many records a table is based on."""
     if result.n_folds is None:
-        return f"{plural(result.n_train, 'training record')}, {plural(result.n_test, 'test record')}"
-    grouped = "" if result.n_groups is None else f" in {result.n_groups} groups"
-    return f"{plural(result.n_train, 'record')}{grouped}, {result.n_folds} folds"
+        return _("{}, {}", plural(result.n_train, "training record"), plural(result.n_test, "test record"))
+    grouped = "" if result.n_groups is None else _(" in {} groups", result.n_groups)
+    return _("{}{}, {} folds", plural(result.n_train, "record"), grouped, result.n_folds)
 
 
 def failure_lines(result: BaselineResult) -> list[str]:
     """Return a line for each system that failed."""
-    return [f"{name} failed: {line}" for name, line in result.failures.items()]
+    return [_("{} failed: {}", name, line) for name, line in result.failures.items()]
 
 
 # --- the search for parameters --------------------------------------------------------
 
 _SEARCH_COLUMNS = (
-    ("round", "round", "{:d}"), ("train on", "n_train", "{:d}"), ("Acc", "acc", "{:.3f}"), ("candidate", "candidate", "{}"),
+    (N_("round"), "round", "{:d}"), (N_("train on"), "n_train", "{:d}"), ("Acc", "acc", "{:.3f}"), (N_("candidate"), "candidate", "{}"),
 )
 
 
 def tune_text(result: TuneResult) -> str:
     """Return the last round of the search, the gain, and what it means."""
     last = result.search[result.search["round"] == result.search["round"].max()]
-    return "\n".join([table(*formatted_cells(last, _SEARCH_COLUMNS), title="last round of the search on all records:"), "",
+    return "\n".join([table(*formatted_cells(last, _SEARCH_COLUMNS), title=_("last round of the search on all records:")), "",
                       *wrapped(tune_notes(result))])
 
 
 def tune_notes(result: TuneResult) -> list[str]:
     """Return what was searched, what it gained, what was chosen, and what that means."""
-    interval = f"95 % interval {result.low:+.4f} to {result.high:+.4f}"
+    interval = _("95 % interval {:+.4f} to {:+.4f}", result.low, result.high)
     return [
-        f"{plural(result.n_records, 'record')}, {result.n_candidates} candidates, {result.n_folds} outer folds; "
-        f"seed {result.random_state}.",
-        f"Nested cross-validation: Acc {result.reference_acc:.4f} unchanged, {result.acc:.4f} tuned; "
-        f"gain {result.gain:+.4f}, {interval}.",
-        f"Chosen on all records: {setting_text(result.best)}.",
-        "Chosen on the records of each outer fold: " + "; ".join(map(setting_text, result.best_of_fold)) + ".",
+        _("{}, {} candidates, {} outer folds; seed {}.",
+          plural(result.n_records, "record"), result.n_candidates, result.n_folds, result.random_state),
+        _("Nested cross-validation: Acc {:.4f} unchanged, {:.4f} tuned; gain {:+.4f}, {}.", result.reference_acc, result.acc, result.gain, interval),
+        _("Chosen on all records: {}.", setting_text(result.best)),
+        _("Chosen on the records of each outer fold: {}.", "; ".join(map(setting_text, result.best_of_fold))),
         _verdict(result),
     ]
 
 
 def _verdict(result: TuneResult) -> str:
     if result.gained:
-        return "The search gains: the settings file has the chosen parameters."
+        return _("The search gains: the settings file has the chosen parameters.")
     if not result.best:
-        return "No gain: nothing was better than the reference; the settings file has its parameters."
-    return "No gain shown: the interval is not above zero; the settings file has the reference's parameters."
+        return _("No gain: nothing was better than the reference; the settings file has its parameters.")
+    return _("No gain shown: the interval is not above zero; the settings file has the reference's parameters.")

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from icdbase.core.language import N_, _
 from icdbase.core.text_tables import figure, table
 from icdbase.experiments.ablation import DIFFERENCE
 from icdbase.experiments.result_text import basis, formatted_cells, target_columns, text_table, wrapped
@@ -14,12 +15,12 @@ from icdbase.experiments.shapley import ShapleyResult, training_set_factor
 __all__ = ["coalitions_note", "paper_sentences", "shapley_columns", "shapley_notes", "shapley_text", "side_by_side", "strongest_pairs"]
 
 _COLUMNS = (
-    ("player", "player", "{}"),
+    (N_("player"), "player", "{}"),
     ("Acc", "shapley", "{:+.3f}"),
-    ("95 % interval", ("shapley_low", "shapley_high"), "{:+.3f} to {:+.3f}"),
-    ("sampling", "sampling_error", "{:.4f}"),
+    (N_("95 % interval"), ("shapley_low", "shapley_high"), "{:+.3f} to {:+.3f}"),
+    (N_("sampling"), "sampling_error", "{:.4f}"),
 )
-_ENDS = (("alone", "alone", "{:+.3f}"), ("last", "last", "{:+.3f}"))
+_ENDS = ((N_("alone"), "alone", "{:+.3f}"), (N_("last"), "last", "{:+.3f}"))
 N_PAIRS = 5
 N_NAMED = 3
 
@@ -33,7 +34,7 @@ def side_by_side(result: ShapleyResult) -> pd.DataFrame:
 
 
 def shapley_columns(result: ShapleyResult) -> tuple[Sequence, Sequence, Sequence]:
-    heading = {"blocks": "block", "fields": "field"}[result.players.parameter]
+    heading = {"blocks": N_("block"), "fields": N_("field")}[result.players.parameter]
     first = ((heading, *_COLUMNS[0][1:]), *_COLUMNS[1:])
     return first, target_columns(side_by_side(result), ("accuracy", "f1"), "{:+.3f}"), _ENDS
 
@@ -43,8 +44,8 @@ def shapley_text(result: ShapleyResult) -> str:
     parts = [text_table(side_by_side(result), *shapley_columns(result)), "", *shapley_notes(result)]
     pairs = strongest_pairs(result)
     if len(pairs):
-        columns = (("repeat each other most", "both", "{}"), ("v(both) - v(one) - v(other) + v(none)", "interaction", "{:+.3f}"),
-                   ("95 % interval", ("interaction_low", "interaction_high"), "{:+.3f} to {:+.3f}"))
+        columns = ((N_("repeat each other most"), "both", "{}"), ("v(both) - v(one) - v(other) + v(none)", "interaction", "{:+.3f}"),
+                   (N_("95 % interval"), ("interaction_low", "interaction_high"), "{:+.3f} to {:+.3f}"))
         parts += ["", table(*formatted_cells(pairs, columns))]
     return "\n".join([*parts, "", *wrapped([paper_sentences(result)["en"]], 66)])
 
@@ -60,20 +61,23 @@ def shapley_notes(result: ShapleyResult) -> list[str]:
     """Return notes on how the values were computed and what they say; at most 79 characters a line."""
     acc = result.of("acc")
     everything, nothing = (result.value("acc", of_all=of_all) for of_all in (True, False))
-    what = result.players.parameter
-    units = "records" if result.n_groups is None else "groups"
+    what = {"fields": _("fields"), "blocks": _("blocks")}[result.players.parameter]
+    units = _("records") if result.n_groups is None else _("groups")
     changed = ", ".join(f"{name}={value!r}" for name, value in result.reference.items())
     notes = [
-        f"{basis(result)}; fold seed {result.random_state}. {coalitions_note(result)}",
-        f"Reference: {result.estimator}({changed}).",
-        f"All {what}: {everything:.3f}. No {what}: {nothing:.3f}, with the most frequent codes of the training records. "
-        f"The values of Acc add up to the difference, {everything - nothing:+.3f}, before they are rounded.",
-        f"95 % interval: bootstrap over {units}, {training_set_factor(acc):.2f} times as wide for the choice of training sets "
-        f"(Nadeau and Bengio 2003; median standard error over {units} {figure(acc['records_error'].median(), form='{:.4f}')}). "
-        f"sampling: standard error from the coalitions that were not fitted{' (none)' if result.is_exact else ''}.",
-        "alone: what it adds to nothing. last: what it adds to all others (leave-one-out).",
-        f"Records that would show a value of {DIFFERENCE} (one test at the 5 % level, 80 % power; median): "
-        f"{figure(acc['records_needed'].median(), form='{:,.0f}')}.",
+        _("{}; fold seed {}. {}", basis(result), result.random_state, coalitions_note(result)),
+        _("Reference: {}({}).", result.estimator, changed),
+        _("All {}: {:.3f}. No {}: {:.3f}, with the most frequent codes of the training records. "
+          "The values of Acc add up to the difference, {:+.3f}, before they are rounded.",
+          what, everything, what, nothing, everything - nothing),
+        _("95 % interval: bootstrap over {}, {:.2f} times as wide for the choice of training sets "
+          "(Nadeau and Bengio 2003; median standard error over {} {}). "
+          "sampling: standard error from the coalitions that were not fitted{}.",
+          units, training_set_factor(acc), units, figure(acc["records_error"].median(), form="{:.4f}"),
+          _(" (none)") if result.is_exact else ""),
+        _("alone: what it adds to nothing. last: what it adds to all others (leave-one-out)."),
+        _("Records that would show a value of {} (one test at the 5 % level, 80 % power; median): {}.",
+          DIFFERENCE, figure(acc["records_needed"].median(), form="{:,.0f}")),
     ]
     return wrapped(notes)
 
@@ -81,7 +85,8 @@ def shapley_notes(result: ShapleyResult) -> list[str]:
 def coalitions_note(result: ShapleyResult) -> str:
     """Return how many coalitions were fitted, of how many."""
     n_all = 2 ** len(result.players.parts) - 1
-    return f"{result.n_fits:,} of {n_all:,} coalitions fitted{', so the values are exact' if result.is_exact else ''}."
+    form = _("{:,} of {:,} coalitions fitted, so the values are exact.") if result.is_exact else _("{:,} of {:,} coalitions fitted.")
+    return form.format(result.n_fits, n_all)
 
 
 def paper_sentences(result: ShapleyResult) -> dict[str, str]:

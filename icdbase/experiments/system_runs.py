@@ -32,6 +32,7 @@ from threadpoolctl import threadpool_limits
 from icdbase.coder import IcdCoder
 from icdbase.core import progress
 from icdbase.core.errors import DataWarning
+from icdbase.core.language import _
 from icdbase.experiments.trials import Trial, _keys, _TrialStore
 from icdbase.learning.estimator_coder import EstimatorCoder
 
@@ -231,7 +232,7 @@ def _fit_in_worker(name: str, place: int) -> tuple:
         found = receiver.recv()
     except EOFError:
         process.join()
-        found = None, f"ProcessError: ended with exit code {process.exitcode} (-9: killed, perhaps for lack of memory)"
+        found = None, _("ProcessError: ended with exit code {} (-9: killed, perhaps for lack of memory)", process.exitcode)
     process.join()
     return found
 

@@ -18,6 +18,7 @@ import pandas as pd
 
 from icdbase.coder import IcdCoder
 from icdbase.core.errors import UsageError
+from icdbase.core.language import _
 from icdbase.evaluation.scoring import record_scores
 from icdbase.experiments.cross_validation import Design, json_rows
 from icdbase.experiments.trials import Trial, check_parameters
@@ -121,7 +122,7 @@ def candidate_settings(
     [{}, {'main_learner': 'linear'}]
     """
     if n_candidates < 2:
-        raise UsageError(f"a search needs at least 2 candidates, the reference included; got {n_candidates}")
+        raise UsageError(_("a search needs at least 2 candidates, the reference included; got {}", n_candidates))
     check_parameters(coder, dict.fromkeys(space), "search space")
     now = coder.get_params(deep=False)
     settings = [dict(zip(space, values, strict=True)) for values in product(*space.values())]

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from icdbase.coder import SETTINGS, IcdCoder
 from icdbase.core.errors import DataError, Problem, UsageError, did_you_mean
+from icdbase.core.language import _
 from icdbase.experiments.trials import check_parameters
 from icdbase.learning.classifiers import LEARNERS
 from icdbase.learning.decoding import RULES
@@ -57,10 +58,10 @@ def expand_variants(coder: IcdCoder, factors: str | Iterable[str] | Variants) ->
         variants = {}
         for name in (name.strip() for name in names):
             if name not in PRESETS:
-                raise UsageError(f"unknown factors {name!r}{did_you_mean(name, PRESETS)}; or a JSON file")
+                raise UsageError(_("unknown factors {!r}{}; or a JSON file", name, did_you_mean(name, PRESETS)))
             variants |= PRESETS[name](coder)
     if not variants:
-        raise UsageError("nothing to vary: the coder has at most one of the named parts")
+        raise UsageError(_("nothing to vary: the coder has at most one of the named parts"))
     for name, parameters in variants.items():
         check_parameters(coder, parameters, name)
     return variants
@@ -80,10 +81,10 @@ def read_variants(path) -> dict[str, dict[str, object]]:
     DataError
         If the file is missing or has another form.
     """
-    remedy = 'write {"variant name": {"fields": ["主诉"]}, "another": {"exclusive_groups": false}}'
-    variants = read_json_object(path, remedy, f"name one of {', '.join(PRESETS)}, or a file")
+    remedy = _('write {"variant name": {"fields": ["主诉"]}, "another": {"exclusive_groups": false}}')
+    variants = read_json_object(path, remedy, _("name one of {}, or a file", ", ".join(PRESETS)))
     if variants is None or not all(isinstance(each, dict) for each in variants.values()):
-        raise DataError(path, [Problem("not an object of objects", remedy=remedy)])
+        raise DataError(path, [Problem(_("not an object of objects"), remedy=remedy)])
     return variants
 
 
@@ -92,7 +93,7 @@ def read_json_object(path, remedy: str, if_missing: str) -> dict | None:
     try:
         content = json.loads(Path(path).read_text("utf-8-sig"))
     except (FileNotFoundError, IsADirectoryError):
-        raise DataError(path, [Problem("no such file", remedy=if_missing)]) from None
+        raise DataError(path, [Problem(_("no such file"), remedy=if_missing)]) from None
     except (ValueError, RecursionError) as error:
         raise DataError(path, [Problem(f"not JSON: {error}", remedy=remedy)]) from None
     return content if isinstance(content, dict) else None

@@ -22,10 +22,13 @@ SPEC.loader.exec_module(catalogue)
 
 ENGLISH_ONLY = {
     "icdbase/clinical/measurements": "names of columns",
-    "icdbase/cli/demo.py": "what the server prints when it starts",
     "icdbase/demo": "answers of the server, which the page translates",
     "icdbase/evaluation/resampling.py": "called from Python only",
-    "icdbase/experiments": "tables that are exported too, plots, and some errors",
+    "icdbase/experiments/markup.py": "a comment of LaTeX",
+    "icdbase/experiments/plots.py": "axes of plots",
+    "icdbase/experiments/shapley_plots.py": "axes of plots",
+    "icdbase/experiments/shapley_text.py": "the sentence for a paper, which has both languages",
+    "icdbase/experiments/variants.py": "names of variants",
     "icdbase/explain/contributions.py": "names of parts of a margin; report/evidence.py has them in both languages",
     "icdbase/learning/booster_text.py": "why a model file is hostile",
     "icdbase/learning/candidate_classifier.py": "called from Python only",
