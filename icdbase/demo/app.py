@@ -21,7 +21,7 @@ from icdbase import __version__
 from icdbase.coder import IcdCoder
 from icdbase.core.errors import IcdbaseError, UsageError, did_you_mean
 from icdbase.demo import record_input
-from icdbase.demo.guard import HEADERS, refused
+from icdbase.demo.guard import HEADERS, MAX_BODY, refused
 from icdbase.explain.explanation import CodeExplanation, explain
 from icdbase.tasks.editions import CCL25
 from icdbase.tasks.task import Task
@@ -39,9 +39,6 @@ N_NEAR = 5
 N_SPANS = 150
 LONG = 8000
 """Characters of a record from which on no span is deleted on trial: each trial reads the record again."""
-
-MAX_BODY = 1_000_000
-"""Bytes of a request."""
 
 _log = logging.getLogger(__name__)
 

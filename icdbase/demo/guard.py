@@ -12,7 +12,10 @@ import ipaddress
 from collections.abc import Collection, Mapping
 from urllib.parse import urlsplit
 
-__all__ = ["HEADERS", "refused"]
+__all__ = ["HEADERS", "MAX_BODY", "refused"]
+
+MAX_BODY = 1_000_000
+"""Bytes of the largest request."""
 
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "

@@ -293,7 +293,7 @@ def test_models_of_one_task(coder):
 
 
 def test_another_task_brings_its_own_fields(train):
-    wards = icdbase.make_records(40, task="ccl26")
+    wards = icdbase.make_records(70, task="ccl26")
     coder = icdbase.IcdCoder(task=CCL26, n_folds=2, main_learner="trees:2", boosted_features=False).fit(wards)
     client = demo_app({"wards": coder}).test_client()
     about = client.post("/api/about", json={}).get_json()
