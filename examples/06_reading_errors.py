@@ -222,8 +222,9 @@ for told in explain(coder, test.loc[[name]], ["I70.806", "E11.900"]).codes:
 # 问题：会。模型和编码员“一起错”的地方没人检查，只有对模型有利的改正会发生；应随机抽样复核。
 #
 # 1. F1 = 2×2 / (4+2) = 0.667；0.5 × 0 + 0.5 × 0.667 = 0.333。
-# 2. 写这一课时是 ZY0001886504、ZY0002203264、ZY0002171588，主要诊断都和编码员不一致。和 `oracle_codes` 比：第一、第三份是编码员
-#    选了另一个说得过去的主要诊断，模型是对的；第二份植入了支架，因不稳定型心绞痛住院，模型却把同时存在的高血压当成主要诊断。
+# 2. 写这一课时是 ZY0002203264、ZY0002424996、ZY0002131993，主要诊断都和编码员不一致。和 `oracle_codes` 比：第一份植入了支架，
+#    因不稳定型心绞痛住院，模型却把同时存在的高血压当成主要诊断；第二份反过来，模型选了不稳定型心绞痛，而它并不是这次住院的
+#    主要诊断；第三份是编码员选错了主要诊断，还漏了高血压，模型是对的。
 #
 # </details>
 
@@ -249,10 +250,11 @@ for told in explain(coder, test.loc[[name]], ["I70.806", "E11.900"]).codes:
 # a random sample instead.
 #
 # 1. F1 = 2×2 / (4+2) = 0.667; 0.5 × 0 + 0.5 × 0.667 = 0.333.
-# 2. When this was written: ZY0001886504, ZY0002203264, ZY0002171588; in all three the main code differs from the coder's.
-#    Compare with `oracle_codes`: in the first and the third the coder chose another defensible main code, and the model is
-#    right. In the second the patient received stents for unstable angina, and the model took the hypertension, which was also
-#    present, for the main diagnosis.
+# 2. When this was written: ZY0002203264, ZY0002424996, ZY0002131993; in all three the main code differs from the coder's.
+#    Compare with `oracle_codes`: in the first the patient received stents for unstable angina, and the model took the
+#    hypertension, which was also present, for the main diagnosis. In the second it is the other way round: the model chose
+#    the angina, which was not the main diagnosis of this stay. In the third the coder chose a wrong main code and forgot the
+#    hypertension; the model is right.
 #
 # </details>
 #
@@ -262,20 +264,20 @@ for told in explain(coder, test.loc[[name]], ["I70.806", "E11.900"]).codes:
 # Expected output:
 #
 # F1 0.571  score 0.786
-# score ≈0.84  main ≈0.91  others ≈0.76
+# score ≈0.85  main ≈0.91  others ≈0.79
 # ≈12  ≈1   ≈1   ≈0   ≈0   高血压病3级（极高危）
 # ≈1   ≈17  ≈3   ≈1   ≈1   不稳定型心绞痛
 # ≈0   ≈0   ≈23  ≈0   ≈0   微血管性心绞痛
 # ≈0   ≈1   ≈0   ≈15  ≈0   急性非ST段抬高型心肌梗死
 # ≈0   ≈0   ≈0   ≈0   ≈24  慢性心功能不全急性加重
 # errors: ≈9, among the first three codes: ≈6
-# seen  0-9   times: 32 codes, recall ≈0.34
-# seen 10-39  times: 13 codes, recall ≈0.75
-# seen 40-200 times:  8 codes, recall ≈0.93
-# ≈88   missed, and the patient has it
+# seen  0-9   times: 32 codes, recall ≈0.61
+# seen 10-39  times: 13 codes, recall ≈0.80
+# seen 40-200 times:  8 codes, recall ≈0.96
+# ≈51   missed, and the patient has it
 # ≈16   missed, a slip of the coder
-# ≈46   too many, the patient does not have it
-# ≈54   too many, but the coder forgot it
+# ≈55   too many, the patient does not have it
+# ≈62   too many, but the coder forgot it
 # score of a perfect reader: 0.93
 # 颈动脉硬化, given by the coder: True
 #     because 诊疗经过 says: 强回声团

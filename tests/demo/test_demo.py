@@ -292,8 +292,9 @@ def test_models_of_one_task(coder):
         demo_app({"a": coder, "b": icdbase.IcdCoder(task=CCL26)})
 
 
+@pytest.mark.filterwarnings("ignore:其他手术编码")  # of so few records no other operation is learned
 def test_another_task_brings_its_own_fields(train):
-    wards = icdbase.make_records(70, task="ccl26")
+    wards = icdbase.make_records(40, task="ccl26")
     coder = icdbase.IcdCoder(task=CCL26, n_folds=2, main_learner="trees:2", boosted_features=False).fit(wards)
     client = demo_app({"wards": coder}).test_client()
     about = client.post("/api/about", json={}).get_json()
