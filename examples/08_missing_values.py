@@ -137,14 +137,14 @@ for name, model in models.items():
     print(f"predicted ≈{found[name][0]}, after deleting the potassium ≈{found[name][1]}: {name}")
 
 # %% [markdown] zh
-# 工具包默认就这样训练：参数 `thinned_share=0.25` 给四分之一的训练病历配一份随机缺字段、缺检验值的副本。
+# 工具包默认就这样训练：参数 `thinned_share=0.5` 给一半的训练病历配一份随机缺字段、缺检验值的副本。
 #
 # ## 4 · “没有做”也是信息，而且危险
 #
 # 检查不是随机做的。医生怀疑冠心病才做造影；心衰患者往往不做。所以“没有造影”本身就能预测主要诊断：
 
 # %% [markdown] en
-# The toolkit trains in this way by default: `thinned_share=0.25` adds, for a quarter of the training records, a copy that lacks
+# The toolkit trains in this way by default: `thinned_share=0.5` adds, for half of the training records, a copy that lacks
 # some fields and some measurements at random.
 #
 # ## 4 · "Not done" is information, and dangerous

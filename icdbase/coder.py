@@ -101,7 +101,7 @@ class IcdCoder(CountingEstimator):
 
     def __init__(
         self, *, task=CCL25, fields=None, blocks=None, codes_by_name=True, min_df=2, concept_tables=(), tokenizer=None,
-        main_learner="trees", boosted_features=True, main_informs_others=True, thinned_share=0.25,
+        main_learner="trees", boosted_features=True, main_informs_others=True, thinned_share=0.5,
         exclusive_groups=True, decoding="expected_f1", n_folds=3, n_jobs=-1, random_state=0,
     ):
         self.task = task

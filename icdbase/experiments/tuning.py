@@ -32,7 +32,7 @@ SPACE: Mapping[str, tuple] = {
     "boosted_features": (True, False),
     "main_learner": ("trees", "linear", "both"),
     "decoding": ("expected_f1", "expected_f1:0", "threshold:0.4"),
-    "thinned_share": (0.0, 0.25),
+    "thinned_share": (0.0, 0.5),
     "main_informs_others": (True, False),
 }
 """Values to choose from: the parameters that change the score in docs/what-pays.md, and those of named settings."""

@@ -25,7 +25,7 @@ __all__ = ["LEFT_OUT", "MOST_COPIES", "add_thinned", "thinned_copies"]
 LEFT_OUT = 0.4
 """Probability that a copy lacks a field, and that it lacks a measurement."""
 
-MOST_COPIES = 500
+MOST_COPIES = 1000
 """The largest number of copies, however long the training file."""
 
 
