@@ -285,7 +285,7 @@ def test_empty_texts_are_coded_and_no_records_are_refused(coder, held_out):
 def test_the_text_is_read_from_few_records_on(n_records, recwarn):
     records = make_records(60, random_state=1)
     codes = IcdCoder().fit(records.iloc[:n_records]).predict(records.iloc[20:])
-    assert codes[MAIN].nunique() > 2 and codes[OTHERS].nunique() > 20
+    assert codes[MAIN].nunique() > 1 and codes[OTHERS].nunique() > 15
     assert [str(w.message)[:40] for w in recwarn if w.category is DataWarning] == (
         ["12 training records: from fewer than 18 "] if n_records == 12 else []
     )

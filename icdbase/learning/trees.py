@@ -16,9 +16,6 @@ from icdbase.learning.logistic import clip_margins
 
 __all__ = ["BoostedTrees", "MulticlassTrees", "PerCodeTrees"]
 
-FEW_RECORDS = 300
-"""Up to so many training records, a booster keeps its training data."""
-
 
 class BoostedTrees(BaseEstimator):
     """LightGBM on a dense matrix; pickled and saved as LightGBM's model text.
@@ -71,10 +68,7 @@ class BoostedTrees(BaseEstimator):
         """Fit on a dense matrix (n_records, n_columns) and class numbers (n_records,)."""
         parameters = self._parameters(len(X))
         data = lightgbm.Dataset(X, np.asarray(y, dtype=np.float32), params=parameters)
-        # To let go of the training data, LightGBM writes the trees as text and reads it again: not worth it for few records.
-        self.booster_ = lightgbm.train(
-            parameters, data, num_boost_round=self.n_estimators, keep_training_booster=len(X) <= FEW_RECORDS
-        )
+        self.booster_ = lightgbm.train(parameters, data, num_boost_round=self.n_estimators)
         return self
 
     def margins(self, X: np.ndarray) -> np.ndarray:

@@ -46,7 +46,7 @@ def few(records):
 
 @pytest.fixture(scope="module")
 def found():
-    return ablate(lean(), small_records(80, 0, telling="乙栏"), "fields", n_folds=2, n_repeats=2, n_jobs=1)
+    return ablate(lean(), small_records(120, 0, telling="乙栏"), "fields", n_folds=2, n_repeats=2, n_jobs=1)
 
 
 def test_the_one_field_that_tells_is_significant_and_no_other(found):
@@ -81,20 +81,20 @@ def test_statistics_are_those_of_the_record_scores(found):
         difference, low, high = paired_bootstrap(found.record_scores[name], reference, n_bootstrap=2000)
         assert table.loc[name, ["difference", "low", "high"]].tolist() == pytest.approx([difference, low, high])
         errors = found.record_scores[name] - reference
-        assert table.loc[name, "standard_error"] == pytest.approx(errors.std(ddof=1) / np.sqrt(80))
+        assert table.loc[name, "standard_error"] == pytest.approx(errors.std(ddof=1) / np.sqrt(120))
     assert found.half_width == pytest.approx(((table["high"] - table["low"]) / 2).iloc[1:].median())
     assert found.detectable_difference == pytest.approx((1.96 + 0.8416) * table["standard_error"].iloc[1:].median(), rel=1e-4)
     assert table["acc"].tolist() == pytest.approx(found.record_scores.mean().tolist())
-    assert found.records_needed == pytest.approx(80 * (found.detectable_difference / 0.01) ** 2, abs=1)
+    assert found.records_needed == pytest.approx(120 * (found.detectable_difference / 0.01) ** 2, abs=1)
     assert np.isnan(table["corrected_error"].iloc[0]) and (table["corrected_error"].iloc[1:] > 0).all()
 
 
 def test_repeats_are_averaged_record_by_record(found):
-    assert found.record_scores.shape == (80, 4) and found.n_repeats == 2
+    assert found.record_scores.shape == (120, 4) and found.n_repeats == 2
 
 
 def test_result_does_not_depend_on_the_folder(found, tmp_path):
-    records = small_records(80, 0, telling="乙栏")
+    records = small_records(120, 0, telling="乙栏")
     for _ in range(2):
         again = ablate(lean(), records, "fields", n_folds=2, n_repeats=2, n_jobs=1, folder=tmp_path)
         assert again.to_dict() == found.to_dict()
@@ -208,7 +208,7 @@ def test_the_table_fits_a_terminal_and_says_on_what_it_rests(found):
 
     assert max(map(cell_len, text.splitlines())) <= 80
     assert "without 乙栏" in text and "…" not in text
-    assert "80 records, 2 folds, 2 repeats; fold seed 0." in text
+    assert "120 records, 2 folds, 2 repeats; fold seed 0." in text
     assert "Different from the reference: without 乙栏." in text
     said = " ".join(text.split())
     assert "Reference: IcdCoder(blocks=['words'], boosted_features=False, main_learner='trees:5', n_folds=2). Folds inside " \
