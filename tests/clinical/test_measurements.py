@@ -195,6 +195,8 @@ def test_a_systolic_pressure_alone(text, found):
         ("高血压病史3年，最高时收缩压208mmHg", "bp_grade", 3),
         ("HTN 10y，最高180/106，氨氯地平qd", "dbp_highest", 106),
         ("冠心病 急性心肌梗死 泵功能Ⅲ级", "killip", 3),
+        ("急诊生化：钾为4.34mmol/L、血钠为139.5mmol/L、钙为2.10mmol/L", "potassium_min", 4.34),
+        ("钾3.1mmol/L、次日4.0mmol/L", "potassium_min", 3.1),
     ],
 )
 def test_by_hand(text, name, value):

@@ -89,10 +89,11 @@ ANALYTES = tuple(map(_analyte, read_table("analytes.csv")))
 """Read by :mod:`icdbase.clinical.measurements.finder`; the order is that of the columns."""
 
 # When a value was measured: 入院时3.9, 利尿第3天3.16, 0h 6.84 6h 18.72, 3天后复查3.86.
-_WHEN = (
-    r"(?:\(?(?:(?:入院|术前|术后|出院前|利尿|治疗|补钾|用药|停药|当[日天晚]|急诊|门诊|外院|首次|即刻|次[日晨]|今晨|复查|再查|再次|最高|最低|峰值|后|前|时|为|约"
-    r"|第?\d{1,2}(?:\.\d)?\s?(?:h|小时|d|天|日|周|次|min|分钟))[\s:]?){1,4}\)?\s?)"
+_TIME = (
+    r"入院|术前|术后|出院前|利尿|治疗|补钾|用药|停药|当[日天晚]|急诊|门诊|外院|首次|即刻|次[日晨]|今晨|复查|再查|再次|最高|最低|峰值"
+    r"|第?\d{1,2}(?:\.\d)?\s?(?:h|小时|d|天|日|周|次|min|分钟)"
 )
+_WHEN = rf"(?:\(?(?:(?:{_TIME}|后|前|时|为|约)[\s:]?){{1,4}}\)?\s?)"
 # A reference range between the value and its unit: 2.94↓(3.50-5.30)mmol/L.
 _RANGE = r"(?:\s?\((?:参考|正常)?[值范围:]{0,3}\s?[<>≤≥]?\s?\d[\d.\s~–-]{0,14}\)\s?(?=[a-zμ%×]))?"
 # A bracket that holds the value, 血钾(4.22 mmol/l↓), or one that is skipped, and the words before a value.
@@ -110,7 +111,8 @@ _VALUE = re.compile(
 )
 _NEXT = re.compile(
     r"(?:\s?[↑↓]{0,3}\s?(?:\([^()。;]{0,8}\)\s?)?(?:→|-{1,5}>|~|升至|降至|升高至|降低至|上升至|下降至|,?复查(?:为|:)?|、(?=\d+\.\d))\s?" + _WHEN + "?"
-    r"|[\s,;→]{0,3}[^,。;:()0-9a-z]{0,4}" + _WHEN + r")(?P<number>\d+(?:\.\d+)?)(?![-./年月日天hd]\s?\d|\s?(?:次|天|日|周|小时|分|年|月|/))"
+    # Other words before the time may be another quantity: 钾为4.34、血钠为139.5.
+    rf"|[\s,;→]{{0,3}}(?:[^,。;:()0-9a-z]{{1,4}}(?=\(?(?:{_TIME})))?" + _WHEN + r")(?P<number>\d+(?:\.\d+)?)(?![-./年月日天hd]\s?\d|\s?(?:次|天|日|周|小时|分|年|月|/))"
     r"\s?[↑↓]{0,3}\s?(?P<unit>[a-zμ%][a-zμ%/^0-9]{0,19})?"
 )
 
