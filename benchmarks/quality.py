@@ -286,7 +286,7 @@ def variants() -> dict[str, dict]:
     }
     changes |= {f"`{name}={not value}`": {name: not value} for name, value in defaults.items() if isinstance(value, bool)}
     changes |= {f"`decoding={rule!r}`": {"decoding": rule} for rule in ("threshold", "top_k")}
-    changes |= {f"`{name}={value!r}`": {name: value} for name, values in NUMBERS.items() for value in values}
+    changes |= {f"`{name}={value!r}`": {name: value} for name, values in NUMBERS.items() for value in values if value != defaults[name]}
     return changes | {"setting `plain`": SETTINGS["plain"]}
 
 
