@@ -21,6 +21,8 @@ from icdbase.core.language import _
 
 # Modules heavier than click are imported inside the verbs: --help must not wait for scikit-learn.
 
+_SEED_OF_ADDED = 1_000_003
+
 
 @click.command(epilog=examples(
     "icdbase train --train ICD-Coding-train.json --model models/first",
@@ -77,11 +79,19 @@ def train(
 
 
 def _with_synthetic(coder, records, n: int, groups, seed: int):
+    from icdbase import make_records
     from icdbase.core import progress
-    from icdbase.experiments.added_records import add_synthetic, added_text
+    from icdbase.core.errors import UsageError
+    from icdbase.experiments.added_records import add_records, added_text
+    from icdbase.tasks.editions import BUILT_IN
 
+    if coder.task.name not in BUILT_IN:
+        simulated = _(" or ").join(BUILT_IN)
+        raise UsageError(_("records of task {} cannot be simulated, only those of {}", coder.task.name, simulated))
+    # Another seed than that of the files that icdbase synth writes: other patients.
+    others = make_records(n, _SEED_OF_ADDED + seed, task=coder.task.name)
     with progress.bars():
-        added = add_synthetic(coder, records, n, random_state=seed, groups=groups, n_jobs=coder.n_jobs)
+        added = add_records(coder, records, others, random_state=seed, groups=groups, n_jobs=coder.n_jobs)
     echo("\n" + added_text(added) + "\n")
     return added.records, added.groups
 

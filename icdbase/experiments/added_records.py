@@ -1,4 +1,4 @@
-"""Simulated records beside a few records of one's own: how many help, by cross-validation on one's own."""
+"""Other records beside a few of one's own, such as simulated ones: how many help, by cross-validation on one's own."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 
 from icdbase.coder import IcdCoder
-from icdbase.core.errors import UsageError
 from icdbase.core.language import _
 from icdbase.core.text_tables import figure, table
 from icdbase.evaluation.resampling import paired_bootstrap
@@ -18,16 +17,11 @@ from icdbase.experiments.trials import Trial, TrialRunner
 from icdbase.learning.folds import check_groups, make_folds
 from icdbase.records.origin import joined_share, mark_synthetic
 from icdbase.records.records import check_frame
-from icdbase.synthetic.corpus import make_records
-from icdbase.tasks.editions import BUILT_IN
 
-__all__ = ["SHARES", "AddedRecords", "add_synthetic", "added_text"]
+__all__ = ["SHARES", "AddedRecords", "add_records", "added_text"]
 
 SHARES = (0.0, 0.25, 1.0)
-"""Shares of the simulated records that are tried."""
-
-_SEED = 1_000_003
-"""Added to the seed, so that the patients are not those of files that ``icdbase synth`` wrote."""
+"""Shares of the other records that are tried."""
 
 
 @dataclass(frozen=True)
@@ -40,9 +34,9 @@ class AddedRecords:
         Columns ``n_added``, ``acc``, and against training on one's own records alone
         ``difference``, ``low``, ``high`` (95 % interval).
     n_added : int
-        Simulated records in the row with the best score; the fewer, if several are best.
+        Other records in the row with the best score; the fewer, if several are best.
     records : DataFrame
-        One's own records, and behind them the simulated ones.
+        One's own records, and behind them the others.
     groups : array of shape (n_records,) or None
     """
 
@@ -52,44 +46,39 @@ class AddedRecords:
     groups: np.ndarray | None
 
 
-def add_synthetic(
-    coder: IcdCoder, records: pd.DataFrame, n: int, *, n_folds: int = 5, random_state: int = 0,
+def add_records(
+    coder: IcdCoder, records: pd.DataFrame, others: pd.DataFrame, *, n_folds: int = 5, random_state: int = 0,
     groups: Sequence | None = None, n_jobs: int | None = -1,
 ) -> AddedRecords:
-    """Try how many of ``n`` simulated records help, and put so many behind one's own.
+    """Try how many of the other records help, and put so many behind one's own.
 
     The score is official Acc of one's own records, each predicted by a coder that learned
-    from the other folds of one's own records and from the simulated ones.
+    from the other folds of one's own records and from some of the others.
 
     Parameters
     ----------
     coder : IcdCoder
-        Not changed; its task must be ``ccl25`` or ``ccl26``, the only ones that can be simulated.
-    records : DataFrame
-        Labelled records.
-    n, n_folds, random_state : int
+        Not changed.
+    records, others : DataFrame
+        Labelled records of the coder's task; others with an id of ``records`` are left out.
+    n_folds, random_state : int
     groups : sequence, length n_records, optional
         Records of one group, such as a patient, stay in one fold.
     n_jobs : int or None
 
     Raises
     ------
-    UsageError
-        On another task.
     DataError
         On records without labels.
     """
     task = coder.task
-    if task.name not in BUILT_IN:
-        raise UsageError(_("records of task {} cannot be simulated, only those of {}", task.name, _(" or ").join(BUILT_IN)))
     own = check_frame(records, task, require_labels=True)
     groups, folds = check_groups(groups, own), make_folds(own, task, min(n_folds, len(own)), random_state, groups)
-    simulated = make_records(n, _SEED + random_state, task=task.name)
-    simulated.index = pd.Index([f"模拟{name}" for name in simulated.index], name=own.index.name)
-    joined = pd.concat([own, simulated[own.columns]])
+    others = others[~others.index.isin(own.index)]
+    joined = pd.concat([own, check_frame(others, task, require_labels=True)[own.columns]])
     if groups is not None:
-        groups = np.append(groups, simulated.index.to_numpy(dtype=str))
-    numbers = sorted({round(share * n) for share in SHARES})
+        groups = np.append(groups, [f"{record} (added)" for record in others.index])
+    numbers = sorted({round(share * len(others)) for share in SHARES})
     trials = [
         Trial({}, np.append(np.flatnonzero(folds != fold), len(own) + np.arange(number)), np.flatnonzero(folds == fold))
         for number in numbers for fold in np.unique(folds)
@@ -104,7 +93,7 @@ def add_synthetic(
     tried = pd.DataFrame(rows, columns=["n_added", "acc", "difference", "low", "high"])
     n_added = int(tried.loc[tried["acc"].round(12).idxmax(), "n_added"])
     kept = joined.iloc[: len(own) + n_added].copy()
-    mark_synthetic(kept, joined_share([records, simulated]) if n_added else joined_share([records]))
+    mark_synthetic(kept, joined_share([records, others]) if n_added else joined_share([records]))
     return AddedRecords(tried, n_added, kept, None if groups is None else groups[: len(kept)])
 
 

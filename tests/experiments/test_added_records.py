@@ -4,12 +4,12 @@ import dataclasses
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
 from icdbase import CCL25, IcdCoder, load, make_records, write_records
 from icdbase.cli.main import main
-from icdbase.core.errors import UsageError
 from icdbase.evaluation.scoring import record_scores
-from icdbase.experiments.added_records import add_synthetic, added_text
+from icdbase.experiments.added_records import add_records, added_text
 from icdbase.records.origin import synthetic_share
 from icdbase.storage.model_folder import load_with_card
 
@@ -28,7 +28,7 @@ def own():
 
 @pytest.fixture(scope="module")
 def added(own):
-    return add_synthetic(lean(), own, 80, n_folds=2, groups=np.arange(40) // 2, n_jobs=1)
+    return add_records(lean(), own, make_records(80, 6), n_folds=2, groups=np.arange(40) // 2, n_jobs=1)
 
 
 def test_so_many_are_added_as_score_best_on_ones_own(added, own):
@@ -37,7 +37,7 @@ def test_so_many_are_added_as_score_best_on_ones_own(added, own):
     assert tried.loc[0, ["difference", "low", "high"]].tolist() == [0, 0, 0]
     assert added.n_added == tried.loc[tried["acc"].idxmax(), "n_added"] > 0, "40 records are few: 80 simulated ones help"
     assert len(added.records) == 40 + added.n_added and added.records.index.is_unique
-    assert added.records.index[:40].equals(own.index) and added.records.index[40:].str.startswith("模拟").all()
+    assert added.records.index[:40].equals(own.index)
 
 
 def test_the_first_row_is_plain_cross_validation(added, own):
@@ -62,15 +62,20 @@ def test_what_does_not_help_is_not_added(added):
     assert "do not help here" in added_text(none)
 
 
-def test_only_the_simulated_departments_can_be_added(own):
-    other = dataclasses.replace(CCL25, name="mine")
-    with pytest.raises(UsageError, match="records of task mine cannot be simulated, only those of ccl25 or ccl26"):
-        add_synthetic(lean(task=other), own, 20)
+def test_only_the_simulated_departments_can_be_added(own, tmp_path):
+    (tmp_path / "mine.toml").write_text('base = "ccl25"\nname = "mine"\n', encoding="utf-8")
+    write_records(own, tmp_path / "own.json")
+    result = CliRunner().invoke(main, ["train", "--task", str(tmp_path / "mine.toml"), "--train", str(tmp_path / "own.json"),
+                                       "--model", str(tmp_path / "m"), "--add-synthetic", "20"])
+    assert result.exit_code == 2 and "cannot be simulated, only those of ccl25 or ccl26" in result.stderr
+
+
+def test_others_with_an_id_of_ones_own_are_left_out(own):
+    again = add_records(lean(), own.iloc[:20], own, n_folds=2, n_jobs=1)
+    assert again.table["n_added"].tolist() == [0, 5, 20] and again.records.index.is_unique
 
 
 def test_the_verb_trains_with_them_and_the_card_says_so(own, tmp_path, tiny_setting):
-    from click.testing import CliRunner
-
     write_records(own, tmp_path / "own.json")
     words = ["train", "--train", tmp_path / "own.json", "--model", tmp_path / "m", "--setting", tiny_setting,
              "--add-synthetic", 40, "--n-jobs", 1]
