@@ -27,7 +27,7 @@ import numpy as np
 
 from icdbase.core.text_tables import table
 from icdbase.evaluation.ranking import mean_average_precision, micro_scores, recall_at
-from icdbase.learning.candidate_classifier import CandidateClassifier
+from icdbase.learning.candidates.classifier import CandidateClassifier
 
 PUBLISHED = [
     ["best F1 of 2020 (a dictionary)", "0.687", "", "0.817", "0.592"],

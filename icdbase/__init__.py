@@ -14,7 +14,7 @@ _PUBLIC = {
     "EstimatorCoder": "learning.estimator_coder",
     "IcdCoder": "coder",
     "SETTINGS": "coder",
-    "SystemCoder": "learning.own_system",
+    "SystemCoder": "learning.user_system",
     "Target": "tasks.task",
     "Task": "tasks.task",
     "check_submission": "records.submissions",

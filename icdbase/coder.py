@@ -22,9 +22,9 @@ from icdbase.features.familiarity import Familiarity
 from icdbase.learning.classifiers import parse_learner
 from icdbase.learning.code_sets import TaskDecoder
 from icdbase.learning.decoding import parse_rule
-from icdbase.learning.details import PredictionDetails
 from icdbase.learning.folds import inner_folds
 from icdbase.learning.out_of_fold import THINNED
+from icdbase.learning.prediction_details import PredictionDetails
 from icdbase.learning.target_models import SetTargetModel, SingleTargetModel
 from icdbase.learning.thinning import add_thinned
 from icdbase.learning.training_labels import too_few_records, training_labels

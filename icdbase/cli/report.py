@@ -107,5 +107,6 @@ def _train_command(coder, card, train_files, model_folder) -> str:
     task = options.get("task") or (coder.task.name if coder.task.name in BUILT_IN else "TASK.toml")
     command += [f"--task {quoted(task)}"] if task != "ccl25" else []
     command += [f"--group {quoted(options['group'])}"] if options.get("group") else []
+    command += [f"--add-synthetic {options['add_synthetic']}"] if options.get("add_synthetic") else []
     only_python = ", ".join(f"{name}={value!r}" for name, value in changed.items())
     return " ".join(command) + (f"  # and, in Python only, IcdCoder({only_python})" if changed else "")

@@ -15,7 +15,6 @@ import numpy as np
 import pandas as pd
 
 from icdbase.coder import IcdCoder
-from icdbase.evaluation.precision import LEVEL, corrected_error, quantiles_of_test, records_needed
 from icdbase.evaluation.resampling import (
     N_PERMUTATIONS,
     approximate_randomisation,
@@ -23,6 +22,7 @@ from icdbase.evaluation.resampling import (
     standard_error,
 )
 from icdbase.evaluation.scoring import Scores, record_scores
+from icdbase.evaluation.standard_errors import LEVEL, corrected_error, quantiles_of_test, records_needed
 from icdbase.experiments.cross_validation import Basis, Design, json_rows, score_row, target_measures
 from icdbase.experiments.variants import changed_parameters, expand_variants
 

@@ -18,7 +18,7 @@ from icdbase.core.errors import UsageError, did_you_mean
 from icdbase.core.language import _
 from icdbase.evaluation.baselines import majority_predictions
 from icdbase.learning.estimator_coder import EstimatorCoder
-from icdbase.learning.own_system import SystemCoder
+from icdbase.learning.user_system import SystemCoder
 from icdbase.tasks.editions import CCL25
 from icdbase.tasks.task import Task
 

@@ -2,7 +2,7 @@
 
 Players are the text fields, groups of fields, or the feature blocks.  An
 estimator that cannot leave a field out by itself gets records in which the
-field is blank: :class:`icdbase.learning.own_system.SystemCoder`.
+field is blank: :class:`icdbase.learning.user_system.SystemCoder`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from icdbase.core.errors import DataError, Problem, UsageError, did_you_mean
 from icdbase.core.language import _
 from icdbase.experiments.coalitions import Coalition
 from icdbase.experiments.variants import read_json_object
-from icdbase.learning.own_system import SystemCoder
+from icdbase.learning.user_system import SystemCoder
 from icdbase.tasks.editions import CCL25
 from icdbase.tasks.task import Task
 

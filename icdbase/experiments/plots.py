@@ -23,7 +23,7 @@ from matplotlib.figure import Figure
 from matplotlib.ft2font import FT2Font
 
 from icdbase.core.atomic_files import atomic_write
-from icdbase.evaluation.precision import LEVEL
+from icdbase.evaluation.standard_errors import LEVEL
 from icdbase.tasks.english_names import both_languages
 
 __all__ = ["ablation_figure", "baseline_figure", "curve_figure", "drawable", "figure_bytes", "save_figure"]

@@ -20,15 +20,15 @@ import pandas as pd
 
 from icdbase.core.errors import UsageError
 from icdbase.core.language import _
-from icdbase.evaluation.precision import corrected_error, records_needed
 from icdbase.evaluation.resampling import bootstrap_interval, standard_error
+from icdbase.evaluation.standard_errors import corrected_error, records_needed
 from icdbase.experiments.ablation import DIFFERENCE
 from icdbase.experiments.coalition_game import GRID, CoalitionGame, value_coalitions
 from icdbase.experiments.coalitions import Coalition, complement, end_coalitions
 from icdbase.experiments.cross_validation import N_BOOTSTRAP, Basis, Design, json_rows
 from icdbase.experiments.players import Players, as_coder, expand_players
 from icdbase.experiments.variants import changed_parameters
-from icdbase.learning.own_system import SystemCoder
+from icdbase.learning.user_system import SystemCoder
 
 __all__ = ["BUDGET", "MAX_ERROR", "ShapleyResult", "shapley", "training_set_factor"]
 
@@ -128,7 +128,7 @@ def shapley(
     coder : IcdCoder or estimator
         Not changed.  An estimator with ``fit(records)`` and ``predict(records)``
         gets records in which the fields outside the coalition are blank; see
-        :class:`icdbase.learning.own_system.SystemCoder`.
+        :class:`icdbase.learning.user_system.SystemCoder`.
     records : DataFrame
         Labelled records.
     players

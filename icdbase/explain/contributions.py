@@ -10,9 +10,9 @@ import numpy as np
 from icdbase.coder import IcdCoder
 from icdbase.features.base import FeatureId, stated_code
 from icdbase.learning.classifiers import CodeSetClassifier, SingleCodeClassifier
-from icdbase.learning.details import PredictionDetails
 from icdbase.learning.logistic import MARGIN_LIMIT, PerCodeLogistic
 from icdbase.learning.multiclass_linear import MulticlassLogistic, MulticlassRidge
+from icdbase.learning.prediction_details import PredictionDetails
 from icdbase.learning.trees import BoostedTrees, MulticlassTrees, PerCodeTrees
 
 __all__ = ["Contributions"]

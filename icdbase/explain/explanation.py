@@ -27,7 +27,7 @@ from icdbase.explain.deletion import with_tested_evidence
 from icdbase.explain.evidence import CodeExplanation, Evidence, Explanation, Unplaced
 from icdbase.explain.locations import LocatedRecord, locate_features
 from icdbase.features.base import FeatureId
-from icdbase.learning.details import PredictionDetails
+from icdbase.learning.prediction_details import PredictionDetails
 from icdbase.records.records import check_frame
 from icdbase.tasks.codes import NO_CODE
 

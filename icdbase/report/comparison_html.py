@@ -15,7 +15,7 @@ from icdbase.core.atomic_files import atomic_write
 from icdbase.core.language import N_
 from icdbase.evaluation.comparison import Comparison
 from icdbase.evaluation.per_code import as_code_set
-from icdbase.evaluation.precision import LEVEL
+from icdbase.evaluation.standard_errors import LEVEL
 from icdbase.experiments.exports import write_csv, write_json
 from icdbase.report.comparison_text import measure_name, p_text
 from icdbase.report.pages import check_language, page_template

@@ -23,7 +23,7 @@ from icdbase.evaluation.scoring import Scores, record_scores, score
 from icdbase.records.origin import synthetic_share
 from icdbase.report.calibration import calibration_curves
 from icdbase.report.code_rows import code_rows
-from icdbase.report.errors import coupled_errors, hardest_records
+from icdbase.report.coding_errors import coupled_errors, hardest_records
 from icdbase.report.field_evidence import field_evidence
 from icdbase.report.headline import headline
 from icdbase.report.pages import check_language, page_template

@@ -31,7 +31,7 @@ ENGLISH_ONLY = {
     "icdbase/experiments/variants.py": "names of variants",
     "icdbase/explain/contributions.py": "names of parts of a margin; report/evidence.py has them in both languages",
     "icdbase/learning/booster_text.py": "why a model file is hostile",
-    "icdbase/learning/candidate_classifier.py": "called from Python only",
+    "icdbase/learning/candidates/classifier.py": "called from Python only",
     "icdbase/learning/tuned_estimators.py": "a pattern of a warning",
     "icdbase/report/evidence.py": "has both languages",
     "icdbase/report/headline.py": "has both languages",

@@ -13,8 +13,8 @@ from icdbase import CCL26, IcdCoder, make_records, write_records
 from icdbase.cli.experiments import ablate as ablate_command
 from icdbase.core.errors import DataError, UsageError
 from icdbase.evaluation.baselines import majority_predictions
-from icdbase.evaluation.precision import corrected_error, records_needed
 from icdbase.evaluation.resampling import bootstrap_interval
+from icdbase.evaluation.standard_errors import corrected_error, records_needed
 from icdbase.experiments import trials
 from icdbase.experiments.cross_validation import cross_validate
 from icdbase.experiments.exports import write_shapley
@@ -22,7 +22,7 @@ from icdbase.experiments.players import as_coder, expand_players, read_groups_of
 from icdbase.experiments.shapley import shapley
 from icdbase.experiments.shapley_text import paper_sentences, shapley_text
 from icdbase.learning.folds import make_folds
-from icdbase.learning.own_system import SystemCoder
+from icdbase.learning.user_system import SystemCoder
 from icdbase.report.shapley_html import shapley_html
 
 SAYS = {"胸痛": "I20.000", "心悸": "I48.x02", "口渴": "E11.900", "肥胖": "E78.500", "早搏": "I49.900"}

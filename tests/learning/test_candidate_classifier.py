@@ -6,10 +6,10 @@ from scipy import sparse
 
 from icdbase.core.errors import UsageError
 from icdbase.features.token_runs import TokenSequences, Vocabulary
-from icdbase.learning.candidate_classifier import CandidateClassifier, best_threshold
-from icdbase.learning.code_candidates import Candidates, rival_features
-from icdbase.learning.near_phrases import NearPhrases
-from icdbase.learning.phrase_dictionary import PhraseDictionary, g_squared
+from icdbase.learning.candidates.classifier import CandidateClassifier, best_threshold
+from icdbase.learning.candidates.features import Candidates, rival_features
+from icdbase.learning.candidates.near_phrases import NearPhrases
+from icdbase.learning.candidates.phrase_dictionary import PhraseDictionary, g_squared
 from icdbase.text.stems import stem_tokens
 
 ORGANS = ["hepatica", "renal", "pulmonar", "cardiaca", "gastrica", "biliar", "ovarica", "tiroidea"]

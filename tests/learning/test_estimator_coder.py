@@ -19,8 +19,8 @@ from icdbase.experiments.learning_curve import learning_curve
 from icdbase.experiments.result_text import ablation_text
 from icdbase.features.blocks import FeatureBuilder
 from icdbase.learning.estimator_coder import EstimatorCoder
-from icdbase.learning.own_system import SystemCoder
 from icdbase.learning.tuned_estimators import TunedSetModel, label_scores, several_labels
+from icdbase.learning.user_system import SystemCoder
 from icdbase.tasks.task import Target
 
 MAIN, OTHERS = CCL25.main.name, CCL25.others.name

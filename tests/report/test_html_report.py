@@ -20,7 +20,7 @@ from icdbase.explain.explanation import explain
 from icdbase.records.origin import mark_synthetic
 from icdbase.report.calibration import calibration_curves, reliability, wilson
 from icdbase.report.code_rows import code_rows
-from icdbase.report.errors import coupled_errors
+from icdbase.report.coding_errors import coupled_errors
 from icdbase.report.field_evidence import field_evidence
 from icdbase.report.html import check_published, report_html, write_report
 from icdbase.report.swaps import swap_tables

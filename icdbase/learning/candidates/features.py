@@ -12,8 +12,8 @@ from typing import NamedTuple
 import numpy as np
 
 from icdbase.features.token_runs import TokenSequences
-from icdbase.learning.near_phrases import WHOLE, NearPhrases
-from icdbase.learning.phrase_dictionary import LONGEST_RUN, PhraseDictionary
+from icdbase.learning.candidates.near_phrases import WHOLE, NearPhrases
+from icdbase.learning.candidates.phrase_dictionary import LONGEST_RUN, PhraseDictionary
 
 __all__ = ["Candidates", "find_candidates", "rival_features"]
 

@@ -9,9 +9,9 @@ from scipy import sparse
 from sklearn.feature_extraction.text import TfidfTransformer
 
 from icdbase.features.token_runs import TokenSequences, Vocabulary
-from icdbase.learning.code_candidates import Candidates, find_candidates
-from icdbase.learning.near_phrases import NearPhrases
-from icdbase.learning.phrase_dictionary import PhraseDictionary
+from icdbase.learning.candidates.features import Candidates, find_candidates
+from icdbase.learning.candidates.near_phrases import NearPhrases
+from icdbase.learning.candidates.phrase_dictionary import PhraseDictionary
 
 __all__ = ["CandidateFinder"]
 
@@ -39,7 +39,7 @@ class CandidateFinder:
         self.vocabulary = vocabulary
 
     def fit(self, texts: TokenSequences, coded: sparse.csr_matrix, evidence: Sequence[Sequence[tuple]]) -> CandidateFinder:
-        """Learn from training texts; see :meth:`icdbase.learning.phrase_dictionary.PhraseDictionary.fit`."""
+        """Learn from training texts; see :meth:`icdbase.learning.candidates.phrase_dictionary.PhraseDictionary.fit`."""
         self.dictionary_ = PhraseDictionary(self.vocabulary).fit(texts, coded, evidence)
         self.near_phrases_ = NearPhrases(self.vocabulary).fit(texts, self.dictionary_, coded)
         self.tfidf_ = TfidfTransformer(sublinear_tf=True)

@@ -6,7 +6,7 @@ import numpy as np
 from scipy import sparse
 
 from icdbase.features.token_runs import TokenSequences, Vocabulary
-from icdbase.learning.phrase_dictionary import PhraseDictionary
+from icdbase.learning.candidates.phrase_dictionary import PhraseDictionary
 
 __all__ = ["NearPhrases"]
 

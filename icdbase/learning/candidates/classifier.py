@@ -13,8 +13,8 @@ from sklearn.utils.validation import check_is_fitted
 from icdbase.core import progress
 from icdbase.core.errors import UsageError
 from icdbase.features.token_runs import TokenSequences, Vocabulary, common_short_words
-from icdbase.learning.candidate_finder import CandidateFinder
-from icdbase.learning.code_candidates import Candidates, rival_features
+from icdbase.learning.candidates.features import Candidates, rival_features
+from icdbase.learning.candidates.finder import CandidateFinder
 from icdbase.text.stems import stem_tokens
 
 __all__ = ["CandidateClassifier", "best_threshold"]
