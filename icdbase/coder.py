@@ -209,7 +209,7 @@ class IcdCoder(CountingEstimator):
                 probabilities[target.name] = model.add_named_codes(p, counts)
         probabilities = {target.name: probabilities[target.name] for target in self.task.targets}
         excluded = self._decoder().excluded(probabilities)
-        return PredictionDetails(counts, features, self._context(single), probabilities, excluded)
+        return PredictionDetails(counts, features, statements, self._context(single), probabilities, excluded)
 
     def predict_proba(self, records) -> dict[str, pd.DataFrame]:
         """Return the probability of every code: target name to table, one row per record, one column per code.

@@ -32,8 +32,8 @@ class Contributions:
     """
 
     def __init__(self, coder: IcdCoder, details: PredictionDetails):
-        self.coder, self.features, self.context = coder, details.features, details.context
-        self.statements = coder.features_.statements(details.counts)
+        self.coder, self.details = coder, details
+        self.features, self.context = details.features, details.context
         self._computed: dict[int, tuple] = {}
         sparse, dense = coder.features_.feature_ids()
         singles = [target.name for target in coder.task.targets if target.is_single]
@@ -77,20 +77,18 @@ class Contributions:
         return [self.ids[column] for column in row.indices], shares
 
     def _of_set(self, model: CodeSetClassifier, position: int, codes: np.ndarray) -> tuple[float, dict[FeatureId, float]]:
+        X, stated, margins = self._once(model, lambda model: self._set_inputs(model, codes))
         rule, calibrator, own = model.rule_, model.calibrator_, int(np.searchsorted(model.seen_, position))
-        parts, code = self._of_own_model(model, own) if position in model.seen_ else [], own
-        stated = None if rule is None else self.statements.of(codes)
-        margins = model.margins(self.features, self.context, stated)[0]
+        parts, code = self._of_own_model(model, own, X) if position in model.seen_ else [], own
         if rule is not None:
             parts, code = [(key, value * rule.gain_[position]) for key, value in parts], position
             parts += [(stated_code(codes[position]), stated[0, position] @ rule.weights_[position]), (_BIAS, rule.bias_[position])]
         parts = [(key, value * calibrator.slope_) for key, value in parts]
         parts.append((_BIAS, calibrator.offsets_[code]))
-        return float(calibrator.slope_ * margins[code] + calibrator.offsets_[code]), _summed(parts)
+        return float(margins[code]), _summed(parts)
 
-    def _of_own_model(self, model: CodeSetClassifier, position: int) -> list[tuple[FeatureId, float]]:
+    def _of_own_model(self, model: CodeSetClassifier, position: int, X) -> list[tuple[FeatureId, float]]:
         """Return what adds up to the log-odds of a code's own model; by its position among the codes with a record."""
-        X = self._once(model, self._set_input)
         by_trees = isinstance(model.base_model_, PerCodeTrees)
         parts = (self._of_trees if by_trees else self._of_weights)(model.base_model_, position, X)
         margin = sum(value for _, value in parts)
@@ -105,10 +103,13 @@ class Contributions:
                 parts += zip(self.context_ids, weights[1:] * self.context[0], strict=True)
         return parts
 
-    def _set_input(self, model: CodeSetClassifier):
-        """Return the input of the base model."""
+    def _set_inputs(self, model: CodeSetClassifier, codes: np.ndarray) -> tuple:
+        """Return the input of the base model, what is stated (1, n_codes, n_kinds), and the calibrated margins (n_codes,)."""
         by_trees = isinstance(model.base_model_, PerCodeTrees)
-        return model.base_model_.columns_.transform(self.features, self.context) if by_trees else self.features.sparse()
+        X = model.base_model_.columns_.transform(self.features, self.context) if by_trees else self.features.sparse()
+        stated = None if model.rule_ is None else self.details.statements.of(codes)
+        margins = model.margins(self.features, self.context, stated)[0]
+        return X, stated, model.calibrator_.slope_ * margins + model.calibrator_.offsets_
 
     def _of_trees(self, model: PerCodeTrees, position: int, X) -> list[tuple[FeatureId, float]]:
         columns = model.columns_.of_code_[position]

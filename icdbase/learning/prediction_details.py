@@ -10,6 +10,7 @@ import pandas as pd
 
 from icdbase.features.blocks import Features
 from icdbase.features.counts import Counts
+from icdbase.features.stated_codes import Statements
 
 __all__ = ["PredictionDetails"]
 
@@ -22,6 +23,8 @@ class PredictionDetails:
     ----------
     counts : Counts
     features : Features
+    statements : Statements or None
+        Which codes the records state; None without the block ``stated_codes``.
     context : array of shape (n_records, n_context), or None
         Probabilities of the single targets' codes, target by target, by their
         models alone: an input of the sets' models.  None where these read no context.
@@ -34,6 +37,7 @@ class PredictionDetails:
 
     counts: Counts
     features: Features
+    statements: Statements | None
     context: np.ndarray | None
     probabilities: Mapping[str, pd.DataFrame]
     excluded: Mapping[str, pd.DataFrame]
