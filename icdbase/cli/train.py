@@ -82,7 +82,8 @@ def _with_synthetic(coder, records, n: int, groups, seed: int):
     from icdbase import make_records
     from icdbase.core import progress
     from icdbase.core.errors import UsageError
-    from icdbase.experiments.added_records import add_records, added_text
+    from icdbase.experiments.added_records import add_records
+    from icdbase.experiments.result_text import added_text
     from icdbase.tasks.editions import BUILT_IN
 
     if coder.task.name not in BUILT_IN:

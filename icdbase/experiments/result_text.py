@@ -11,13 +11,14 @@ from icdbase.core.language import N_, _
 from icdbase.core.text_tables import figure, fill, plural, table
 from icdbase.evaluation.score_tables import score_table, target_table
 from icdbase.experiments.ablation import DIFFERENCE, SMALLEST_P, AblationResult
+from icdbase.experiments.added_records import AddedRecords
 from icdbase.experiments.baseline_table import BaselineResult
 from icdbase.experiments.cross_validation import CvResult
 from icdbase.experiments.learning_curve import CurveResult
 from icdbase.experiments.tuning import TuneResult, setting_text
 
 __all__ = [
-    "ablation_text", "baseline_basis", "baseline_columns", "baseline_notes", "baselines_text", "basis", "curve_text",
+    "ablation_text", "added_text", "baseline_basis", "baseline_columns", "baseline_notes", "baselines_text", "basis", "curve_text",
     "cv_text", "failure_lines", "formatted_cells", "holm_text", "target_columns", "text_table", "tune_notes",
     "tune_text", "wrapped",
 ]
@@ -275,3 +276,22 @@ def _verdict(result: TuneResult) -> str:
     if not result.best:
         return _("No gain: nothing was better than the reference; the settings file has its parameters.")
     return _("No gain shown: the interval is not above zero; the settings file has the reference's parameters.")
+
+
+# --- records added to one's own -------------------------------------------------------
+
+_ADDED_COLUMNS = (
+    (N_("simulated records added"), "n_added", "{:,.0f}"),
+    *(column for column in _ABLATION_COLUMNS if column[1] in ("acc", "difference", ("low", "high"))),
+)
+
+
+def added_text(added: AddedRecords) -> str:
+    """Return what was tried, and in a sentence what is used and whether a gain is shown."""
+    shown = added.table.astype(float)
+    shown.loc[0, ["difference", "low", "high"]] = float("nan")  # one's own records alone, compared with themselves
+    text = table(*formatted_cells(shown, _ADDED_COLUMNS), title=_("cross-validation on your own records"))
+    if not added.n_added:
+        return text + "\n" + _("simulated records do not help here: none are used")
+    low = added.table.set_index("n_added").loc[added.n_added, "low"]
+    return text + "\n" + _("used: {:,} simulated records ({})", added.n_added, _("a gain") if low > 0 else _("no gain is shown"))

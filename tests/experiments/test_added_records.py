@@ -9,7 +9,8 @@ from click.testing import CliRunner
 from icdbase import CCL25, IcdCoder, load, make_records, write_records
 from icdbase.cli.main import main
 from icdbase.evaluation.scoring import record_scores
-from icdbase.experiments.added_records import add_records, added_text
+from icdbase.experiments.added_records import add_records
+from icdbase.experiments.result_text import added_text
 from icdbase.records.origin import synthetic_share
 from icdbase.storage.model_folder import load_with_card
 
